@@ -1,0 +1,54 @@
+//! Verdicts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::{Reason, Sha256Digest};
+use crate::object_store::ObjectVersion;
+
+/// What became of a check. Never a boolean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    Clean,
+    /// The scanner found this signature.
+    Infected {
+        signature: String,
+    },
+    /// Refused by a rule. `detail` says what and where, for the person (no secret of ours in it).
+    Rejected {
+        reason: Reason,
+        detail: String,
+    },
+    /// Cannot be judged: beyond a limit of the scanner.
+    Unscannable {
+        detail: String,
+    },
+}
+
+/// What one read of the stored bytes found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examined {
+    pub sha256: Sha256Digest,
+    /// CRC-32 (IEEE) of the bytes, for zips going out.
+    pub crc32: u32,
+    pub size: u64,
+    /// Media type by content.
+    pub media_type: Option<String>,
+}
+
+/// The proof that exactly these bytes were judged clean. The only key to promotion.
+#[derive(Clone, Debug)]
+pub struct Clean {
+    pub(super) sha256: Sha256Digest,
+    pub(super) version: ObjectVersion,
+}
+
+impl Clean {
+    pub fn sha256(&self) -> Sha256Digest {
+        self.sha256
+    }
+
+    pub fn version(&self) -> &ObjectVersion {
+        &self.version
+    }
+}

@@ -1,0 +1,102 @@
+//! Typed ids: opaque strings outside, never mixed up inside.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The text was not an id of ours; to the outside that is the same as an unknown id.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not a {0} id")]
+pub struct NotAnId(&'static str);
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $word:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A fresh id: time-ordered, so that indexes grow at one end.
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0.simple())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", $word, self.0.simple())
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NotAnId;
+            fn try_from(text: String) -> Result<Self, NotAnId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.to_string()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                if text.len() != 32 || text.bytes().any(|b| b.is_ascii_uppercase()) {
+                    return Err(NotAnId($word));
+                }
+                Uuid::try_parse(text).map(Self).map_err(|_| NotAnId($word))
+            }
+        }
+    };
+}
+
+id!(
+    /// One uploaded file, through its whole life.
+    FileId, "file"
+);
+id!(
+    /// One centre's candidates whose work is asked for, for one component, series and occasion.
+    SampleId, "sample"
+);
+id!(
+    /// One candidate's entry in one sample.
+    CandidateId, "candidate"
+);
+id!(
+    /// An immutable revision of a sample, as the centre submitted it.
+    SubmissionId, "submission"
+);
+id!(
+    /// One row of the audit trail. Time-ordered.
+    AuditId, "audit"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_and_has_one_spelling() {
+        let id = FileId::new();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert!(id.to_string().to_uppercase().parse::<FileId>().is_err());
+        assert!("../etc/passwd".parse::<FileId>().is_err());
+    }
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+// 1. the vocabulary
+pub mod candidate;
+pub mod centre;
+pub mod clock;
+pub mod completeness;
+pub mod component;
+pub mod evidence;
+pub mod ids;
+pub mod organisation;
+
+// 2. what the service does
+pub mod check;
+
+// 3. what it stands on
+pub mod object_store;

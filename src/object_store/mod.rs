@@ -1,0 +1,193 @@
+//! Where bytes lie.
+//!
+//! Two stores behind one trait: [`filesystem`] (the embedded default) and [`s3`] (a board's). What differs between
+//! them is how bytes become durable while they arrive; the upload engine sees that only as a [`StagedWriter`],
+//! whose every [`Durable`] says exactly what may be acknowledged.
+//!
+//! A file's bytes move through three keys ([`ObjectKey`]): tails (pieces of an unfinished upload, S3 only), one
+//! quarantined object, and, after a verdict of clean, one evidence object. No key is ever written twice with
+//! different bytes.
+//!
+//! What is deliberately absent: no call returns a whole object, no call lists without a bound, nothing here knows
+//! who may read.
+
+mod error;
+pub mod filesystem;
+mod key;
+pub mod s3;
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+pub use error::StoreError;
+pub use key::{InvalidKey, ObjectKey};
+
+/// Pieces of an object, in order.
+pub type ByteStream = BoxStream<'static, Result<Bytes, StoreError>>;
+
+/// One written state of an object: what a verdict, a copy and a read are pinned to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectVersion {
+    /// S3: the ETag. Filesystem: `{inode}-{mtime in nanoseconds}-{size}`.
+    pub etag: String,
+    /// S3 with versioning; Garage returns one and ignores it on GET, so the ETag is what counts.
+    pub version_id: Option<String>,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// A part of a multipart upload that the store has acknowledged. Part `number` (from 1) covers
+/// `[(number-1)·P, number·P)`, P fixed at the upload's creation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedPart {
+    pub number: u32,
+    pub etag: String,
+    /// The checksum the store confirmed, as its API writes it.
+    pub checksum: Option<String>,
+    pub size: u64,
+}
+
+/// An immutable piece of an unfinished part, written when a stream stopped short of the part's end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TailSegment {
+    /// The epoch that wrote it; part of its key.
+    pub epoch: i64,
+    /// Offset of its first byte in the file.
+    pub start: u64,
+    pub len: u64,
+}
+
+/// What the database remembers of an unfinished upload's bytes: the ledger. Nothing else is trusted on resume.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Staged {
+    /// The quarantine key's epoch: that of the lease under which the object was begun.
+    pub object_epoch: i64,
+    /// S3: the multipart upload's id, once there is one.
+    pub multipart: Option<String>,
+    /// S3: parts 1..=n without a gap.
+    pub parts: Vec<StagedPart>,
+    /// S3: the bytes after the last part, in order without a gap.
+    pub tail: Vec<TailSegment>,
+    /// Bytes durable, from the file's start.
+    pub offset: u64,
+    /// P, fixed at creation.
+    pub part_size: u64,
+}
+
+/// A step of durability: after it, `offset` may be acknowledged, once it is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Durable {
+    /// Every byte below is durable. Always equals what was written when it was reported.
+    pub offset: u64,
+    /// The quarantine key's epoch (see [`Staged::object_epoch`]).
+    pub object_epoch: i64,
+    pub multipart: Option<String>,
+    /// Parts acknowledged since the last report.
+    pub new_parts: Vec<StagedPart>,
+    /// The whole tail as it is now.
+    pub tail: Vec<TailSegment>,
+    /// Segments this step made needless; to be deleted after it has committed, never before.
+    pub obsolete: Vec<ObjectKey>,
+}
+
+/// Takes an upload's bytes in order, in bounded memory.
+///
+/// The writer counts nothing as durable that the store has not acknowledged. Dropping it loses only what was not
+/// reported durable.
+#[async_trait]
+pub trait StagedWriter: Send {
+    /// How many bytes may be written before the next durable border (S3: the part's end). The caller splits its
+    /// chunks there, so that its running digest is known at the border. `u64::MAX` where there is none.
+    fn until_border(&self) -> u64;
+
+    /// Takes bytes; waits for the store when it must. Never called with more than [`Self::until_border`].
+    async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError>;
+
+    /// What has become durable since the last report without being asked (a full part). No I/O.
+    fn progress(&mut self) -> Option<Durable>;
+
+    /// Bytes taken and not yet durable.
+    fn pending(&self) -> u64;
+
+    /// Makes everything taken so far durable (filesystem: fdatasync; S3: a tail segment).
+    async fn flush(&mut self) -> Result<Durable, StoreError>;
+
+    /// Like [`Self::flush`], knowing that the last byte of the file was taken: the last part, or, for a file of at
+    /// most one part, the object itself.
+    async fn finish(&mut self) -> Result<Durable, StoreError>;
+}
+
+/// A store of objects. Every call has a deadline of the store's own; every call may be repeated.
+#[async_trait]
+pub trait ObjectStore: Send + Sync + Debug {
+    /// The part size P for an upload of `size` bytes (a deferred length: the most it may be).
+    fn part_size(&self, size: u64) -> u64;
+
+    /// How many pending bytes the engine lets gather before it flushes by itself. `u64::MAX`: borders do it.
+    fn flush_every(&self) -> u64;
+
+    /// Opens an upload's bytes at its committed offset; what lies beyond (written, never committed) is dropped.
+    async fn resume(
+        &self,
+        file: crate::ids::FileId,
+        epoch: i64,
+        staged: &Staged,
+    ) -> Result<Box<dyn StagedWriter>, StoreError>;
+
+    /// Makes the quarantined object whole after [`StagedWriter::finish`] was committed. Settles a lost answer by
+    /// asking. May be repeated.
+    async fn seal(
+        &self,
+        file: crate::ids::FileId,
+        staged: &Staged,
+        size: u64,
+    ) -> Result<(ObjectKey, ObjectVersion), StoreError>;
+
+    /// Removes every trace of an unfinished upload: multipart upload (aborted until it is gone), tails, object.
+    async fn discard(&self, file: crate::ids::FileId, staged: &Staged) -> Result<(), StoreError>;
+
+    /// Reads `range` of exactly that version; another version is [`StoreError::Changed`].
+    async fn read(
+        &self,
+        key: &ObjectKey,
+        version: &ObjectVersion,
+        range: Range<u64>,
+    ) -> Result<ByteStream, StoreError>;
+
+    /// The object as a local file, where the store is one. Read-only, positioned at 0.
+    async fn local(
+        &self,
+        key: &ObjectKey,
+        version: &ObjectVersion,
+    ) -> Result<Option<std::fs::File>, StoreError>;
+
+    /// What is there now.
+    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectVersion>, StoreError>;
+
+    /// Copies a quarantined object, pinned to its version, to its evidence key, which is never overwritten with
+    /// other bytes. The source stays. May be repeated: an equal target is success.
+    async fn promote(
+        &self,
+        from: &ObjectKey,
+        version: &ObjectVersion,
+        to: &ObjectKey,
+    ) -> Result<ObjectVersion, StoreError>;
+
+    /// Removes an object; one that is not there is success.
+    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError>;
+
+    /// Paths under a prefix (`quarantine/`, `tail/`, `evidence/` or `""`), at most `limit`, after `after` in order:
+    /// for sweeps and audits.
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError>;
+
+    /// Unfinished multipart uploads (object path), at most `limit`; always empty on the filesystem.
+    async fn unfinished(&self, limit: usize) -> Result<Vec<String>, StoreError>;
+
+    /// Whether the store answers, and bytes free where that is known.
+    async fn probe(&self) -> Result<Option<u64>, StoreError>;
+}
