@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 // 1. the vocabulary
+pub mod actor;
 pub mod candidate;
 pub mod centre;
 pub mod clock;
@@ -9,9 +10,11 @@ pub mod component;
 pub mod evidence;
 pub mod ids;
 pub mod organisation;
+pub mod sample;
 
 // 2. what the service does
 pub mod check;
 
 // 3. what it stands on
+pub mod database;
 pub mod object_store;

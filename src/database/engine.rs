@@ -1,0 +1,122 @@
+//! What differs between SQLite and PostgreSQL by nature; all other SQL is one text.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, Executor};
+
+use super::DatabaseError;
+
+/// Which database this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded: WAL, `synchronous=FULL`, one writer.
+    Sqlite,
+    /// A board's: several nodes.
+    Postgres,
+}
+
+/// Longest wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Engine {
+    /// By the address's scheme.
+    pub fn of(url: &str) -> Result<Self, DatabaseError> {
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => Ok(Self::Sqlite),
+            Some("postgres" | "postgresql") => Ok(Self::Postgres),
+            _ => Err(DatabaseError::UnknownScheme),
+        }
+    }
+
+    /// How a transaction that will write begins. On SQLite the write lock is taken at once, so that no transaction
+    /// fails half-way for lack of it.
+    pub(super) fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// The suffix that locks selected rows against every other writer.
+    pub fn for_update(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// The suffix that holds selected rows as they are while others may hold them too.
+    pub fn for_share(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR SHARE",
+        }
+    }
+
+    /// The suffix by which workers pass over rows that another worker is claiming.
+    pub fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// The database's own time, microseconds since the epoch. Leases use it alone.
+    pub fn now(self) -> &'static str {
+        match self {
+            Self::Sqlite => "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS BIGINT)",
+            Self::Postgres => "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
+        }
+    }
+
+    pub(super) async fn pools(
+        self,
+        url: &str,
+        connections: u32,
+    ) -> Result<(AnyPool, AnyPool), DatabaseError> {
+        let options = AnyConnectOptions::from_str(url).map_err(DatabaseError::Address)?;
+        let pool = |size: u32| {
+            AnyPoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .after_connect(move |connection, _| Box::pin(async move { self.prepare(connection).await }))
+        };
+        let connect = |size| pool(size).connect_with(options.clone());
+        match self {
+            Self::Postgres => {
+                let pool = connect(connections).await.map_err(DatabaseError::Connect)?;
+                Ok((pool.clone(), pool))
+            }
+            Self::Sqlite => {
+                let write = connect(1).await.map_err(DatabaseError::Connect)?;
+                Ok((connect(connections).await.map_err(DatabaseError::Connect)?, write))
+            }
+        }
+    }
+
+    async fn prepare(self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+        let statements: &[&'static str] = match self {
+            Self::Sqlite => &[
+                "PRAGMA journal_mode = WAL",
+                "PRAGMA synchronous = FULL",
+                "PRAGMA foreign_keys = ON",
+                "PRAGMA busy_timeout = 10000",
+            ],
+            Self::Postgres => &["SET statement_timeout = '30s'", "SET lock_timeout = '10s'"],
+        };
+        for statement in statements {
+            connection.execute(*statement).await?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
+}

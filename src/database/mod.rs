@@ -1,0 +1,126 @@
+//! The database: connections, transactions, and one file of queries an aggregate.
+//!
+//! One portable SQL text runs on SQLite and PostgreSQL ([`Engine`] holds what cannot be). SQL is written here and
+//! nowhere else. Every query for a resource takes the actor's scope; there is no unscoped "get by id" for a request
+//! to call.
+//!
+//! **Locks.** A transaction that changes a sample's files locks in this order: the sample row (shared; submit and
+//! return exclusively), the place row, the file row. SQLite's one writer makes this true by itself; PostgreSQL
+//! needs the words.
+
+mod engine;
+mod error;
+
+use std::sync::Once;
+
+use sqlx::{Any, AnyPool, Transaction};
+
+pub use engine::Engine;
+pub use error::DatabaseError;
+
+/// A handle on the database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Database {
+    engine: Engine,
+    read: AnyPool,
+    write: AnyPool,
+}
+
+/// A transaction that may write. Dropped without [`Tx::commit`], it never was.
+#[derive(Debug)]
+pub struct Tx {
+    engine: Engine,
+    inner: Transaction<'static, Any>,
+}
+
+static DRIVERS: Once = Once::new();
+
+impl Database {
+    /// Connects. `url`: `sqlite:///path/file.db?mode=rwc` (made when missing) or `postgres://...`. `connections`:
+    /// the most held at once (SQLite: for reading).
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, DatabaseError> {
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let engine = Engine::of(url)?;
+        let (read, write) = engine.pools(url, connections).await?;
+        Ok(Self { engine, read, write })
+    }
+
+    /// Brings the schema up to date. Migrations only add.
+    pub async fn migrate(&self) -> Result<(), DatabaseError> {
+        sqlx::migrate!("src/database/migrations").run(&self.write).await.map_err(DatabaseError::Migrate)
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Begins a transaction that may write.
+    pub async fn begin(&self) -> Result<Tx, DatabaseError> {
+        let inner = self.write.begin_with(self.engine.begin()).await?;
+        Ok(Tx { engine: self.engine, inner })
+    }
+
+    /// Where reads go that need no transaction.
+    pub(crate) fn reader(&self) -> &AnyPool {
+        &self.read
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        sqlx::query("SELECT 1").execute(&self.read).await?;
+        Ok(())
+    }
+
+    /// Closes every connection, waiting for those in use.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+impl Tx {
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// The connection, for a query.
+    pub(crate) fn on(&mut self) -> &mut sqlx::AnyConnection {
+        &mut self.inner
+    }
+
+    pub async fn commit(self) -> Result<(), DatabaseError> {
+        Ok(self.inner.commit().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sqlite_speaks_the_portable_subset() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/t.db?mode=rwc", dir.path().display());
+        let db = Database::connect(&url, 2).await.unwrap();
+        db.migrate().await.unwrap();
+        db.migrate().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        sqlx::query("INSERT INTO centres (number, name) VALUES ($1, $2)")
+            .bind("98765")
+            .bind("Ashbourne")
+            .execute(tx.on())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let count: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM centres").fetch_one(db.reader()).await.unwrap();
+        assert_eq!(count, 1);
+        let now = format!("SELECT {}", db.engine().now());
+        let now: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(now)).fetch_one(db.reader()).await.unwrap();
+        assert!(now > 1_700_000_000_000_000);
+        let none: Option<Option<i64>> =
+            sqlx::query_scalar("SELECT seq FROM audit").fetch_optional(db.reader()).await.unwrap();
+        assert_eq!(none, None);
+        db.close().await;
+    }
+}
