@@ -11,6 +11,9 @@
 //! What is deliberately absent: no call returns a whole object, no call lists without a bound, nothing here knows
 //! who may read.
 
+pub mod config;
+#[cfg(test)]
+mod conformance;
 mod error;
 pub mod filesystem;
 mod key;
@@ -77,6 +80,17 @@ pub struct Staged {
     pub offset: u64,
     /// P, fixed at creation.
     pub part_size: u64,
+}
+
+impl Staged {
+    /// Takes over what a committed step says: the ledger after it.
+    pub fn advance(&mut self, step: &Durable) {
+        self.object_epoch = step.object_epoch;
+        self.multipart.clone_from(&step.multipart);
+        self.parts.extend_from_slice(&step.new_parts);
+        self.tail.clone_from(&step.tail);
+        self.offset = step.offset;
+    }
 }
 
 /// A step of durability: after it, `offset` may be acknowledged, once it is committed.

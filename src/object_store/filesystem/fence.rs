@@ -1,0 +1,91 @@
+//! Who may write a staged file: the last to take it over.
+//!
+//! The lease in the database decides whose bytes count; the fence sees to it that a writer which lost its lease, and
+//! may still have a write under way, cannot change a file that its successor has cut back, sealed or removed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use crate::ids::FileId;
+
+/// Fences are forgotten once nobody holds them; the map is swept when it has doubled.
+const SWEEP_FROM: usize = 64;
+
+#[derive(Debug, Default)]
+pub(super) struct Fences {
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    by_file: HashMap<FileId, Weak<Mutex<u64>>>,
+    sweep_at: usize,
+    turns: u64,
+}
+
+/// The right to touch one staged file until somebody else takes it over.
+#[derive(Clone, Debug)]
+pub(super) struct Pass {
+    fence: Arc<Mutex<u64>>,
+    turn: u64,
+}
+
+impl Fences {
+    /// Ends every earlier pass of the file. Does not wait: work under an earlier pass is waited for in
+    /// [`Pass::enter`].
+    pub(super) fn take_over(&self, file: FileId) -> Pass {
+        let mut held = lock(&self.held);
+        if held.by_file.len() >= held.sweep_at.max(SWEEP_FROM) {
+            held.by_file.retain(|_, fence| fence.strong_count() > 0);
+            held.sweep_at = 2 * held.by_file.len();
+        }
+        held.turns += 1;
+        let turn = held.turns;
+        let fence = held.by_file.get(&file).and_then(Weak::upgrade).unwrap_or_default();
+        held.by_file.insert(file, Arc::downgrade(&fence));
+        Pass { fence, turn }
+    }
+}
+
+impl Pass {
+    /// Does `work` alone; `None` when a later pass has been entered before. Blocks: for blocking threads only.
+    pub(super) fn enter<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let mut latest = lock(&self.fence);
+        if *latest > self.turn {
+            return None;
+        }
+        *latest = self.turn;
+        Some(work())
+    }
+}
+
+/// What the locks guard is whole after every statement, so a panic elsewhere does not spoil it.
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_to_take_over_shuts_out_the_others() {
+        let (fences, file) = (Fences::default(), FileId::new());
+        let first = fences.take_over(file);
+        assert_eq!(first.enter(|| 1), Some(1));
+        let second = fences.take_over(file);
+        assert_eq!(second.enter(|| 2), Some(2));
+        assert_eq!(first.enter(|| 3), None);
+        assert_eq!(fences.take_over(FileId::new()).enter(|| 4), Some(4));
+        assert_eq!(second.enter(|| 5), Some(5));
+    }
+
+    #[test]
+    fn fences_nobody_holds_are_forgotten() {
+        let fences = Fences::default();
+        for _ in 0..10_000 {
+            fences.take_over(FileId::new());
+        }
+        assert!(lock(&fences.held).by_file.len() <= SWEEP_FROM);
+    }
+}
