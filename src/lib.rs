@@ -14,6 +14,7 @@ pub mod sample;
 
 // 2. what the service does
 pub mod check;
+pub mod upload;
 
 // 3. what it stands on
 pub mod database;

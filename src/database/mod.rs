@@ -8,8 +8,12 @@
 //! return exclusively), the place row, the file row. SQLite's one writer makes this true by itself; PostgreSQL
 //! needs the words.
 
+pub mod audit;
 mod engine;
 mod error;
+pub(crate) mod samples;
+pub(crate) mod scope;
+pub(crate) mod uploads;
 
 use std::sync::Once;
 

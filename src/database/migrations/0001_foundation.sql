@@ -278,3 +278,10 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_chain ON audit (chain, id);
 CREATE INDEX audit_by_file ON audit (file_id);
 CREATE INDEX audit_by_actor ON audit (actor, id);
+
+-- Unique names, taken by INSERT ... ON CONFLICT DO NOTHING, which neither database answers with an aborted
+-- transaction.
+CREATE TABLE unique_names (
+    name TEXT PRIMARY KEY,
+    file_id TEXT NOT NULL
+);

@@ -1,0 +1,365 @@
+//! Leases and ledgers of uploads.
+//!
+//! Every statement that moves an upload forward carries the lease's epoch: when no row changes, the lease is lost and
+//! nothing was written.
+
+use jiff::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::scope::centre_staff;
+use super::{Database, DatabaseError, Tx};
+use crate::actor::PersonId;
+use crate::clock::from_micros;
+use crate::evidence::FileState;
+use crate::ids::FileId;
+use crate::object_store::{Durable, ObjectKey, Staged, StagedPart, TailSegment};
+use crate::upload::DigestState;
+
+/// An upload as the database has it.
+#[derive(Clone, Debug)]
+pub(crate) struct UploadRow {
+    pub file: FileId,
+    pub state: FileState,
+    pub epoch: i64,
+    /// The file's length, bytes; `None` while deferred.
+    pub length: Option<u64>,
+    /// The most the file may have.
+    pub max_length: u64,
+    /// Ledger without its parts (see [`parts`]).
+    pub staged: Staged,
+    pub digest: DigestState,
+    /// `Upload-Metadata` as it came.
+    pub metadata: String,
+    pub expires_at: Timestamp,
+}
+
+/// What a new upload starts with.
+#[derive(Debug)]
+pub(crate) struct NewUpload<'a> {
+    pub file: FileId,
+    pub length: Option<u64>,
+    pub max_length: u64,
+    pub part_size: u64,
+    pub digest: &'a DigestState,
+    pub metadata: &'a str,
+    pub now: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+const COLUMNS: &str = "u.file_id, f.state, u.epoch, u.offset_bytes, u.length, u.max_length, u.part_size, \
+     u.object_epoch, u.multipart, u.tail, u.hash_state, u.hash_check, u.metadata, u.expires_at";
+
+fn read(row: &AnyRow) -> Result<UploadRow, DatabaseError> {
+    let id: String = row.try_get("file_id")?;
+    let broken = |column| DatabaseError::BrokenRow { table: "uploads", id: id.clone(), column };
+    let count = |column: &'static str| -> Result<u64, DatabaseError> {
+        u64::try_from(row.try_get::<i64, _>(column)?).map_err(|_| broken(column))
+    };
+    let length: Option<i64> = row.try_get("length")?;
+    let tail: String = row.try_get("tail")?;
+    let staged = Staged {
+        object_epoch: row.try_get("object_epoch")?,
+        multipart: row.try_get("multipart")?,
+        parts: Vec::new(),
+        tail: serde_json::from_str::<Vec<TailSegment>>(&tail).map_err(|_| broken("tail"))?,
+        offset: count("offset_bytes")?,
+        part_size: count("part_size")?,
+    };
+    Ok(UploadRow {
+        file: id.parse().map_err(|_| broken("file_id"))?,
+        state: row.try_get::<String, _>("state")?.parse().map_err(|_| broken("state"))?,
+        epoch: row.try_get("epoch")?,
+        length: length.map(u64::try_from).transpose().map_err(|_| broken("length"))?,
+        max_length: count("max_length")?,
+        staged,
+        digest: DigestState {
+            state: row.try_get("hash_state")?,
+            check: u32::try_from(row.try_get::<i64, _>("hash_check")?).map_err(|_| broken("hash_check"))?,
+        },
+        metadata: row.try_get("metadata")?,
+        expires_at: from_micros(row.try_get("expires_at")?),
+    })
+}
+
+/// The upload, if the person's centre owns it.
+pub(crate) async fn find(
+    db: &Database,
+    person: &PersonId,
+    file: FileId,
+) -> Result<Option<UploadRow>, DatabaseError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM uploads u JOIN files f ON f.id = u.file_id JOIN samples s ON s.id = f.sample_id \
+         WHERE u.file_id = $1 AND {}",
+        centre_staff!("$2")
+    );
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .bind(file.to_string())
+        .bind(person.as_str())
+        .fetch_optional(db.reader())
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The state of a file whose upload is no more, if the person's centre owns it: what a tombstone is told by.
+pub(crate) async fn tombstone(
+    db: &Database,
+    person: &PersonId,
+    file: FileId,
+) -> Result<Option<FileState>, DatabaseError> {
+    let sql = format!(
+        "SELECT f.state FROM files f JOIN samples s ON s.id = f.sample_id WHERE f.id = $1 AND {}",
+        centre_staff!("$2")
+    );
+    let state: Option<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(file.to_string())
+        .bind(person.as_str())
+        .fetch_optional(db.reader())
+        .await?;
+    let broken = || DatabaseError::BrokenRow { table: "files", id: file.to_string(), column: "state" };
+    state.map(|state| state.parse().map_err(|_| broken())).transpose()
+}
+
+/// Takes the lease, whoever has it: raises the epoch. The row as it is now, with its parts; `None` when it is gone.
+pub(crate) async fn claim(
+    tx: &mut Tx,
+    file: FileId,
+    node: &str,
+    ttl_micros: i64,
+) -> Result<Option<UploadRow>, DatabaseError> {
+    let now = tx.engine().now();
+    let sql = format!(
+        "UPDATE uploads SET epoch = epoch + 1, owner = $2, lease_until = {now} + $3 WHERE file_id = $1"
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(file.to_string())
+        .bind(node)
+        .bind(ttl_micros)
+        .execute(tx.on())
+        .await?;
+    let sql =
+        format!("SELECT {COLUMNS} FROM uploads u JOIN files f ON f.id = u.file_id WHERE u.file_id = $1");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(file.to_string()).fetch_optional(tx.on()).await?;
+    let Some(mut upload) = row.as_ref().map(read).transpose()? else { return Ok(None) };
+    upload.staged.parts = parts(tx, file).await?;
+    Ok(Some(upload))
+}
+
+async fn parts(tx: &mut Tx, file: FileId) -> Result<Vec<StagedPart>, DatabaseError> {
+    let rows = sqlx::query(
+        "SELECT number, etag, checksum, size FROM upload_parts WHERE file_id = $1 ORDER BY number",
+    )
+    .bind(file.to_string())
+    .fetch_all(tx.on())
+    .await?;
+    let broken = |column| DatabaseError::BrokenRow { table: "upload_parts", id: file.to_string(), column };
+    rows.iter()
+        .map(|row| {
+            Ok(StagedPart {
+                number: u32::try_from(row.try_get::<i64, _>("number")?).map_err(|_| broken("number"))?,
+                etag: row.try_get("etag")?,
+                checksum: row.try_get("checksum")?,
+                size: u64::try_from(row.try_get::<i64, _>("size")?).map_err(|_| broken("size"))?,
+            })
+        })
+        .collect()
+}
+
+/// Keeps the lease alive while bytes or a store call move. `false`: it is lost.
+pub(crate) async fn renew(
+    tx: &mut Tx,
+    file: FileId,
+    epoch: i64,
+    ttl_micros: i64,
+) -> Result<bool, DatabaseError> {
+    let now = tx.engine().now();
+    let sql = format!("UPDATE uploads SET lease_until = {now} + $3 WHERE file_id = $1 AND epoch = $2");
+    let done = sqlx::query(AssertSqlSafe(sql))
+        .bind(file.to_string())
+        .bind(epoch)
+        .bind(ttl_micros)
+        .execute(tx.on())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Lets the lease go, if it is still ours.
+pub(crate) async fn release(tx: &mut Tx, file: FileId, epoch: i64) -> Result<(), DatabaseError> {
+    sqlx::query("UPDATE uploads SET owner = NULL, lease_until = NULL WHERE file_id = $1 AND epoch = $2")
+        .bind(file.to_string())
+        .bind(epoch)
+        .execute(tx.on())
+        .await?;
+    Ok(())
+}
+
+/// Writes a new upload's row.
+pub(crate) async fn insert(tx: &mut Tx, new: &NewUpload<'_>) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "INSERT INTO uploads (file_id, length, max_length, part_size, tail, hash_state, hash_check, metadata, \
+         last_byte_at, expires_at) VALUES ($1, $2, $3, $4, '[]', $5, $6, $7, $8, $9)",
+    )
+    .bind(new.file.to_string())
+    .bind(new.length.map(|length| length as i64))
+    .bind(new.max_length as i64)
+    .bind(new.part_size as i64)
+    .bind(&new.digest.state)
+    .bind(i64::from(new.digest.check))
+    .bind(new.metadata)
+    .bind(new.now.as_microsecond())
+    .bind(new.expires_at.as_microsecond())
+    .execute(tx.on())
+    .await?;
+    Ok(())
+}
+
+/// Sets a deferred length, once. `false`: the lease is lost, or a length is set already.
+pub(crate) async fn set_length(
+    tx: &mut Tx,
+    file: FileId,
+    epoch: i64,
+    length: u64,
+) -> Result<bool, DatabaseError> {
+    let done =
+        sqlx::query("UPDATE uploads SET length = $3 WHERE file_id = $1 AND epoch = $2 AND length IS NULL")
+            .bind(file.to_string())
+            .bind(epoch)
+            .bind(length as i64)
+            .execute(tx.on())
+            .await?;
+    sqlx::query("UPDATE files SET size = $2 WHERE id = $1")
+        .bind(file.to_string())
+        .bind(length as i64)
+        .execute(tx.on())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What a commit of durable bytes says besides them.
+#[derive(Debug)]
+pub(crate) struct Progress<'a> {
+    pub file: FileId,
+    pub epoch: i64,
+    pub durable: &'a Durable,
+    pub digest: &'a DigestState,
+    pub now: Timestamp,
+    pub expires_at: Timestamp,
+    pub ttl_micros: i64,
+}
+
+/// Commits durable bytes: offset, ledger, digest state, in one with the lease's renewal. `false`: the lease is lost,
+/// and nothing was written.
+pub(crate) async fn advance(tx: &mut Tx, progress: &Progress<'_>) -> Result<bool, DatabaseError> {
+    let Progress { file, epoch, durable, digest, now, expires_at, ttl_micros } = progress;
+    let tail = serde_json::to_string(&durable.tail).map_err(|_| DatabaseError::BrokenRow {
+        table: "uploads",
+        id: file.to_string(),
+        column: "tail",
+    })?;
+    let sql = format!(
+        "UPDATE uploads SET offset_bytes = $3, object_epoch = $4, multipart = $5, tail = $6, hash_state = $7, \
+         hash_check = $8, last_byte_at = $9, expires_at = $10, lease_until = {} + $11 \
+         WHERE file_id = $1 AND epoch = $2 AND offset_bytes <= $3",
+        tx.engine().now()
+    );
+    let done = sqlx::query(AssertSqlSafe(sql))
+        .bind(file.to_string())
+        .bind(epoch)
+        .bind(durable.offset as i64)
+        .bind(durable.object_epoch)
+        .bind(durable.multipart.as_deref())
+        .bind(tail)
+        .bind(&digest.state)
+        .bind(i64::from(digest.check))
+        .bind(now.as_microsecond())
+        .bind(expires_at.as_microsecond())
+        .bind(ttl_micros)
+        .execute(tx.on())
+        .await?;
+    if done.rows_affected() != 1 {
+        return Ok(false);
+    }
+    for part in &durable.new_parts {
+        sqlx::query(
+            "INSERT INTO upload_parts (file_id, number, etag, checksum, size) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (file_id, number) DO UPDATE SET etag = excluded.etag, checksum = excluded.checksum, \
+             size = excluded.size",
+        )
+        .bind(file.to_string())
+        .bind(i64::from(part.number))
+        .bind(&part.etag)
+        .bind(part.checksum.as_deref())
+        .bind(part.size as i64)
+        .execute(tx.on())
+        .await?;
+    }
+    discard(tx, &durable.obsolete, *now).await?;
+    sqlx::query("UPDATE files SET state = 'receiving' WHERE id = $1 AND state = 'created'")
+        .bind(file.to_string())
+        .execute(tx.on())
+        .await?;
+    Ok(true)
+}
+
+/// Notes objects that nobody needs any more, for the sweeper.
+pub(crate) async fn discard(tx: &mut Tx, keys: &[ObjectKey], now: Timestamp) -> Result<(), DatabaseError> {
+    for key in keys {
+        sqlx::query("INSERT INTO discards (path, not_before) VALUES ($1, $2) ON CONFLICT (path) DO NOTHING")
+            .bind(key.path())
+            .bind(now.as_microsecond())
+            .execute(tx.on())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Raises the epoch whoever holds the lease, so that a live writer's next commit fails. For ending an upload.
+pub(crate) async fn fence(tx: &mut Tx, file: FileId) -> Result<(), DatabaseError> {
+    sqlx::query("UPDATE uploads SET epoch = epoch + 1, owner = NULL, lease_until = NULL WHERE file_id = $1")
+        .bind(file.to_string())
+        .execute(tx.on())
+        .await?;
+    Ok(())
+}
+
+/// Removes an ended upload's rows, once its bytes are gone from the store.
+pub(crate) async fn forget(tx: &mut Tx, file: FileId) -> Result<(), DatabaseError> {
+    for sql in ["DELETE FROM upload_parts WHERE file_id = $1", "DELETE FROM uploads WHERE file_id = $1"] {
+        sqlx::query(sql).bind(file.to_string()).execute(tx.on()).await?;
+    }
+    Ok(())
+}
+
+/// Open uploads past their expiry, at most `limit`.
+pub(crate) async fn expired(db: &Database, now: Timestamp, limit: i64) -> Result<Vec<FileId>, DatabaseError> {
+    let sql = "SELECT u.file_id FROM uploads u JOIN files f ON f.id = u.file_id \
+               WHERE f.state IN ('created', 'receiving') AND u.expires_at <= $1 ORDER BY u.expires_at LIMIT $2";
+    ids(sqlx::query_scalar(sql).bind(now.as_microsecond()).bind(limit).fetch_all(db.reader()).await?)
+}
+
+/// Uploads that ended unfinished and whose bytes are still there, at most `limit`.
+pub(crate) async fn ended(db: &Database, limit: i64) -> Result<Vec<FileId>, DatabaseError> {
+    let sql = "SELECT u.file_id FROM uploads u JOIN files f ON f.id = u.file_id \
+               WHERE f.state IN ('cancelled', 'expired') ORDER BY u.file_id LIMIT $1";
+    ids(sqlx::query_scalar(sql).bind(limit).fetch_all(db.reader()).await?)
+}
+
+/// Uploads that have all their bytes, are not yet *received*, and that nobody holds, at most `limit`.
+pub(crate) async fn whole(db: &Database, limit: i64) -> Result<Vec<FileId>, DatabaseError> {
+    let sql = format!(
+        "SELECT u.file_id FROM uploads u JOIN files f ON f.id = u.file_id \
+         WHERE f.state IN ('created', 'receiving') AND u.offset_bytes = u.length \
+         AND (u.lease_until IS NULL OR u.lease_until < {}) ORDER BY u.file_id LIMIT $1",
+        db.engine().now()
+    );
+    ids(sqlx::query_scalar(AssertSqlSafe(sql)).bind(limit).fetch_all(db.reader()).await?)
+}
+
+fn ids(texts: Vec<String>) -> Result<Vec<FileId>, DatabaseError> {
+    texts
+        .into_iter()
+        .map(|id| {
+            id.parse().map_err(|_| DatabaseError::BrokenRow { table: "uploads", id, column: "file_id" })
+        })
+        .collect()
+}

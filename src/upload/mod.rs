@@ -1,0 +1,5 @@
+//! How bytes arrive.
+
+mod digest;
+
+pub use digest::{DamagedState, DigestState, RunningDigest};
