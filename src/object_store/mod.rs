@@ -63,6 +63,8 @@ pub struct TailSegment {
     /// Offset of its first byte in the file.
     pub start: u64,
     pub len: u64,
+    /// CRC-32 (ISO-HDLC) of its bytes as they came in; what is read back for the part must still have it.
+    pub crc32: u32,
 }
 
 /// What the database remembers of an unfinished upload's bytes: the ledger. Nothing else is trusted on resume.
@@ -131,8 +133,8 @@ pub trait StagedWriter: Send {
     /// Makes everything taken so far durable (filesystem: fdatasync; S3: a tail segment).
     async fn flush(&mut self) -> Result<Durable, StoreError>;
 
-    /// Like [`Self::flush`], knowing that the last byte of the file was taken: the last part, or, for a file of at
-    /// most one part, the object itself.
+    /// Like [`Self::flush`], knowing that the last byte of the file was taken: the last part, or, for a file shorter
+    /// than a part, the object itself.
     async fn finish(&mut self) -> Result<Durable, StoreError>;
 }
 

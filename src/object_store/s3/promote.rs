@@ -1,0 +1,131 @@
+//! From quarantine to evidence, within the store.
+//!
+//! A copy notes on its object what it is a copy of (path, ETag, size), because the ETag of a copied multipart object
+//! is the store's affair. By that note a repeated promotion knows its own work from other bytes.
+
+use std::sync::Arc;
+
+use aws_sdk_s3::types::MetadataDirective;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::bucket::{Bucket, Found, ORIGIN, copy_time};
+use super::error::Failed;
+use super::multipart::part_number;
+use crate::object_store::{ObjectVersion, StagedPart, StoreError};
+
+/// What a copy source keeps as it is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Where one call no longer copies an object.
+#[derive(Debug)]
+pub(super) struct CopyLimits {
+    /// Largest object copied by one call, bytes. S3: 5 GB.
+    pub(super) whole: u64,
+    /// Part of a larger one, bytes: 5 TB are 5,000 of them.
+    pub(super) part: u64,
+}
+
+impl Default for CopyLimits {
+    fn default() -> Self {
+        Self { whole: 5_000_000_000, part: 1 << 30 }
+    }
+}
+
+/// Copies `from` at `version` to `to`, once.
+pub(super) async fn promote(
+    bucket: &Arc<Bucket>,
+    limits: &CopyLimits,
+    from: &str,
+    version: &ObjectVersion,
+    to: &str,
+) -> Result<ObjectVersion, StoreError> {
+    let origin = format!("{from} {} {}", version.etag.trim_matches('"'), version.size);
+    if let Some(there) = bucket.head(to).await? {
+        return equal(there, &origin, version.size, to);
+    }
+    let copied = if version.size > limits.whole {
+        copy_parts(bucket, limits.part, from, version, to, &origin).await
+    } else {
+        copy_whole(bucket, from, version, to, &origin).await
+    };
+    // An answer may be lost, the copy made all the same.
+    match (bucket.head(to).await?, copied) {
+        (Some(there), _) => equal(there, &origin, version.size, to),
+        (None, Err(error)) => Err(error),
+        (None, Ok(())) => Err(StoreError::Lost { path: to.to_owned() }),
+    }
+}
+
+fn equal(there: Found, origin: &str, size: u64, to: &str) -> Result<ObjectVersion, StoreError> {
+    if there.version.size == size && there.origin.as_deref() == Some(origin) {
+        return Ok(there.version);
+    }
+    Err(StoreError::Occupied { path: to.to_owned() })
+}
+
+fn source(bucket: &Bucket, path: &str) -> String {
+    utf8_percent_encode(&format!("{}/{}", bucket.name, bucket.key(path)), PLAIN).to_string()
+}
+
+async fn copy_whole(
+    bucket: &Bucket,
+    from: &str,
+    version: &ObjectVersion,
+    to: &str,
+    origin: &str,
+) -> Result<(), StoreError> {
+    let (encryption, kms_key) = bucket.encryption();
+    let asked = bucket.client.copy_object().bucket(&bucket.name).key(bucket.key(to));
+    let asked = asked.copy_source(source(bucket, from)).copy_source_if_match(&version.etag);
+    let asked = asked.metadata_directive(MetadataDirective::Replace).metadata(ORIGIN, origin);
+    let asked = asked.set_server_side_encryption(encryption).set_ssekms_key_id(kms_key);
+    asked
+        .customize()
+        .config_override(copy_time(version.size))
+        .send()
+        .await
+        .map_err(|e| Failed::from(e).at("CopyObject", from))?;
+    Ok(())
+}
+
+async fn copy_parts(
+    bucket: &Bucket,
+    part: u64,
+    from: &str,
+    version: &ObjectVersion,
+    to: &str,
+    origin: &str,
+) -> Result<(), StoreError> {
+    let id = bucket.begin(to, Some(origin.to_owned())).await?;
+    let copied = match copy_each_part(bucket, part, from, version, (to, &id)).await {
+        Ok(parts) => bucket.complete(to, &id, &parts).await.map_err(|e| e.at("CompleteMultipartUpload", to)),
+        Err(error) => Err(error),
+    };
+    if copied.is_err() {
+        // The next promotion begins anew; what remains if this fails too shows among the unfinished.
+        bucket.abort(to, &id).await?;
+    }
+    copied
+}
+
+async fn copy_each_part(
+    bucket: &Bucket,
+    part: u64,
+    from: &str,
+    version: &ObjectVersion,
+    (to, id): (&str, &str),
+) -> Result<Vec<StagedPart>, StoreError> {
+    let mut parts = Vec::new();
+    for (number, start) in (1..).zip((0..version.size).step_by(usize::try_from(part).unwrap_or(usize::MAX))) {
+        let end = version.size.min(start + part);
+        let asked = bucket.client.upload_part_copy().bucket(&bucket.name).key(bucket.key(to)).upload_id(id);
+        let asked = asked.part_number(part_number(number)).copy_source(source(bucket, from));
+        let asked = asked.copy_source_if_match(&version.etag);
+        let asked = asked.copy_source_range(format!("bytes={start}-{}", end - 1));
+        let answer = asked.customize().config_override(copy_time(end - start)).send().await;
+        let answer = answer.map_err(|e| Failed::from(e).at("UploadPartCopy", from))?;
+        let etag = answer.copy_part_result.and_then(|copied| copied.e_tag).unwrap_or_default();
+        parts.push(StagedPart { number, etag, checksum: None, size: end - start });
+    }
+    Ok(parts)
+}
