@@ -13,6 +13,7 @@ pub mod organisation;
 pub mod sample;
 
 // 2. what the service does
+pub mod archive;
 pub mod check;
 pub mod upload;
 
