@@ -15,6 +15,8 @@ pub mod sample;
 // 2. what the service does
 pub mod archive;
 pub mod check;
+pub mod reference;
+pub mod sampling;
 pub mod upload;
 
 // 3. what it stands on

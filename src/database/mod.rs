@@ -11,6 +11,8 @@
 pub mod audit;
 mod engine;
 mod error;
+pub mod reference;
+mod reference_samples;
 pub(crate) mod samples;
 pub(crate) mod scope;
 pub(crate) mod uploads;

@@ -1,0 +1,42 @@
+//! Reference data: what the board knows before any work arrives, imported from a folder of files.
+//!
+//! `reference.toml` holds the organisations, series and assessments and says where the component definitions are;
+//! `centres.csv`, `people.csv`, `roles.csv`, `allocations.csv` and `candidates.csv` hold the lists. Everything is
+//! read and checked before anything is written; then all of it is written in one transaction. What a folder does
+//! not name stays as it is, so a board can import centre by centre; to take a candidate out, say `withdrawn`. A
+//! listed person's roles and allocations become exactly those of the folder.
+//!
+//! An import makes a sample for every centre with candidates for a component, and draws it (see
+//! [`crate::sampling`]). While a sample holds no file it is drawn again, with the same seed, whenever its candidates
+//! change; the first file settles the draw.
+
+mod component;
+mod dates;
+mod lists;
+mod load;
+mod problem;
+mod report;
+mod structure;
+mod text;
+
+use std::path::Path;
+
+use crate::clock::Clock;
+use crate::database::{Database, reference};
+
+pub use component::parse as parse_component;
+pub use dates::When;
+pub use lists::{AllocationOf, Centre, Entered, Person, RoleOf, Row};
+pub use load::{Reference, load};
+pub use problem::{ImportError, Problem, Problems};
+pub use report::{Change, Counts, Report};
+pub use structure::{Assessment, Offer, Organisation, Series, Structure};
+
+/// Imports the folder `dir`. Importing it again changes nothing.
+pub async fn import(db: &Database, dir: &Path, clock: &Clock) -> Result<Report, ImportError> {
+    let read = load(dir)?;
+    Ok(reference::apply(db, &read, clock.now()).await?)
+}
+
+#[cfg(test)]
+mod tests;
