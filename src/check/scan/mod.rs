@@ -1,1 +1,169 @@
-//! The virus scanner.
+//! The virus scanner: what it is asked and what its answers are worth.
+//!
+//! An `OK` of clamd is not clean by itself: it answers `OK` in a millisecond for files beyond its limits, for methods
+//! it cannot unpack and while its signatures are years old. So a scan counts only while the canaries pass ([`Clamd`]):
+//! a test virus is found, a harmless text is not, and what lies beyond the limits is reported as such.
+//!
+//! [`open`] gives the scanner the settings ask for, with whatever has to run beside it.
+
+mod canary;
+mod clamd;
+mod config;
+mod managed;
+mod reply;
+mod signatures;
+mod version;
+
+use std::fmt::Debug;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+
+pub use clamd::Clamd;
+pub use config::{ClamdAddress, ScanLimits, ScannerConfig, SignaturePolicy};
+pub use managed::{ManagedClamd, StartError};
+pub use reply::ReplyError;
+
+/// The largest file clamd can be asked about, bytes: with `MaxFileSize 0` its limit is 2³¹ − 3.
+pub const LARGEST_SCAN: u64 = 2_147_483_645;
+
+/// Something that can tell whether bytes are malware.
+#[async_trait]
+pub trait Scanner: Debug + Send + Sync {
+    /// Judges the whole file, whatever its offset; `size` is its length in bytes.
+    ///
+    /// An error is no verdict: the caller waits and asks again.
+    async fn scan(&self, file: &File, size: u64) -> Result<ScanOutcome, ScanError>;
+
+    /// How the last canaries went. Costs nothing.
+    async fn readiness(&self) -> ScannerReadiness;
+}
+
+/// A verdict and who gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanOutcome {
+    pub finding: Finding,
+    pub scanner: ScannerIdentity,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    Clean,
+    Infected {
+        signature: String,
+    },
+    /// A password keeps the scanner out.
+    Encrypted,
+    Macros,
+    /// A zip whose entries share bytes.
+    OverlappingEntries,
+    /// Too large, too deep or too slow for the scanner to have seen everything.
+    BeyondLimits {
+        limit: String,
+    },
+}
+
+/// Which scanner judged, with which signatures.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ScannerIdentity {
+    /// `ClamAV 1.4.6`.
+    pub engine: String,
+    /// `27000/2026-10-22T17:22:46Z`, or `test` for the built-in test signatures.
+    pub signatures: String,
+}
+
+/// Whether verdicts can be had, and if not, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ScannerReadiness {
+    pub ready: bool,
+    /// One sentence for the operator.
+    pub detail: String,
+    pub engine: Option<String>,
+    pub signatures_at: Option<Timestamp>,
+    /// Only the built-in test signatures are loaded: real malware goes unseen.
+    pub test_signatures: bool,
+}
+
+/// No verdict this time. Always transient: nothing passes and nothing is refused because of it.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    #[error("the scanner is not trusted now: {detail}")]
+    NotReady { detail: String },
+    #[error("no scanner thread came free within {waited:?}")]
+    Busy { waited: Duration },
+    #[error("the scanner cannot be reached")]
+    Connect(#[source] io::Error),
+    #[error("the scanner did not {step} within {limit:?}")]
+    Deadline { step: &'static str, limit: Duration },
+    #[error("the connection to the scanner broke")]
+    Connection(#[source] io::Error),
+    #[error(transparent)]
+    Reply(#[from] ReplyError),
+    /// The stored file, not the scanner.
+    #[error("the file to check cannot be read")]
+    File(#[source] io::Error),
+    #[error("the check was interrupted")]
+    Interrupted,
+}
+
+/// The scanner of the settings, with what runs beside it.
+#[derive(Debug)]
+pub struct RunningScanner {
+    scanner: Arc<dyn Scanner>,
+    managed: Option<Arc<ManagedClamd>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Starts or connects to the scanner of the settings. A clamd that is not ours and does not answer is no error here:
+/// readiness tells, and files wait.
+pub async fn open(config: &ScannerConfig, data: &Path, clock: Clock) -> Result<RunningScanner, StartError> {
+    let (limits, signatures) = (config.limits.clone(), config.signatures.clone());
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let clamd = match &config.clamd {
+        ClamdAddress::Managed => {
+            let managed = Arc::new(ManagedClamd::start(data, limits, signatures, clock).await?);
+            tasks.close();
+            return Ok(RunningScanner { scanner: Arc::clone(&managed) as _, managed: Some(managed), tasks, stop });
+        }
+        ClamdAddress::Unix { path } => Clamd::unix(path.clone(), limits, signatures, clock),
+        ClamdAddress::Tcp { address } => Clamd::tcp(address.clone(), limits, signatures, clock),
+    };
+    let clamd = Arc::new(clamd);
+    clamd.probe().await;
+    let (prober, until) = (Arc::clone(&clamd), stop.clone());
+    tasks.spawn(async move { prober.keep_probing(until).await });
+    tasks.close();
+    Ok(RunningScanner { scanner: clamd, managed: None, tasks, stop })
+}
+
+impl RunningScanner {
+    pub fn scanner(&self) -> Arc<dyn Scanner> {
+        Arc::clone(&self.scanner)
+    }
+
+    /// Stops what runs beside the scanner, and a managed clamd itself.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+        if let Some(managed) = &self.managed {
+            managed.shutdown().await;
+        }
+    }
+}
+
+impl Drop for RunningScanner {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
