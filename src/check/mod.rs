@@ -1,10 +1,21 @@
 //! How a file earns its verdict: name, size, type by content, structure, virus scan; then promotion.
 //!
 //! No byte leaves before a verdict of clean, and only this module makes one: [`Clean`] has no public constructor,
-//! and promotion takes nothing else.
+//! and promotion takes nothing else. [`judge`] reads a descriptor and gives a [`Judgement`]; who claims files, moves
+//! them and records what came out is elsewhere.
+//!
+//! The evidence stays byte for byte what the candidate made: nothing here writes to it, re-encodes it or unpacks it
+//! in place.
 
+mod examine;
+mod judge;
+pub mod name;
 pub mod scan;
 pub mod structure;
+#[cfg(test)]
+pub(crate) mod testing;
 mod verdict;
 
+pub use judge::{Judgement, Subject, judge, judge_within};
+pub use name::{Refusal, check_name};
 pub use verdict::{Clean, Examined, Verdict};

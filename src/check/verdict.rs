@@ -36,16 +36,24 @@ pub struct Examined {
     pub media_type: Option<String>,
 }
 
-/// The proof that exactly these bytes were judged clean. The only key to promotion.
+/// The proof that exactly these bytes were judged clean. The only key to promotion; [`Judgement::admit`] makes it.
+///
+/// [`Judgement::admit`]: super::Judgement::admit
 #[derive(Clone, Debug)]
 pub struct Clean {
     pub(super) sha256: Sha256Digest,
     pub(super) version: ObjectVersion,
+    pub(super) scanned: bool,
 }
 
 impl Clean {
     pub fn sha256(&self) -> Sha256Digest {
         self.sha256
+    }
+
+    /// False for media beyond the scanner's size that the section allows: it is shown as "not virus checked".
+    pub fn scanned(&self) -> bool {
+        self.scanned
     }
 
     pub fn version(&self) -> &ObjectVersion {

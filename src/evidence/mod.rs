@@ -10,7 +10,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 pub use digest::{InvalidDigest, Sha256Digest};
-pub use kind::{FileKind, Group, LINK_EXTENSIONS, catalogue, extension_of};
+pub use kind::{FileKind, Group, LARGEST, LINK_EXTENSIONS, catalogue, extension_of};
 pub use name::{InvalidName, InvalidUniqueName, OriginalName, RelativePath, UniqueName, UniqueNameParts};
 pub use state::{FileState, InvalidTransition, Reason, UnknownWord};
 

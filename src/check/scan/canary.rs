@@ -36,7 +36,11 @@ impl Canary {
             Handover::Descriptor => Self::sparse(LARGEST_SCAN + 1)?,
             Handover::Stream => Self::holding(&nested_zip(40)?, Kind::BeyondLimits)?,
         };
-        Ok([Self::holding(&eicar(), Kind::Virus)?, Self::holding(b"nothing to see here\n", Kind::Harmless)?, beyond])
+        Ok([
+            Self::holding(&eicar(), Kind::Virus)?,
+            Self::holding(b"nothing to see here\n", Kind::Harmless)?,
+            beyond,
+        ])
     }
 
     /// The sentence for the operator when clamd gives this canary another verdict.
@@ -47,9 +51,9 @@ impl Canary {
             | (Kind::BeyondLimits, Finding::BeyondLimits { .. }) => None,
             (Kind::Virus, _) => Some("clamd does not find the EICAR test virus; load its signatures"),
             (Kind::Harmless, _) => Some("clamd reports a harmless text; look at its signatures"),
-            (Kind::BeyondLimits, _) => {
-                Some("clamd passes files beyond its limits as OK; set `AlertExceedsMax yes` and `MaxFileSize 0`")
-            }
+            (Kind::BeyondLimits, _) => Some(
+                "clamd passes files beyond its limits as OK; set `AlertExceedsMax yes` and `MaxFileSize 0`",
+            ),
         }
     }
 

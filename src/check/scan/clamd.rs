@@ -128,14 +128,19 @@ impl Clamd {
     /// Whether it answers at all.
     pub(super) async fn ping(&self) -> Result<(), ScanError> {
         let answer = self.command("answer PING", Command::Ping).await?;
-        if answer == clamav_client::PONG { Ok(()) } else { Err(ReplyError::Unknown("not PONG".into()).into()) }
+        if answer == clamav_client::PONG {
+            Ok(())
+        } else {
+            Err(ReplyError::Unknown("not PONG".into()).into())
+        }
     }
 
     async fn ask_canaries(&self) -> Result<ClamdVersion, ScanError> {
         self.ping().await?;
         let answer = self.command("tell its version", Command::Version).await?;
-        let version = ClamdVersion::parse(&answer, &self.zone)
-            .ok_or_else(|| ReplyError::Unknown(String::from_utf8_lossy(&answer).chars().take(200).collect()))?;
+        let version = ClamdVersion::parse(&answer, &self.zone).ok_or_else(|| {
+            ReplyError::Unknown(String::from_utf8_lossy(&answer).chars().take(200).collect())
+        })?;
         for canary in Canary::all(self.handover()).map_err(ScanError::File)? {
             let finding = self.exchange(&canary.file, canary.size, self.limits.probe()).await?;
             if let Some(complaint) = canary.complaint(&finding) {
@@ -149,7 +154,9 @@ impl Clamd {
         let policy = &self.signatures;
         let signatures_at = version.daily.as_ref().map(|(_, at)| *at);
         let (ready, detail) = match signatures_at {
-            None if policy.accept_undated => (true, "test signatures only: real malware is not recognised".to_owned()),
+            None if policy.accept_undated => {
+                (true, "test signatures only: real malware is not recognised".to_owned())
+            }
             None => (false, "its signatures carry no date; let freshclam load the daily database".to_owned()),
             Some(at) => {
                 let age = self.clock.now().duration_since(at);
@@ -201,19 +208,27 @@ impl Clamd {
                 Address::Tcp(address) => command.ask(client::Tcp { host_address: address }).await,
             }
         };
-        timeout(limit, asking).await.map_err(|_| ScanError::Deadline { step, limit })?.map_err(ScanError::Connect)
+        timeout(limit, asking)
+            .await
+            .map_err(|_| ScanError::Deadline { step, limit })?
+            .map_err(ScanError::Connect)
     }
 
     /// Hands one file over and reads the answer. The canaries come this way too.
     async fn exchange(&self, file: &File, size: u64, reply: Duration) -> Result<Finding, ScanError> {
         let answer = match &self.address {
             Address::Unix(path) => {
-                let mut stream = self.step("accept a connection", self.limits.connect(), UnixStream::connect(path)).await?;
-                let sent = self.step("take the file", self.limits.send(), send_descriptor(&stream, file)).await;
+                let mut stream = self
+                    .step("accept a connection", self.limits.connect(), UnixStream::connect(path))
+                    .await?;
+                let sent =
+                    self.step("take the file", self.limits.send(), send_descriptor(&stream, file)).await;
                 self.answer(&mut stream, sent, reply).await?
             }
             Address::Tcp(address) => {
-                let mut stream = self.step("accept a connection", self.limits.connect(), TcpStream::connect(address)).await?;
+                let mut stream = self
+                    .step("accept a connection", self.limits.connect(), TcpStream::connect(address))
+                    .await?;
                 let sent = self.stream_file(&mut stream, file, size).await;
                 self.answer(&mut stream, sent, reply).await?
             }
@@ -247,8 +262,10 @@ impl Clamd {
         let mut offset = 0;
         while offset < size {
             let source = Arc::clone(&file);
-            let reading = tokio::task::spawn_blocking(move || source.read_at(&mut buffer, offset).map(|n| (buffer, n)));
-            let (filled, read) = reading.await.map_err(|_| ScanError::Interrupted)?.map_err(ScanError::File)?;
+            let reading =
+                tokio::task::spawn_blocking(move || source.read_at(&mut buffer, offset).map(|n| (buffer, n)));
+            let (filled, read) =
+                reading.await.map_err(|_| ScanError::Interrupted)?.map_err(ScanError::File)?;
             buffer = filled;
             if read == 0 {
                 return Err(ScanError::File(io::ErrorKind::UnexpectedEof.into()));
@@ -268,7 +285,10 @@ impl Clamd {
         limit: Duration,
         future: impl Future<Output = io::Result<T>>,
     ) -> Result<T, ScanError> {
-        timeout(limit, future).await.map_err(|_| ScanError::Deadline { step, limit })?.map_err(ScanError::Connection)
+        timeout(limit, future)
+            .await
+            .map_err(|_| ScanError::Deadline { step, limit })?
+            .map_err(ScanError::Connection)
     }
 }
 

@@ -115,12 +115,17 @@ mod tests {
 
     #[test]
     fn settings_read_from_toml_and_an_unknown_word_is_refused() {
-        let config: ScannerConfig =
-            toml::from_str("clamd = { kind = 'unix', path = '/run/clamav/clamd.sock' }\nlimits.max_threads = 8").unwrap();
+        let config: ScannerConfig = toml::from_str(
+            "clamd = { kind = 'unix', path = '/run/clamav/clamd.sock' }\nlimits.max_threads = 8",
+        )
+        .unwrap();
         assert_eq!(config.clamd, ClamdAddress::Unix { path: "/run/clamav/clamd.sock".into() });
         assert_eq!(config.limits.parallel_scans(), 7);
         assert_eq!(toml::from_str::<ScannerConfig>("").unwrap(), ScannerConfig::default());
-        assert_eq!(toml::from_str::<ScannerConfig>("clamd.kind = 'managed'").unwrap().clamd, ClamdAddress::Managed);
+        assert_eq!(
+            toml::from_str::<ScannerConfig>("clamd.kind = 'managed'").unwrap().clamd,
+            ClamdAddress::Managed
+        );
         assert!(toml::from_str::<ScannerConfig>("limits.threads = 8").is_err());
         assert!(toml::from_str::<ScannerConfig>("clamd = { kind = 'unix', path = '/a', port = 1 }").is_err());
     }

@@ -219,7 +219,10 @@ fn configuration(socket: &Path, database: &Path, scratch: &Path, limits: &ScanLi
 fn quoted(path: &Path) -> io::Result<String> {
     match path.to_str() {
         Some(text) if !text.contains(['"', '\n', '\r']) => Ok(format!("\"{text}\"")),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "its path holds a quote, a line break or no UTF-8")),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "its path holds a quote, a line break or no UTF-8",
+        )),
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! [`open`] gives the scanner the settings ask for, with whatever has to run beside it.
 
-mod canary;
+pub(crate) mod canary;
 mod clamd;
 mod config;
 mod managed;
@@ -134,7 +134,12 @@ pub async fn open(config: &ScannerConfig, data: &Path, clock: Clock) -> Result<R
         ClamdAddress::Managed => {
             let managed = Arc::new(ManagedClamd::start(data, limits, signatures, clock).await?);
             tasks.close();
-            return Ok(RunningScanner { scanner: Arc::clone(&managed) as _, managed: Some(managed), tasks, stop });
+            return Ok(RunningScanner {
+                scanner: Arc::clone(&managed) as _,
+                managed: Some(managed),
+                tasks,
+                stop,
+            });
         }
         ClamdAddress::Unix { path } => Clamd::unix(path.clone(), limits, signatures, clock),
         ClamdAddress::Tcp { address } => Clamd::tcp(address.clone(), limits, signatures, clock),

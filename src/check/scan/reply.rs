@@ -75,7 +75,8 @@ fn finding(name: &str) -> Finding {
         Finding::BeyondLimits { limit: shorten(name) }
     } else if name.starts_with("Heuristics.Encrypted") {
         Finding::Encrypted
-    } else if name == "Heuristics.OLE2.ContainsMacros" || name.starts_with("Heuristics.OLE2.ContainsMacros.") {
+    } else if name == "Heuristics.OLE2.ContainsMacros" || name.starts_with("Heuristics.OLE2.ContainsMacros.")
+    {
         Finding::Macros
     } else if name == "Heuristics.Zip.OverlappingFiles" {
         Finding::OverlappingEntries
@@ -110,9 +111,24 @@ mod tests {
         assert_eq!(fd("fd[11]: OK\0"), Ok(Finding::Clean));
         assert_eq!(parse_reply(b"stream: OK\0", Handover::Stream), Ok(Finding::Clean));
         for other in [
-            "stream: OK\0", "fd[]: OK\0", "fd[x]: OK\0", "fd[11]: OK", "fd[11]: OK\n", "fd[11]: OK\0\0", "OK\0",
-            "fd[11]: OK \0", " fd[11]: OK\0", "fd[11]:OK\0", "fd[11]: OK\0fd[11]: OK\0", "1: fd[11]: OK\0",
-            "fd[11]: NOT OK\0", "fd[11]: OK FOUND OK\0", "PONG\0", "UNKNOWN COMMAND\0", "\0", "fd[11]: O",
+            "stream: OK\0",
+            "fd[]: OK\0",
+            "fd[x]: OK\0",
+            "fd[11]: OK",
+            "fd[11]: OK\n",
+            "fd[11]: OK\0\0",
+            "OK\0",
+            "fd[11]: OK \0",
+            " fd[11]: OK\0",
+            "fd[11]:OK\0",
+            "fd[11]: OK\0fd[11]: OK\0",
+            "1: fd[11]: OK\0",
+            "fd[11]: NOT OK\0",
+            "fd[11]: OK FOUND OK\0",
+            "PONG\0",
+            "UNKNOWN COMMAND\0",
+            "\0",
+            "fd[11]: O",
         ] {
             assert!(fd(other).is_err(), "{other:?}");
         }
@@ -148,7 +164,10 @@ mod tests {
     fn errors_are_no_verdict() {
         let reported = |text: &str| Err(ReplyError::Reported(text.into()));
         assert_eq!(fd("fd[11]: Can't write to file ERROR\0"), reported("Can't write to file"));
-        assert_eq!(fd("Error writing to temporary file ERROR\0"), reported("Error writing to temporary file"));
+        assert_eq!(
+            fd("Error writing to temporary file ERROR\0"),
+            reported("Error writing to temporary file")
+        );
         assert_eq!(
             parse_reply(b"INSTREAM size limit exceeded. ERROR\0", Handover::Stream),
             reported("INSTREAM size limit exceeded.")

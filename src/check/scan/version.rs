@@ -19,7 +19,8 @@ impl ClamdVersion {
     pub(super) fn parse(answer: &[u8], zone: &TimeZone) -> Option<Self> {
         let text = std::str::from_utf8(answer.strip_suffix(&[0])?).ok()?;
         let mut parts = text.splitn(3, '/');
-        let engine = parts.next().filter(|engine| engine.starts_with("ClamAV ") && engine.len() <= 100)?.to_owned();
+        let engine =
+            parts.next().filter(|engine| engine.starts_with("ClamAV ") && engine.len() <= 100)?.to_owned();
         let Some(number) = parts.next() else { return Some(Self { engine, daily: None }) };
         let at = DateTime::strptime("%a %b %d %H:%M:%S %Y", parts.next()?.trim()).ok()?;
         let at = at.to_zoned(zone.clone()).ok()?.timestamp();
@@ -50,7 +51,13 @@ mod tests {
         assert_eq!(full.identity().engine, "ClamAV 1.4.6");
         assert!(parse("ClamAV 1.4.6/27000/Mon Nov  2 07:02:06 2026\0").unwrap().daily.is_some());
         assert_eq!(parse("ClamAV 1.4.6\0").unwrap().identity().signatures, "test");
-        for bad in ["", "ClamAV 1.4.6", "PONG\0", "ClamAV 1.4.6/x/Thu Oct 22 17:22:46 2026\0", "ClamAV 1.4.6/27000\0"] {
+        for bad in [
+            "",
+            "ClamAV 1.4.6",
+            "PONG\0",
+            "ClamAV 1.4.6/x/Thu Oct 22 17:22:46 2026\0",
+            "ClamAV 1.4.6/27000\0",
+        ] {
             assert_eq!(parse(bad), None, "{bad:?}");
         }
     }

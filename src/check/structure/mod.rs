@@ -1,1 +1,109 @@
-//! What a file is, by its content.
+//! What a file is, by its content, and whether what is in it may be kept.
+//!
+//! [`inspect`] decides the type, then hands the file to the module of its family. Everything here reads by position
+//! from one descriptor, in bounded pieces, under one [`Budget`] for the whole file and all that is inside it: time,
+//! entries, inflated bytes. What goes beyond is refused, never skipped.
+
+mod budget;
+mod compound;
+mod image;
+mod kind;
+mod media;
+mod office;
+mod open_document;
+mod pdf;
+mod refuse;
+mod rtf;
+mod text;
+mod view;
+mod zip;
+
+use std::fs::File;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use self::budget::Budget;
+use self::kind::Content;
+use self::view::View;
+use crate::evidence::FileKind;
+
+pub use budget::Limits;
+pub use refuse::Stop;
+pub(super) use refuse::too_slow;
+
+/// One file in an archive; `path` has the archives on the way to it, joined by `/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub path: String,
+    /// Bytes, as inflated.
+    pub size: u64,
+}
+
+/// What an acceptable file turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Findings {
+    pub media_type: String,
+    /// For archives only, and not longer than [`Limits::listing_bytes`].
+    pub listing: Option<Vec<Member>>,
+}
+
+/// The result of [`inspect`]; the type is told even for a refused file.
+#[derive(Debug)]
+pub struct Inspection {
+    pub media_type: Option<String>,
+    pub outcome: Result<Findings, Stop>,
+}
+
+/// Something that can be read anywhere.
+pub(super) trait Source: std::io::Read + std::io::Seek {}
+impl<T: std::io::Read + std::io::Seek + ?Sized> Source for T {}
+
+/// Judges type and structure of `size` bytes that are called a `kind`. Blocking, and as long as
+/// [`Limits::time_for`] at most, but for parsers that are not ours.
+///
+/// `programs`: the section takes programs, so archives may hold them.
+pub fn inspect(file: &Arc<File>, size: u64, kind: FileKind, programs: bool, limits: &Limits) -> Inspection {
+    let mut budget = Budget::new(limits, size, programs);
+    let mut view = View::new(Arc::clone(file), size, budget.deadline());
+    let mut media_type = None;
+    let outcome = judge_content(&mut view, size, kind, &mut budget, &mut media_type);
+    // A parser may have taken a failing disk or our deadline for a broken file.
+    let outcome = match view.trouble() {
+        Some(stop) if outcome.is_err() => Err(stop),
+        _ => outcome,
+    };
+    let outcome = outcome.map(|()| Findings {
+        media_type: media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned()),
+        listing: budget.into_listing(),
+    });
+    Inspection { media_type, outcome }
+}
+
+fn judge_content(
+    view: &mut View,
+    size: u64,
+    kind: FileKind,
+    budget: &mut Budget<'_>,
+    media_type: &mut Option<String>,
+) -> Result<(), Stop> {
+    let seen = kind::detect(view)?;
+    *media_type = Some(seen.media_type().to_owned());
+    let content = kind::content_of(kind, &seen, view)?;
+    if !matches!(content, Content::Zip | Content::Office(_) | Content::OpenDocument | Content::Iwork) {
+        zip::refuse_appended(view, size)?;
+    }
+    match content {
+        Content::Pdf => pdf::check(view, size, budget),
+        Content::Office(part) => office::check_document(view, size, Some(part), budget),
+        Content::OpenDocument => open_document::check_document(view, size, kind.extension, budget),
+        Content::Compound => compound::check(view, size, budget),
+        Content::Zip => zip::check_archive(view, size, budget),
+        Content::Iwork => zip::check_iwork(view, size, budget),
+        Content::Image(format) => image::check(view, size, format, budget),
+        Content::IsoMedia => media::check_boxes(view, size, kind.extension, budget),
+        Content::Rtf => rtf::check(view, size, budget),
+        Content::Text => text::check(view, size, budget),
+        Content::ByMagic => Ok(()),
+    }
+}

@@ -50,7 +50,10 @@ async fn beyond_the_largest_scan_nothing_is_clean() {
     let file = holding(b"");
     file.set_len(LARGEST_SCAN + 1).unwrap();
     let asked = clamd.clamd.scan(&file, LARGEST_SCAN).await.unwrap();
-    assert!(matches!(&asked.finding, Finding::BeyondLimits { limit } if limit.contains("MaxFileSize")), "{asked:?}");
+    assert!(
+        matches!(&asked.finding, Finding::BeyondLimits { limit } if limit.contains("MaxFileSize")),
+        "{asked:?}"
+    );
     let unasked = clamd.scan(&file, LARGEST_SCAN + 1).await.unwrap();
     assert!(matches!(unasked.finding, Finding::BeyondLimits { .. }));
     clamd.shutdown().await;

@@ -1,0 +1,155 @@
+//! What one file, and all that is inside it, may cost.
+
+use std::time::{Duration, Instant};
+
+use super::Member;
+use super::refuse::Stop;
+use crate::check::scan::LARGEST_SCAN;
+
+/// Bounds of the structure step. The defaults are the service's.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Time for a small file, and bytes a second for a large one.
+    pub time: Duration,
+    pub bytes_a_second: u64,
+    /// Entries of one archive. clamd's time grows with their square: 40,000 empty ones hold it for 86 s.
+    pub layer_entries: u64,
+    /// Entries of an archive and the archives in it together.
+    pub all_entries: u64,
+    /// Archives inside archives, the outermost counted.
+    pub depth: u32,
+    /// Documents inside documents (a workbook in an essay), the outermost counted.
+    pub document_depth: u32,
+    /// Bytes of one member, inflated: what clamd can look at.
+    pub member_bytes: u64,
+    /// Bytes of all members, inflated, at every depth.
+    pub inflated_bytes: u64,
+    /// Inflated bytes for each stored one, beyond `ratio_from` inflated bytes.
+    pub ratio: u64,
+    pub ratio_from: u64,
+    /// Bytes of an archive's directory, which is held in memory.
+    pub directory_bytes: u64,
+    /// A nested archive or document is kept in memory up to this, then in an unnamed temporary file.
+    pub spool_memory: usize,
+    /// Largest nested archive or document that is spooled, bytes.
+    pub spool_bytes: u64,
+    /// Bytes of one XML part that is read.
+    pub xml_bytes: u64,
+    /// A PDF beyond this is not parsed into memory, bytes.
+    pub pdf_bytes: u64,
+    /// Bytes one compressed object stream of a PDF may inflate to.
+    pub pdf_stream_bytes: usize,
+    /// A legacy Office file beyond this is not opened (its tables are held in memory), bytes.
+    pub compound_bytes: u64,
+    /// Width times height.
+    pub pixels: u64,
+    /// Bytes of names kept in a listing.
+    pub listing_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(60),
+            bytes_a_second: 20 << 20,
+            layer_entries: 2_000,
+            all_entries: 5_000,
+            depth: 3,
+            document_depth: 2,
+            member_bytes: LARGEST_SCAN,
+            inflated_bytes: 8 << 30,
+            ratio: 200,
+            ratio_from: 100 << 20,
+            directory_bytes: 8 << 20,
+            spool_memory: 4 << 20,
+            spool_bytes: LARGEST_SCAN,
+            xml_bytes: 64 << 20,
+            pdf_bytes: 64 << 20,
+            pdf_stream_bytes: 32 << 20,
+            compound_bytes: 1 << 30,
+            pixels: 200_000_000,
+            listing_bytes: 1 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// How long a file of this size may be examined.
+    pub fn time_for(&self, size: u64) -> Duration {
+        self.time + Duration::from_secs(size / self.bytes_a_second.max(1))
+    }
+}
+
+/// What is left for one file.
+#[derive(Debug)]
+pub(super) struct Budget<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) programs: bool,
+    deadline: Instant,
+    /// Bytes of the outermost file, which every ratio is measured by.
+    size: u64,
+    entries: u64,
+    inflated: u64,
+    listing: Option<Vec<Member>>,
+    listed_bytes: usize,
+}
+
+impl<'a> Budget<'a> {
+    pub(super) fn new(limits: &'a Limits, size: u64, programs: bool) -> Self {
+        let deadline = Instant::now() + limits.time_for(size);
+        Self { limits, programs, deadline, size, entries: 0, inflated: 0, listing: None, listed_bytes: 0 }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub(super) fn in_time(&self) -> Result<(), Stop> {
+        if Instant::now() < self.deadline { Ok(()) } else { Err(Stop::too_slow()) }
+    }
+
+    /// Attack: an archive of very many entries, each of which costs something.
+    pub(super) fn take_entries(&mut self, entries: u64) -> Result<(), Stop> {
+        self.entries = self.entries.saturating_add(entries);
+        let (layer, all) = (self.limits.layer_entries, self.limits.all_entries);
+        if entries > layer || self.entries > all {
+            return Err(Stop::unsafe_archive(format_args!(
+                "it holds too many files (at most {layer}, and {all} with the archives in it)"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Attack: a small file that inflates to fill memory, disk or the scanner's time. Counted while inflating, since
+    /// headers lie.
+    pub(super) fn take_inflated(&mut self, bytes: u64) -> Result<(), Stop> {
+        self.in_time()?;
+        self.inflated = self.inflated.saturating_add(bytes);
+        if self.inflated > self.limits.inflated_bytes {
+            return Err(Stop::unsafe_archive("it unpacks to too many bytes"));
+        }
+        let ratio = self.limits.ratio.saturating_mul(self.size);
+        if self.inflated > self.limits.ratio_from && self.inflated > ratio {
+            return Err(Stop::unsafe_archive("it unpacks to far more than its size"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn start_listing(&mut self) {
+        self.listing.get_or_insert_default();
+    }
+
+    /// Adds to the listing of the outermost archive, as long as there is room.
+    pub(super) fn list(&mut self, path: &str, size: u64) {
+        if let Some(listing) = &mut self.listing
+            && self.listed_bytes + path.len() <= self.limits.listing_bytes
+        {
+            self.listed_bytes += path.len();
+            listing.push(Member { path: path.to_owned(), size });
+        }
+    }
+
+    pub(super) fn into_listing(self) -> Option<Vec<Member>> {
+        self.listing
+    }
+}

@@ -1,0 +1,86 @@
+//! The end of a zip, found by rules that leave no choice: the last end record there is, and it ends the file.
+
+use super::super::Source;
+use super::super::refuse::Stop;
+use super::super::view::{read_some, read_tail};
+
+const END: &[u8] = b"PK\x05\x06";
+const END_BYTES: usize = 22;
+const LOCATOR: &[u8] = b"PK\x06\x07";
+const LOCATOR_BYTES: u64 = 20;
+const END_64: &[u8] = b"PK\x06\x06";
+/// The longest comment has 65,535 bytes.
+const TAIL: u64 = 65_535 + END_BYTES as u64;
+
+/// What the end record says of the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) entries: u64,
+    pub(super) directory_bytes: u64,
+}
+
+/// Reads it before any parser allocates by it.
+pub(super) fn find(source: &mut dyn Source, size: u64) -> Result<End, Stop> {
+    let (from, tail) = read_tail(source, size, TAIL)?;
+    let at = last_end(&tail).ok_or_else(|| Stop::corrupt("The archive is cut short."))?;
+    let record = &tail[at..];
+    // Attack: bytes after the archive, or a second end inside the comment, for a parser that looks elsewhere.
+    if record.len() != END_BYTES + usize::from(u16_at(record, 20)) {
+        return Err(Stop::unsafe_archive("something stands after its end"));
+    }
+    let (disk, directory_disk) = (u16_at(record, 4), u16_at(record, 6));
+    let mut end = End { entries: u16_at(record, 10).into(), directory_bytes: u32_at(record, 12).into() };
+    let start = from + at as u64;
+    if let Some(locator_at) = start.checked_sub(LOCATOR_BYTES) {
+        let locator = read_some(source, locator_at, 20)?;
+        if locator.starts_with(LOCATOR) && locator.len() == 20 {
+            end = find_64(source, u64_at(&locator, 8))?;
+        }
+    }
+    let split = !matches!(disk, 0 | 0xffff) || !matches!(directory_disk, 0 | 0xffff);
+    if split {
+        return Err(Stop::unsafe_archive("it is one part of several"));
+    }
+    Ok(end)
+}
+
+fn find_64(source: &mut dyn Source, at: u64) -> Result<End, Stop> {
+    let record = read_some(source, at, 56)?;
+    if record.len() != 56 || !record.starts_with(END_64) {
+        return Err(Stop::unsafe_archive("its end contradicts itself"));
+    }
+    Ok(End { entries: u64_at(&record, 32), directory_bytes: u64_at(&record, 40) })
+}
+
+/// Attack: a zip behind a picture or document, which opens as either.
+pub(in super::super) fn refuse_appended(source: &mut dyn Source, size: u64) -> Result<(), Stop> {
+    let (_, tail) = read_tail(source, size, TAIL)?;
+    let Some(at) = last_end(&tail) else { return Ok(()) };
+    let record = &tail[at..];
+    let reaches_end = record.len() == END_BYTES + usize::from(u16_at(record, 20));
+    let names_files = u16_at(record, 8) > 0 && u16_at(record, 8) == u16_at(record, 10);
+    if reaches_end && names_files {
+        return Err(Stop::refuse(
+            crate::evidence::Reason::TypeMismatch,
+            "An archive is hidden behind the content; save the work again and upload it.",
+        ));
+    }
+    Ok(())
+}
+
+fn last_end(tail: &[u8]) -> Option<usize> {
+    let last = tail.len().checked_sub(END_BYTES)?;
+    (0..=last).rev().find(|&at| tail[at..].starts_with(END))
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    bytes.get(at..at + 2).and_then(|b| b.try_into().ok()).map_or(0, u16::from_le_bytes)
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
