@@ -4,7 +4,7 @@
 //! returned; on resume the file is cut back to the committed offset. Promotion is a second name (hard link) for the
 //! same inode, so accepting a file copies nothing. New names are made durable by syncing the folder they stand in.
 //!
-//! One process writes. Within it a [`fence`] keeps a writer whose upload was taken over from touching the file again;
+//! One process writes. Within it a fence keeps a writer whose upload was taken over from touching the file again;
 //! several nodes need the [S3 store](super::s3).
 //!
 //! A version is inode, modification time and size. A hard link changes none of the three.

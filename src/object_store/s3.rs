@@ -6,7 +6,7 @@
 //! at last full. The ledger in the database, not the bucket, says what counts: parts are completed by the ETag and
 //! CRC-32 that their acknowledgement carried.
 //!
-//! Every byte is copied into blocks of 64 KiB counted against one [budget](memory::Budget); every body goes out with
+//! Every byte is copied into blocks of 64 KiB counted against one budget; every body goes out with
 //! a CRC-32 taken as the bytes arrived, which the store compares, and unsigned: TLS is what keeps it unseen.
 //!
 //! No conditional write is relied on: stores are known to ignore `If-None-Match`. Keys differ by file and epoch
