@@ -22,3 +22,6 @@ pub mod upload;
 // 3. what it stands on
 pub mod database;
 pub mod object_store;
+
+// 4. how it is reached
+pub mod web;
