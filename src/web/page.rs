@@ -88,7 +88,8 @@ pub fn page(status: StatusCode, template: &impl Template) -> Response {
         }
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
-            (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be shown. Uploaded work is safe.").into_response()
+            (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be shown. Uploaded work is safe.")
+                .into_response()
         }
     }
 }

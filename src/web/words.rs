@@ -104,7 +104,9 @@ pub fn file(state: FileState, facts: FileFacts<'_>) -> Words {
             "Not finished in time",
             format!("Only {} arrived. Choose the file again to start over.", so_far(facts)),
         ),
-        FileState::Cancelled => Words::new(Tone::Quiet, "Cancelled", "The upload was stopped; nothing is kept."),
+        FileState::Cancelled => {
+            Words::new(Tone::Quiet, "Cancelled", "The upload was stopped; nothing is kept.")
+        }
     }
 }
 
@@ -129,25 +131,82 @@ fn accepted(facts: FileFacts<'_>) -> Words {
 /// Why a file was refused and what helps. `detail` is what the check found; it may be empty.
 pub fn refused(reason: Reason, detail: &str) -> Words {
     let (label, what_to_do) = match reason {
-        Reason::Empty => ("Refused: empty", "The file holds nothing. Open it on your computer, save it again and choose it."),
-        Reason::TooLarge => ("Refused: too large", "It is larger than this section takes. Save a smaller copy."),
-        Reason::TypeNotAllowed => ("Refused: wrong type", "This section does not take files of this type. The accepted types are listed beside the section."),
-        Reason::TypeMismatch => ("Refused: wrong type", "What is inside is not what the name says. Save it in an accepted type and choose it again."),
-        Reason::DoubleExtension => ("Refused: name not allowed", "The name ends in more than one type. Rename the file and choose it again."),
-        Reason::NameNotAllowed => ("Refused: name not allowed", "The name holds something that cannot be stored safely. Rename the file and choose it again."),
-        Reason::LinkOnly => ("Refused: only a link", "This file points to work kept elsewhere and holds none itself. Download the work and choose that."),
-        Reason::Encrypted => ("Refused: password protected", "Nobody could open it. Save a copy without a password and choose it again."),
+        Reason::Empty => (
+            "Refused: empty",
+            "The file holds nothing. Open it on your computer, save it again and choose it.",
+        ),
+        Reason::TooLarge => {
+            ("Refused: too large", "It is larger than this section takes. Save a smaller copy.")
+        }
+        Reason::TypeNotAllowed => (
+            "Refused: wrong type",
+            "This section does not take files of this type. The accepted types are listed beside the section.",
+        ),
+        Reason::TypeMismatch => (
+            "Refused: wrong type",
+            "What is inside is not what the name says. Save it in an accepted type and choose it again.",
+        ),
+        Reason::DoubleExtension => (
+            "Refused: name not allowed",
+            "The name ends in more than one type. Rename the file and choose it again.",
+        ),
+        Reason::NameNotAllowed => (
+            "Refused: name not allowed",
+            "The name holds something that cannot be stored safely. Rename the file and choose it again.",
+        ),
+        Reason::LinkOnly => (
+            "Refused: only a link",
+            "This file points to work kept elsewhere and holds none itself. Download the work and choose that.",
+        ),
+        Reason::Encrypted => (
+            "Refused: password protected",
+            "Nobody could open it. Save a copy without a password and choose it again.",
+        ),
         Reason::Macro => ("Refused: contains macros", "Save a copy without macros and choose it again."),
-        Reason::ActiveContent => ("Refused: contains a program", "Something in it would run when opened. Save a plain copy and choose it again."),
-        Reason::Corrupt => ("Refused: cannot be opened", "The file is damaged or incomplete. Open it on your computer, save it again and choose it."),
-        Reason::ArchiveUnsafe => ("Refused: unsafe archive", "The archive cannot be unpacked safely. Zip the folder afresh and choose it again."),
-        Reason::ImageTooBig => ("Refused: image too large", "The picture has more dots than we take. Save it at a smaller size."),
-        Reason::TooManyFiles => ("Refused: section is full", "The section holds all the files it takes. Delete or replace one first."),
-        Reason::Duplicate => return Words::new(Tone::Quiet, "Already here", "This section already holds exactly this file; the first one stays."),
-        Reason::Infected => ("Refused: virus found", "The file is locked away and nobody can open it. Tell your IT support and send a clean copy."),
-        Reason::Unscannable => ("Refused: cannot be virus checked", "It is beyond what the virus check can judge. Send it in smaller pieces."),
-        Reason::ScannerUnavailable => return Words::new(Tone::Busy, "Still checking", "The virus check is taking longer than usual. You can close this page; nothing is lost."),
-        Reason::DigestMismatch => ("Refused: damaged on the way", "What arrived is not what was sent. Choose the file again."),
+        Reason::ActiveContent => (
+            "Refused: contains a program",
+            "Something in it would run when opened. Save a plain copy and choose it again.",
+        ),
+        Reason::Corrupt => (
+            "Refused: cannot be opened",
+            "The file is damaged or incomplete. Open it on your computer, save it again and choose it.",
+        ),
+        Reason::ArchiveUnsafe => (
+            "Refused: unsafe archive",
+            "The archive cannot be unpacked safely. Zip the folder afresh and choose it again.",
+        ),
+        Reason::ImageTooBig => {
+            ("Refused: image too large", "The picture has more dots than we take. Save it at a smaller size.")
+        }
+        Reason::TooManyFiles => (
+            "Refused: section is full",
+            "The section holds all the files it takes. Delete or replace one first.",
+        ),
+        Reason::Duplicate => {
+            return Words::new(
+                Tone::Quiet,
+                "Already here",
+                "This section already holds exactly this file; the first one stays.",
+            );
+        }
+        Reason::Infected => (
+            "Refused: virus found",
+            "The file is locked away and nobody can open it. Tell your IT support and send a clean copy.",
+        ),
+        Reason::Unscannable => (
+            "Refused: cannot be virus checked",
+            "It is beyond what the virus check can judge. Send it in smaller pieces.",
+        ),
+        Reason::ScannerUnavailable => {
+            return Words::new(
+                Tone::Busy,
+                "Still checking",
+                "The virus check is taking longer than usual. You can close this page; nothing is lost.",
+            );
+        }
+        Reason::DigestMismatch => {
+            ("Refused: damaged on the way", "What arrived is not what was sent. Choose the file again.")
+        }
     };
     let sentence = if detail.is_empty() { what_to_do.to_owned() } else { format!("{detail} {what_to_do}") };
     Words::new(Tone::Bad, label, sentence)
@@ -164,11 +223,17 @@ fn so_far(facts: FileFacts<'_>) -> String {
 pub fn section(state: SectionState, files: u32) -> Words {
     match state {
         SectionState::Empty => Words::new(Tone::Quiet, "No files", ""),
-        SectionState::InProgress => Words::new(Tone::Busy, "In progress", "Something is here or on its way, not yet enough."),
+        SectionState::InProgress => {
+            Words::new(Tone::Busy, "In progress", "Something is here or on its way, not yet enough.")
+        }
         SectionState::Provided => Words::new(Tone::Good, count(files, "file"), ""),
-        SectionState::Missing => Words::new(Tone::Note, "Missing", "It clears by itself when a file is accepted."),
+        SectionState::Missing => {
+            Words::new(Tone::Note, "Missing", "It clears by itself when a file is accepted.")
+        }
         SectionState::OtherMeans => Words::new(Tone::Note, "Sent another way", ""),
-        SectionState::Incomplete => Words::new(Tone::Note, "Incomplete, noted", "Fewer files than asked for, with a reason."),
+        SectionState::Incomplete => {
+            Words::new(Tone::Note, "Incomplete, noted", "Fewer files than asked for, with a reason.")
+        }
     }
 }
 
@@ -179,9 +244,11 @@ pub fn candidate(status: CandidateStatus, state: CandidateState) -> Words {
         (CandidateStatus::Withdrawn, _) => Words::new(Tone::Quiet, "Withdrawn", "No longer entered."),
         (CandidateStatus::Entered, CandidateState::NotStarted) => Words::new(Tone::Quiet, "Not started", ""),
         (CandidateStatus::Entered, CandidateState::InProgress) => Words::new(Tone::Busy, "In progress", ""),
-        (CandidateStatus::Entered, CandidateState::CompleteWithMissing) => {
-            Words::new(Tone::Note, "Complete with missing", "Nothing more is owed; something was not provided.")
-        }
+        (CandidateStatus::Entered, CandidateState::CompleteWithMissing) => Words::new(
+            Tone::Note,
+            "Complete with missing",
+            "Nothing more is owed; something was not provided.",
+        ),
         (CandidateStatus::Entered, CandidateState::Complete) => Words::new(Tone::Good, "Complete", ""),
     }
 }
@@ -198,9 +265,11 @@ pub fn sample(state: SampleState, revision: u32) -> Words {
         SampleState::Submitted => {
             Words::new(Tone::Good, "Submitted", "It is locked. The moderator sees exactly what was sent.")
         }
-        SampleState::Returned => {
-            Words::new(Tone::Note, "Returned to you", "Only the returned candidates are open. Submit again when they are ready.")
-        }
+        SampleState::Returned => Words::new(
+            Tone::Note,
+            "Returned to you",
+            "Only the returned candidates are open. Submit again when they are ready.",
+        ),
     }
 }
 
@@ -295,7 +364,11 @@ mod tests {
             assert!(words.sentence.ends_with('.') && words.sentence.len() > 20, "{reason}: {words:?}");
             assert!(!words.sentence.to_lowercase().contains("invalid"), "{reason}");
         }
-        assert!(refused(Reason::TypeMismatch, "The file is a PNG image.").sentence.starts_with("The file is a PNG"));
+        assert!(
+            refused(Reason::TypeMismatch, "The file is a PNG image.")
+                .sentence
+                .starts_with("The file is a PNG")
+        );
     }
 
     #[test]
