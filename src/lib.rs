@@ -18,10 +18,8 @@ pub mod check;
 pub mod reference;
 pub mod sampling;
 pub mod upload;
+pub mod worker;
 
 // 3. what it stands on
 pub mod database;
 pub mod object_store;
-
-// 4. how it is reached
-pub mod web;

@@ -9,8 +9,10 @@
 //! needs the words.
 
 pub mod audit;
+pub(crate) mod checks;
 mod engine;
 mod error;
+pub(crate) mod files;
 pub mod reference;
 mod reference_samples;
 pub(crate) mod samples;

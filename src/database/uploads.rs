@@ -165,24 +165,6 @@ async fn parts(tx: &mut Tx, file: FileId) -> Result<Vec<StagedPart>, DatabaseErr
         .collect()
 }
 
-/// Keeps the lease alive while bytes or a store call move. `false`: it is lost.
-pub(crate) async fn renew(
-    tx: &mut Tx,
-    file: FileId,
-    epoch: i64,
-    ttl_micros: i64,
-) -> Result<bool, DatabaseError> {
-    let now = tx.engine().now();
-    let sql = format!("UPDATE uploads SET lease_until = {now} + $3 WHERE file_id = $1 AND epoch = $2");
-    let done = sqlx::query(AssertSqlSafe(sql))
-        .bind(file.to_string())
-        .bind(epoch)
-        .bind(ttl_micros)
-        .execute(tx.on())
-        .await?;
-    Ok(done.rows_affected() == 1)
-}
-
 /// Lets the lease go, if it is still ours.
 pub(crate) async fn release(tx: &mut Tx, file: FileId, epoch: i64) -> Result<(), DatabaseError> {
     sqlx::query("UPDATE uploads SET owner = NULL, lease_until = NULL WHERE file_id = $1 AND epoch = $2")

@@ -1,0 +1,320 @@
+//! Files on their way through the check: claiming them, and writing what came out.
+//!
+//! The state column is the queue. A worker's claim has an owner, an end and an epoch; every outcome is written under
+//! that epoch, so two workers on one file cannot both write one.
+
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::files::{file_id, version_text};
+use super::{Database, DatabaseError, Tx, samples};
+use crate::check::Judgement;
+use crate::component::{Component, Section};
+use crate::evidence::{FileState, OriginalName, Reason, Sha256Digest, UniqueName};
+use crate::ids::{FileId, SampleId};
+use crate::object_store::{ObjectKey, ObjectVersion};
+
+/// A file a worker has claimed, with all it needs to judge it.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckRow {
+    pub file: FileId,
+    pub epoch: i64,
+    pub attempts: u32,
+    pub sample: SampleId,
+    /// Candidate id, or `""`.
+    pub candidate: String,
+    pub kind: String,
+    pub section: String,
+    pub rules: Section,
+    pub name: OriginalName,
+    pub unique_name: UniqueName,
+    pub size: u64,
+    pub received_sha256: Sha256Digest,
+    pub client_sha256: Option<Sha256Digest>,
+    pub replaces: Option<FileId>,
+    pub quarantine: (ObjectKey, ObjectVersion),
+}
+
+/// Claims the file that has waited longest, small ones before large ones of the same moment.
+pub(crate) async fn claim(
+    tx: &mut Tx,
+    now: Timestamp,
+    node: &str,
+    ttl_micros: i64,
+) -> Result<Option<CheckRow>, DatabaseError> {
+    let engine = tx.engine();
+    let sql = format!(
+        "SELECT id FROM files WHERE state IN ('received', 'checking') AND check_after <= $1 \
+         AND (check_until IS NULL OR check_until < {}) ORDER BY check_after, size, id LIMIT 1{}",
+        engine.now(),
+        engine.skip_locked()
+    );
+    let id: Option<String> =
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(now.as_microsecond()).fetch_optional(tx.on()).await?;
+    let Some(id) = id else { return Ok(None) };
+    let sql = format!(
+        "UPDATE files SET state = 'checking', check_epoch = check_epoch + 1, check_owner = $2, \
+         check_until = {} + $3, check_attempts = check_attempts + 1 WHERE id = $1",
+        engine.now()
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(&id).bind(node).bind(ttl_micros).execute(tx.on()).await?;
+    read(tx, &id).await.map(Some)
+}
+
+async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
+    let row = sqlx::query(
+        "SELECT f.id, f.check_epoch, f.check_attempts, f.sample_id, f.candidate_id, f.kind, f.section, \
+         f.original_name, f.unique_name, f.size, f.sha256, f.client_sha256, f.replaces, f.quarantine_key, \
+         f.quarantine_version, s.component_id, c.definition FROM files f JOIN samples s ON s.id = f.sample_id \
+         JOIN components c ON c.id = s.component_id WHERE f.id = $1",
+    )
+    .bind(id)
+    .fetch_one(tx.on())
+    .await?;
+    let broken = |column| DatabaseError::BrokenRow { table: "files", id: id.to_owned(), column };
+    let text = |column: &'static str| row.try_get::<String, _>(column);
+    let optional = |column: &'static str| row.try_get::<Option<String>, _>(column);
+    let component = samples::component(&text("component_id")?, &text("definition")?)?;
+    let (kind, section) = (text("kind")?, text("section")?);
+    let version: ObjectVersion =
+        serde_json::from_str(&text("quarantine_version")?).map_err(|_| broken("quarantine_version"))?;
+    Ok(CheckRow {
+        file: file_id(text("id")?)?,
+        epoch: row.try_get("check_epoch")?,
+        attempts: u32::try_from(row.try_get::<i64, _>("check_attempts")?)
+            .map_err(|_| broken("check_attempts"))?,
+        sample: text("sample_id")?.parse().map_err(|_| broken("sample_id"))?,
+        candidate: text("candidate_id")?,
+        rules: rules(&component, &kind, &section).ok_or(broken("section"))?.clone(),
+        kind,
+        section,
+        name: text("original_name")?.parse().map_err(|_| broken("original_name"))?,
+        unique_name: text("unique_name")?.parse().map_err(|_| broken("unique_name"))?,
+        size: u64::try_from(row.try_get::<i64, _>("size")?).map_err(|_| broken("size"))?,
+        received_sha256: text("sha256")?.parse().map_err(|_| broken("sha256"))?,
+        client_sha256: optional("client_sha256")?
+            .map(|digest| digest.parse())
+            .transpose()
+            .map_err(|_| broken("client_sha256"))?,
+        replaces: optional("replaces")?.map(|id| id.parse()).transpose().map_err(|_| broken("replaces"))?,
+        quarantine: (text("quarantine_key")?.parse().map_err(|_| broken("quarantine_key"))?, version),
+    })
+}
+
+/// The rules of a place, by the words of the files table.
+pub(crate) fn rules<'a>(component: &'a Component, kind: &str, section: &str) -> Option<&'a Section> {
+    match kind {
+        "supporting" => component.supporting.as_ref(),
+        "document" => component.document(&section.parse().ok()?),
+        _ => component.section(&section.parse().ok()?),
+    }
+}
+
+/// Keeps a claim alive. `false`: it is lost.
+pub(crate) async fn renew(db: &Database, row: &CheckRow, ttl_micros: i64) -> Result<bool, DatabaseError> {
+    let mut tx = db.begin().await?;
+    let sql = format!(
+        "UPDATE files SET check_until = {} + $3 WHERE id = $1 AND check_epoch = $2",
+        tx.engine().now()
+    );
+    let done = sqlx::query(AssertSqlSafe(sql))
+        .bind(row.file.to_string())
+        .bind(row.epoch)
+        .bind(ttl_micros)
+        .execute(tx.on())
+        .await?;
+    tx.commit().await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Puts a check off: it stays in *checking*, waiting for `what`.
+pub(crate) async fn postpone(
+    tx: &mut Tx,
+    row: &CheckRow,
+    what: &str,
+    until: Timestamp,
+) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "UPDATE files SET check_owner = NULL, check_until = NULL, check_after = $3, waits_for = $4 \
+         WHERE id = $1 AND check_epoch = $2 AND state = 'checking'",
+    )
+    .bind(row.file.to_string())
+    .bind(row.epoch)
+    .bind(until.as_microsecond())
+    .bind(what)
+    .execute(tx.on())
+    .await?;
+    Ok(())
+}
+
+/// A final state that is not *accepted*.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused {
+    pub state: FileState,
+    pub reason: Reason,
+    pub detail: String,
+}
+
+/// Writes a refusal. `false`: the claim is lost, and nothing was written.
+pub(crate) async fn refuse(
+    tx: &mut Tx,
+    row: &CheckRow,
+    refused: &Refused,
+    judgement: &Judgement,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let sql = "UPDATE files SET state = $3, reason = $4, detail = $5, media_type = $6, crc32 = $7, verdict = $8, \
+               engine = $9, signatures = $10, checked_at = $11, check_owner = NULL, check_until = NULL, \
+               waits_for = NULL WHERE id = $1 AND check_epoch = $2 AND state = 'checking'";
+    let scanner = judgement.scanner.as_ref();
+    let done = sqlx::query(sql)
+        .bind(row.file.to_string())
+        .bind(row.epoch)
+        .bind(refused.state.as_str())
+        .bind(refused.reason.as_str())
+        .bind(&refused.detail)
+        .bind(judgement.examined.media_type.as_deref())
+        .bind(i64::from(judgement.examined.crc32))
+        .bind(verdict_text(row, judgement)?)
+        .bind(scanner.map(|scanner| scanner.engine.clone()))
+        .bind(scanner.map(|scanner| scanner.signatures.clone()))
+        .bind(now.as_microsecond())
+        .execute(tx.on())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn verdict_text(row: &CheckRow, judgement: &Judgement) -> Result<String, DatabaseError> {
+    serde_json::to_string(&judgement.verdict).map_err(|_| DatabaseError::BrokenRow {
+        table: "files",
+        id: row.file.to_string(),
+        column: "verdict",
+    })
+}
+
+/// What an acceptance writes.
+#[derive(Debug)]
+pub(crate) struct Accepted<'a> {
+    pub judgement: &'a Judgement,
+    pub key: &'a ObjectKey,
+    pub version: &'a ObjectVersion,
+    /// False: allowed by the section without a virus scan, and labelled so.
+    pub scanned: bool,
+    /// The same bytes elsewhere in the sample.
+    pub duplicate_of: Option<FileId>,
+    pub now: Timestamp,
+}
+
+/// Writes an acceptance. `false`: the claim is lost, and nothing was written.
+pub(crate) async fn accept(
+    tx: &mut Tx,
+    row: &CheckRow,
+    accepted: &Accepted<'_>,
+) -> Result<bool, DatabaseError> {
+    let sql = "UPDATE files SET state = 'accepted', media_type = $3, crc32 = $4, verdict = $5, engine = $6, \
+               signatures = $7, checked_at = $8, accepted_at = $8, evidence_key = $9, evidence_version = $10, \
+               unscanned = $11, duplicate_of = $12, check_owner = NULL, check_until = NULL, waits_for = NULL \
+               WHERE id = $1 AND check_epoch = $2 AND state = 'checking'";
+    let judgement = accepted.judgement;
+    let scanner = judgement.scanner.as_ref();
+    let done = sqlx::query(sql)
+        .bind(row.file.to_string())
+        .bind(row.epoch)
+        .bind(judgement.examined.media_type.as_deref())
+        .bind(i64::from(judgement.examined.crc32))
+        .bind(verdict_text(row, judgement)?)
+        .bind(scanner.map(|scanner| scanner.engine.clone()))
+        .bind(scanner.map(|scanner| scanner.signatures.clone()))
+        .bind(accepted.now.as_microsecond())
+        .bind(accepted.key.path())
+        .bind(version_text(accepted.version)?)
+        .bind(i64::from(!accepted.scanned))
+        .bind(accepted.duplicate_of.map(|file| file.to_string()))
+        .execute(tx.on())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Accepted files with the same bytes in the same sample, those of the same place first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Twin {
+    pub file: FileId,
+    pub same_place: bool,
+}
+
+pub(crate) async fn twin(tx: &mut Tx, row: &CheckRow) -> Result<Option<Twin>, DatabaseError> {
+    let found = sqlx::query(
+        "SELECT id, CASE WHEN candidate_id = $3 AND kind = $4 AND section = $5 THEN 1 ELSE 0 END AS here \
+         FROM files WHERE sample_id = $1 AND sha256 = $2 AND state = 'accepted' AND id <> $6 \
+         AND id <> $7 ORDER BY here DESC, id LIMIT 1",
+    )
+    .bind(row.sample.to_string())
+    .bind(row.received_sha256.to_string())
+    .bind(&row.candidate)
+    .bind(&row.kind)
+    .bind(&row.section)
+    .bind(row.file.to_string())
+    .bind(row.replaces.map_or_else(String::new, |file| file.to_string()))
+    .fetch_optional(tx.on())
+    .await?;
+    found
+        .map(|found| {
+            let here: i64 = found.try_get("here")?;
+            Ok(Twin { file: file_id(found.try_get("id")?)?, same_place: here != 0 })
+        })
+        .transpose()
+}
+
+/// An accepted file gives way to its replacement. `false`: it was not accepted any more.
+pub(crate) async fn supersede(tx: &mut Tx, file: FileId) -> Result<bool, DatabaseError> {
+    let done = sqlx::query("UPDATE files SET state = 'superseded' WHERE id = $1 AND state = 'accepted'")
+        .bind(file.to_string())
+        .execute(tx.on())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Clears Missing of a place. `true`: it was set.
+pub(crate) async fn clear_missing(tx: &mut Tx, row: &CheckRow) -> Result<bool, DatabaseError> {
+    let done = sqlx::query(
+        "UPDATE places SET missing_reason = NULL, missing_note = NULL, missing_reference = NULL, \
+         missing_by = NULL, missing_at = NULL \
+         WHERE sample_id = $1 AND candidate_id = $2 AND section = $3 AND missing_reason IS NOT NULL",
+    )
+    .bind(row.sample.to_string())
+    .bind(&row.candidate)
+    .bind(&row.section)
+    .execute(tx.on())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Holds the sample as it is while a check of one of its files is written.
+pub(crate) async fn hold_sample(tx: &mut Tx, sample: SampleId) -> Result<(), DatabaseError> {
+    let sql = format!("SELECT id FROM samples WHERE id = $1{}", tx.engine().for_share());
+    sqlx::query(AssertSqlSafe(sql)).bind(sample.to_string()).fetch_one(tx.on()).await?;
+    Ok(())
+}
+
+/// Lets every claim go. Right only when no other process can have one: at the start of an embedded service.
+pub(crate) async fn release_all(db: &Database) -> Result<(), DatabaseError> {
+    let mut tx = db.begin().await?;
+    for sql in [
+        "UPDATE files SET check_owner = NULL, check_until = NULL WHERE check_until IS NOT NULL",
+        "UPDATE uploads SET owner = NULL, lease_until = NULL WHERE lease_until IS NOT NULL",
+    ] {
+        sqlx::query(sql).execute(tx.on()).await?;
+    }
+    tx.commit().await
+}
+
+/// Files waiting for a verdict: how many, and since when the oldest.
+pub(crate) async fn queue(db: &Database) -> Result<(i64, Option<Timestamp>), DatabaseError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS waiting, MIN(received_at) AS oldest FROM files WHERE state IN ('received', 'checking')",
+    )
+    .fetch_one(db.reader())
+    .await?;
+    let oldest: Option<i64> = row.try_get("oldest")?;
+    Ok((row.try_get("waiting")?, oldest.map(crate::clock::from_micros)))
+}

@@ -1,0 +1,110 @@
+//! The last step: an upload that has all its bytes becomes a *received* file with its unique name.
+
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::{Appended, Inner, Lease, UploadError, Uploads};
+use crate::database::audit::{self, By, Entry};
+use crate::database::files::{self, Naming, Received};
+use crate::database::uploads::{self, Progress};
+use crate::database::{DatabaseError, Tx};
+use crate::evidence::UniqueName;
+use crate::object_store::{Durable, ObjectKey};
+
+impl Uploads {
+    /// Makes the quarantined object whole, and the file *received*, in one transaction under the lease's epoch. May
+    /// be repeated after a crash at any point. `obsolete`: what the last step made needless.
+    pub(super) async fn complete(
+        &self,
+        lease: Lease,
+        obsolete: Vec<ObjectKey>,
+    ) -> Result<Appended, UploadError> {
+        let inner = &self.inner;
+        let row = &lease.row;
+        let size = row.staged.offset;
+        fail::fail_point!("upload::before_seal");
+        let (key, version) = inner.store.seal(row.file, &row.staged, size).await?;
+        fail::fail_point!("upload::after_seal");
+
+        let now = inner.clock.now();
+        let sha256 = lease.digest.clone().finish();
+        let mut tx = inner.db.begin().await?;
+        let at = files::whereabouts(&mut tx, row.file).await?.ok_or(UploadError::Gone)?;
+        let naming = files::naming(&mut tx, row.file).await?;
+        let name = unique_name(&mut tx, row.file, &naming, now).await?;
+        let durable = Durable {
+            offset: size,
+            object_epoch: row.staged.object_epoch,
+            multipart: row.staged.multipart.clone(),
+            new_parts: Vec::new(),
+            tail: Vec::new(),
+            obsolete,
+        };
+        let progress = Progress {
+            file: row.file,
+            epoch: row.epoch,
+            durable: &durable,
+            digest: &lease.digest.state(),
+            now,
+            expires_at: row.expires_at,
+            ttl_micros: inner.lease_micros(),
+        };
+        let received =
+            Received { file: row.file, size, sha256, name: &name, key: &key, version: &version, now };
+        if !uploads::advance(&mut tx, &progress).await? || !files::receive(&mut tx, &received).await? {
+            return Err(UploadError::Evicted);
+        }
+        uploads::release(&mut tx, row.file, row.epoch).await?;
+        let entry = Entry {
+            sample: Some(at.sample),
+            candidate: &at.candidate,
+            section: &at.section,
+            file: Some(row.file),
+            detail: json!({ "size": size, "sha256": sha256, "unique_name": name }),
+            ..Entry::new(By::Service, "file.received")
+        };
+        audit::record(&mut tx, now, entry).await?;
+        tx.commit().await?;
+        fail::fail_point!("upload::received");
+        inner.received.notify_one();
+        Inner::count_received(size);
+        Ok(Appended { offset: size, complete: true, expires_at: row.expires_at })
+    }
+}
+
+impl Inner {
+    fn count_received(size: u64) {
+        metrics::counter!("strongroom_files_received_total").increment(1);
+        metrics::counter!("strongroom_bytes_received_total").increment(size);
+    }
+}
+
+/// The first free name of this place and second.
+async fn unique_name(
+    tx: &mut Tx,
+    file: crate::ids::FileId,
+    naming: &Naming,
+    now: jiff::Timestamp,
+) -> Result<UniqueName, DatabaseError> {
+    let zone = TimeZone::get(&naming.time_zone).map_err(|_| DatabaseError::BrokenRow {
+        table: "organisations",
+        id: naming.time_zone.clone(),
+        column: "time_zone",
+    })?;
+    let stamp = now.to_zoned(zone).datetime();
+    // A section holds few files, so a second holds few names; the bound is only there to end the loop.
+    for ordinal in 1..10_000 {
+        let name = UniqueName::compose(
+            &naming.component,
+            &naming.centre,
+            &naming.place,
+            stamp,
+            ordinal,
+            naming.extension.as_deref(),
+        );
+        if files::take_name(tx, &name, file).await? {
+            return Ok(name);
+        }
+    }
+    Err(DatabaseError::BrokenRow { table: "unique_names", id: file.to_string(), column: "name" })
+}

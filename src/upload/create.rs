@@ -1,0 +1,266 @@
+//! Creating an upload: everything that can refuse it does so before a byte is read.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{CreateError, Inner, RunningDigest, Uploads};
+use crate::actor::{Action, Actor, Denied, decide};
+use crate::candidate::CandidateStatus;
+use crate::check;
+use crate::component::{Component, Section};
+use crate::database::audit::{self, By, Entry};
+use crate::database::files::{self, NewFile};
+use crate::database::samples::{self, Hold};
+use crate::database::{Tx, uploads};
+use crate::evidence::{OriginalName, Place, RelativePath, SectionCode, Sha256Digest};
+use crate::ids::{FileId, SampleId};
+use crate::sample::{Dates, Sample, SampleState, Timeliness};
+
+/// Where the sender wants the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Place(Place),
+    /// A sample document whose code was not given: right when the component has one kind only.
+    OnlyDocument,
+}
+
+/// A file about to be sent.
+#[derive(Clone, Debug)]
+pub struct Creation {
+    pub sample: SampleId,
+    pub wanted: Wanted,
+    pub name: OriginalName,
+    pub path: RelativePath,
+    /// As declared; recorded, never trusted.
+    pub declared_type: Option<String>,
+    /// Last change of the file at the sender's, as they write it.
+    pub modified: Option<String>,
+    /// Bytes; `None` to say later.
+    pub length: Option<u64>,
+    /// What the sender says the whole is.
+    pub sha256: Option<Sha256Digest>,
+    /// An accepted file of the same place that this one takes the place of, once it is accepted itself.
+    pub replaces: Option<FileId>,
+    /// `Upload-Metadata`, to be given back byte for byte.
+    pub metadata: String,
+}
+
+/// An upload that may begin.
+#[derive(Clone, Debug)]
+pub struct Created {
+    pub file: FileId,
+    pub expires_at: Timestamp,
+}
+
+/// The place of a new file, with its rules.
+struct Target<'a> {
+    place: Place,
+    rules: &'a Section,
+    /// Candidate id, or `""`.
+    candidate: String,
+    dates: Dates,
+}
+
+/// Unfinished uploads hold their place in a section for this long after their last byte.
+const HOLDS_PLACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
+impl Uploads {
+    /// Makes an upload, or says why not.
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        creation: &Creation,
+        request: &str,
+    ) -> Result<Created, CreateError> {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let mut tx = inner.db.begin().await?;
+        let found = samples::lock(&mut tx, &actor.person, creation.sample, Hold::Shared).await?;
+        let (sample, component, _) = found.ok_or(CreateError::Unknown { what: "sample" })?;
+        decide(actor, Action::ChangeWork, &sample, &component).map_err(|denied| match denied {
+            Denied::Unknown => CreateError::Unknown { what: "sample" },
+            Denied::Forbidden => CreateError::Forbidden,
+        })?;
+        let target = target(&mut tx, &sample, &component, creation).await?;
+        let late = match target.dates.on_creation(now) {
+            Timeliness::Closed => return Err(CreateError::Closed { at: target.dates.cut_off_at }),
+            Timeliness::Late => true,
+            Timeliness::OnTime => false,
+        };
+        let limit = limit(creation, target.rules)?;
+        make_room(&mut tx, &sample, &target, creation.replaces, now).await?;
+
+        let file = FileId::new();
+        files::insert(&mut tx, &new_file(file, &sample, &target, creation, actor, now, late)).await?;
+        let expires_at = inner.expiry(now, now, target.dates.closed_at());
+        uploads::insert(
+            &mut tx,
+            &uploads::NewUpload {
+                file,
+                length: creation.length,
+                max_length: limit,
+                part_size: inner.store.part_size(creation.length.unwrap_or(limit)),
+                digest: &RunningDigest::default().state(),
+                metadata: &creation.metadata,
+                now,
+                expires_at,
+            },
+        )
+        .await?;
+        let entry = Entry {
+            sample: Some(sample.id),
+            candidate: &target.candidate,
+            section: target.place.section_word(),
+            file: Some(file),
+            detail: json!({ "size": creation.length, "replaces": creation.replaces }),
+            request,
+            ..Entry::new(By::Person(&actor.person), "file.created")
+        };
+        audit::record(&mut tx, now, entry).await?;
+        tx.commit().await?;
+        inner.ended.notify_one();
+        Ok(Created { file, expires_at })
+    }
+}
+
+impl Inner {
+    /// The end of the sample (or of the candidate's extension) a file belongs to.
+    pub(super) async fn closes(&self, file: FileId) -> Result<Timestamp, crate::database::DatabaseError> {
+        files::closes_at(&self.db, file).await
+    }
+}
+
+async fn target<'a>(
+    tx: &mut Tx,
+    sample: &Sample,
+    component: &'a Component,
+    creation: &Creation,
+) -> Result<Target<'a>, CreateError> {
+    let unknown = |what| CreateError::Unknown { what };
+    if sample.state == SampleState::Submitted {
+        return Err(CreateError::Submitted);
+    }
+    let place = match &creation.wanted {
+        Wanted::Place(place) => place.clone(),
+        Wanted::OnlyDocument => Place::Document { document: only_document(component)? },
+    };
+    let rules = match &place {
+        Place::Section { section, .. } => component.section(section).ok_or(unknown("section"))?,
+        Place::Supporting { .. } => component.supporting.as_ref().ok_or(unknown("section"))?,
+        Place::Document { document } => component.document(document).ok_or(unknown("document"))?,
+    };
+    let Some(number) = place.candidate() else {
+        return Ok(Target { rules, candidate: String::new(), dates: sample.dates, place });
+    };
+    let entry = samples::candidate(tx, sample, number).await?.ok_or(unknown("candidate"))?;
+    if sample.state == SampleState::Returned && !entry.returned {
+        return Err(CreateError::NotReturned);
+    }
+    if entry.status != CandidateStatus::Entered {
+        return Err(CreateError::Absent);
+    }
+    if !entry.in_sample && !component.early_upload {
+        return Err(CreateError::NotInSample);
+    }
+    Ok(Target { rules, candidate: entry.id.to_string(), dates: entry.dates, place })
+}
+
+fn only_document(component: &Component) -> Result<SectionCode, CreateError> {
+    match &component.documents[..] {
+        [document] => Ok(document.code.clone()),
+        _ => Err(CreateError::Unknown { what: "document" }),
+    }
+}
+
+/// The most bytes this file may have: by its name's kind and by the section.
+fn limit(creation: &Creation, rules: &Section) -> Result<u64, CreateError> {
+    let kind = check::check_name(&creation.name, rules)
+        .map_err(|refusal| CreateError::Refused { reason: refusal.reason, detail: refusal.detail })?;
+    let limit = rules.max_bytes.min(kind.max_bytes);
+    if creation.length.is_some_and(|length| length > limit) {
+        return Err(CreateError::TooLarge { limit });
+    }
+    Ok(limit)
+}
+
+/// Sees to it that one more file fits. Unfinished uploads that have been silent for long give up their place.
+async fn make_room(
+    tx: &mut Tx,
+    sample: &Sample,
+    target: &Target<'_>,
+    replaces: Option<FileId>,
+    now: Timestamp,
+) -> Result<(), CreateError> {
+    samples::lock_place(tx, sample.id, &target.candidate, target.rules.code.as_str()).await?;
+    let place = files::PlaceRef {
+        sample: sample.id,
+        candidate: &target.candidate,
+        kind: target.place.kind_word(),
+        section: section_column(target),
+    };
+    let holders = files::holders(tx, place).await?;
+    if let Some(replaced) = replaces {
+        let accepted = holders.iter().any(|holder| holder.file == replaced && holder.accepted);
+        if !accepted {
+            return Err(CreateError::NothingToReplace);
+        }
+    }
+    let silent = now.checked_sub(HOLDS_PLACE).unwrap_or(Timestamp::MIN);
+    let (stale, firm): (Vec<_>, Vec<_>) =
+        holders.into_iter().partition(|holder| holder.last_byte_at.is_some_and(|at| at < silent));
+    let max = target.rules.max as usize;
+    let taken = firm.iter().filter(|holder| Some(holder.file) != replaces).count();
+    if taken >= max {
+        let files = firm.iter().map(|holder| holder.file).collect();
+        return Err(CreateError::SectionFull { max: target.rules.max, files });
+    }
+    let surplus = (taken + stale.len() + 1).saturating_sub(max);
+    for holder in stale.iter().take(surplus) {
+        files::cancel(tx, holder.file).await?;
+        let entry = Entry {
+            sample: Some(sample.id),
+            candidate: &target.candidate,
+            section: target.place.section_word(),
+            file: Some(holder.file),
+            detail: json!({ "why": "displaced" }),
+            ..Entry::new(By::Service, "file.cancelled")
+        };
+        audit::record(tx, now, entry).await?;
+    }
+    Ok(())
+}
+
+fn section_column<'a>(target: &'a Target<'_>) -> &'a str {
+    match &target.place {
+        Place::Document { document } => document.as_str(),
+        place => place.section_word(),
+    }
+}
+
+fn new_file<'a>(
+    file: FileId,
+    sample: &Sample,
+    target: &'a Target<'_>,
+    creation: &'a Creation,
+    actor: &'a Actor,
+    now: Timestamp,
+    late: bool,
+) -> NewFile<'a> {
+    NewFile {
+        file,
+        sample: sample.id,
+        candidate: &target.candidate,
+        kind: target.place.kind_word(),
+        section: section_column(target),
+        name: &creation.name,
+        path: &creation.path,
+        declared_type: creation.declared_type.as_deref(),
+        modified: creation.modified.as_deref(),
+        size: creation.length,
+        client_sha256: creation.sha256,
+        replaces: creation.replaces,
+        created_by: &actor.person,
+        now,
+        late,
+    }
+}

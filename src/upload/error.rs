@@ -1,0 +1,75 @@
+//! Why an upload was refused or stopped. The dialects turn these into status codes.
+
+use jiff::Timestamp;
+
+use crate::database::DatabaseError;
+use crate::evidence::Reason;
+use crate::ids::FileId;
+use crate::object_store::StoreError;
+
+/// A creation that was refused. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// No such sample, candidate, section or document for this person.
+    #[error("no such {what}")]
+    Unknown { what: &'static str },
+    /// Seen, but not theirs to upload to.
+    #[error("this person may not upload here")]
+    Forbidden,
+    #[error("the sample is submitted and locked")]
+    Submitted,
+    /// In a returned sample, only the returned candidates are open.
+    #[error("the sample was returned for other candidates only")]
+    NotReturned,
+    #[error("uploads closed at {at}")]
+    Closed { at: Timestamp },
+    #[error("the candidate is absent or withdrawn")]
+    Absent,
+    #[error("the candidate is not in the sample, and the component takes no early work")]
+    NotInSample,
+    #[error("the section takes at most {max} files")]
+    SectionFull { max: u32, files: Vec<FileId> },
+    /// `replaces` names no accepted file of this place.
+    #[error("the file to replace is not an accepted file of this section")]
+    NothingToReplace,
+    #[error("{detail}")]
+    Refused { reason: Reason, detail: String },
+    #[error("the file is larger than {limit} bytes")]
+    TooLarge { limit: u64 },
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// A request on an upload that was refused or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// Unknown, or another centre's: the same to everyone.
+    #[error("no such upload")]
+    Unknown,
+    /// It expired, was cancelled, or its bytes were lost.
+    #[error("the upload is gone")]
+    Gone,
+    /// It is whole already, and no longer an upload.
+    #[error("the upload is finished")]
+    Finished,
+    #[error("the upload stands at {committed}, not at the offset given")]
+    WrongOffset { committed: u64 },
+    /// More bytes than the file has.
+    #[error("the file has {limit} bytes, the request goes beyond")]
+    TooLong { limit: u64 },
+    /// A length other than the one set, or smaller than what is there.
+    #[error("the length does not fit the upload")]
+    WrongLength,
+    /// Another request took the upload over; this one ends without an answer.
+    #[error("another request took the upload over")]
+    Evicted,
+    /// The service is stopping; what arrived is kept.
+    #[error("the service is stopping")]
+    Stopping,
+    #[error("the client stopped sending")]
+    Cut { committed: u64 },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}

@@ -1,0 +1,216 @@
+//! Who writes: one holder per upload, and how it gives way.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{Inner, RunningDigest, UploadError, Uploads};
+use crate::actor::Actor;
+use crate::database::uploads::{self, UploadRow};
+use crate::evidence::FileState;
+use crate::ids::FileId;
+use crate::object_store::{ObjectKey, TailSegment};
+
+/// How long a holder is waited for that was asked to stop. Then its epoch is overridden.
+pub(super) const HANDOVER: Duration = Duration::from_secs(1);
+
+/// The uploads this node is writing.
+pub(super) type Holders = Mutex<HashMap<FileId, Holder>>;
+
+#[derive(Debug)]
+pub(super) struct Holder {
+    epoch: i64,
+    stop: CancellationToken,
+    gone: watch::Receiver<()>,
+}
+
+/// The right to write an upload, until someone else takes it. Dropping it gives it up in memory; the row's lease
+/// runs out by itself, and nobody waits for that.
+#[derive(Debug)]
+pub struct Lease {
+    pub(super) uploads: Uploads,
+    pub(super) row: UploadRow,
+    pub(super) digest: RunningDigest,
+    /// Cancelled when someone else wants the upload.
+    pub(super) stop: CancellationToken,
+    /// Closes when this lease is dropped: what a taker waits for.
+    _gone: watch::Sender<()>,
+}
+
+impl Lease {
+    pub fn file(&self) -> FileId {
+        self.row.file
+    }
+
+    /// The committed offset.
+    pub fn offset(&self) -> u64 {
+        self.row.staged.offset
+    }
+
+    /// The file's length; `None` while deferred.
+    pub fn length(&self) -> Option<u64> {
+        self.row.length
+    }
+
+    /// The most the file may have.
+    pub fn max_length(&self) -> u64 {
+        self.row.max_length
+    }
+
+    /// `Upload-Metadata` as it came.
+    pub fn metadata(&self) -> &str {
+        &self.row.metadata
+    }
+
+    /// The keys of its tail segments.
+    pub(super) fn tails(&self) -> Vec<ObjectKey> {
+        let file = self.row.file;
+        let key = |tail: &TailSegment| ObjectKey::Tail {
+            file,
+            epoch: tail.epoch,
+            start: tail.start,
+            len: tail.len,
+        };
+        self.row.staged.tail.iter().map(key).collect()
+    }
+
+    pub fn expires_at(&self) -> jiff::Timestamp {
+        self.row.expires_at
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Ok(mut holders) = self.uploads.inner.holders.lock()
+            && holders.get(&self.row.file).is_some_and(|holder| holder.epoch == self.row.epoch)
+        {
+            holders.remove(&self.row.file);
+        }
+    }
+}
+
+/// What a request found.
+#[derive(Debug)]
+pub enum Claimed {
+    /// Unfinished: it is ours to go on with.
+    Open(Box<Lease>),
+    /// All bytes are here; nothing more to write.
+    Finished(Finished),
+}
+
+/// An upload that is whole.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    pub length: u64,
+    pub metadata: String,
+}
+
+impl Uploads {
+    /// Takes an upload over: HEAD, PATCH and DELETE all do. Whoever writes it now is asked to stop; what it has is
+    /// made durable first, if that takes no longer than [`HANDOVER`].
+    pub async fn claim(&self, actor: &Actor, file: FileId) -> Result<Claimed, UploadError> {
+        let inner = &self.inner;
+        let Some(seen) = uploads::find(&inner.db, &actor.person, file).await? else {
+            return Err(match uploads::tombstone(&inner.db, &actor.person, file).await? {
+                Some(_) => UploadError::Gone,
+                None => UploadError::Unknown,
+            });
+        };
+        if !seen.state.is_open() {
+            return finished(seen);
+        }
+        self.evict(file).await;
+        let lease = self.take(file).await?;
+        // All bytes are here, and the step to *received* was cut short: take it now.
+        if lease.row.length == Some(lease.offset()) && lease.row.state.is_open() {
+            let (length, metadata) = (lease.offset(), lease.row.metadata.clone());
+            let tails = lease.tails();
+            self.complete(*lease, tails).await?;
+            return Ok(Claimed::Finished(Finished { length, metadata }));
+        }
+        if lease.row.state.is_open() { Ok(Claimed::Open(lease)) } else { finished(lease.row.clone()) }
+    }
+
+    /// Raises the epoch and remembers this node as the holder.
+    pub(super) async fn take(&self, file: FileId) -> Result<Box<Lease>, UploadError> {
+        let inner = &self.inner;
+        let mut tx = inner.db.begin().await?;
+        let row = uploads::claim(&mut tx, file, &inner.node, inner.lease_micros()).await?;
+        let row = row.ok_or(UploadError::Gone)?;
+        tx.commit().await?;
+        let digest = RunningDigest::restore(&row.digest, row.staged.offset).map_err(|_| UploadError::Gone)?;
+        let stop = inner.shutdown.child_token();
+        let (gone_tx, gone) = watch::channel(());
+        if let Ok(mut holders) = inner.holders.lock() {
+            let holder = Holder { epoch: row.epoch, stop: stop.clone(), gone };
+            if let Some(earlier) = holders.insert(file, holder) {
+                earlier.stop.cancel();
+            }
+        }
+        Ok(Box::new(Lease { uploads: self.clone(), row, digest, stop, _gone: gone_tx }))
+    }
+
+    /// Asks this node's holder to stop, and waits for it a moment.
+    pub(super) async fn evict(&self, file: FileId) {
+        let held =
+            self.inner.holders.lock().ok().and_then(|holders| {
+                holders.get(&file).map(|holder| (holder.stop.clone(), holder.gone.clone()))
+            });
+        if let Some((stop, mut gone)) = held {
+            stop.cancel();
+            // Closed when the holder drops its lease; a holder that does not answer is overridden.
+            let _overridden =
+                tokio::time::timeout(HANDOVER, async { while gone.changed().await.is_ok() {} }).await;
+        }
+    }
+
+    /// Cancels an unfinished upload. Its bytes go; its row answers 410.
+    pub async fn terminate(&self, actor: &Actor, file: FileId, request: &str) -> Result<(), UploadError> {
+        use crate::database::audit::{self, By, Entry};
+        use crate::database::files;
+
+        let lease = match self.claim(actor, file).await? {
+            Claimed::Finished(_) => return Err(UploadError::Finished),
+            Claimed::Open(lease) => lease,
+        };
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let mut tx = inner.db.begin().await?;
+        let Some(at) = files::whereabouts(&mut tx, file).await? else { return Err(UploadError::Gone) };
+        if !files::cancel(&mut tx, file).await? {
+            return Err(UploadError::Finished);
+        }
+        let entry = Entry {
+            sample: Some(at.sample),
+            candidate: &at.candidate,
+            section: &at.section,
+            file: Some(file),
+            request,
+            ..Entry::new(By::Person(&actor.person), "file.cancelled")
+        };
+        audit::record(&mut tx, now, entry).await?;
+        tx.commit().await?;
+        drop(lease);
+        inner.ended.notify_one();
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Writes that the lease is free; for others to see at once. Best effort: it runs out by itself.
+    pub(super) async fn release(&self, row: &UploadRow) -> Result<(), UploadError> {
+        let mut tx = self.db.begin().await?;
+        uploads::release(&mut tx, row.file, row.epoch).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+fn finished(row: UploadRow) -> Result<Claimed, UploadError> {
+    match row.state {
+        FileState::Expired | FileState::Cancelled => Err(UploadError::Gone),
+        _ => Ok(Claimed::Finished(Finished { length: row.staged.offset, metadata: row.metadata })),
+    }
+}

@@ -1,0 +1,94 @@
+//! What nobody else does: expiring, clearing away, and finishing steps that were cut short. Every pass is bounded and
+//! may be repeated; two nodes may sweep at once.
+
+use serde_json::json;
+
+use super::{UploadError, Uploads};
+use crate::database::audit::{self, By, Entry};
+use crate::database::{files, uploads};
+use crate::ids::FileId;
+
+/// Rows a pass takes at most of each kind.
+const BATCH: i64 = 100;
+/// Minutes until an object is tried again that could not be removed.
+const AGAIN: i64 = 5;
+
+impl Uploads {
+    /// One pass. Returns how many rows it moved; errors of single rows are logged and left for the next pass.
+    pub async fn sweep(&self) -> Result<usize, UploadError> {
+        let inner = &self.inner;
+        let mut moved = 0;
+        for file in uploads::whole(&inner.db, BATCH).await? {
+            moved += usize::from(logged(file, "finishing", self.finish_whole(file).await));
+        }
+        for file in uploads::expired(&inner.db, inner.clock.now(), BATCH).await? {
+            moved += usize::from(logged(file, "expiring", self.expire(file).await));
+        }
+        for file in uploads::ended(&inner.db, BATCH).await? {
+            moved += usize::from(logged(file, "clearing", self.clear(file).await));
+        }
+        for key in files::due_discards(&inner.db, inner.clock.now(), BATCH).await? {
+            let gone = inner.store.delete(&key).await;
+            if let Err(error) = &gone {
+                tracing::warn!(%key, error = error as &dyn std::error::Error, "an object cannot be removed yet");
+            }
+            let again = inner.clock.now() + jiff::SignedDuration::from_mins(AGAIN);
+            let mut tx = inner.db.begin().await?;
+            files::settle_discard(&mut tx, &key, gone.is_err().then_some(again)).await?;
+            tx.commit().await?;
+            moved += usize::from(gone.is_ok());
+        }
+        Ok(moved)
+    }
+
+    /// A node died between the last byte and *received*.
+    async fn finish_whole(&self, file: FileId) -> Result<(), UploadError> {
+        let lease = self.take(file).await?;
+        if lease.row.length != Some(lease.offset()) || !lease.row.state.is_open() {
+            return Ok(());
+        }
+        let tails = lease.tails();
+        self.complete(*lease, tails).await.map(|_| ())
+    }
+
+    async fn expire(&self, file: FileId) -> Result<(), UploadError> {
+        let inner = &self.inner;
+        let mut tx = inner.db.begin().await?;
+        let Some(at) = files::whereabouts(&mut tx, file).await? else { return Ok(()) };
+        if files::expire(&mut tx, file).await? {
+            let entry = Entry {
+                sample: Some(at.sample),
+                candidate: &at.candidate,
+                section: &at.section,
+                file: Some(file),
+                detail: json!({ "why": "no bytes for too long" }),
+                ..Entry::new(By::Service, "file.expired")
+            };
+            audit::record(&mut tx, inner.clock.now(), entry).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Removes the bytes of an upload that ended unfinished, then its rows. Its file row stays.
+    async fn clear(&self, file: FileId) -> Result<(), UploadError> {
+        let inner = &self.inner;
+        self.evict(file).await;
+        // The claim fences a writer that is still busy, and brings the ledger with its parts.
+        let lease = self.take(file).await?;
+        if lease.row.state.is_open() {
+            return Ok(());
+        }
+        inner.store.discard(file, &lease.row.staged).await?;
+        let mut tx = inner.db.begin().await?;
+        uploads::forget(&mut tx, file).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+fn logged(file: FileId, doing: &str, result: Result<(), UploadError>) -> bool {
+    if let Err(error) = &result {
+        tracing::warn!(%file, doing, error = error as &dyn std::error::Error, "a sweep left an upload for later");
+    }
+    result.is_ok()
+}

@@ -1,0 +1,124 @@
+//! Promotion and acceptance: the only way into evidence.
+//!
+//! The bytes are copied (filesystem: linked) to their evidence key first, pinned to the judged version; then one
+//! transaction accepts the file under the place's lock, where the rules that depend on other files are decided:
+//! duplicates, room, replacement, Missing. The quarantined object is discarded by the same transaction. A crash
+//! before it leaves a copy that the next try finds equal.
+
+use serde_json::json;
+
+use super::Workers;
+use super::check::CheckError;
+use crate::check::{Clean, Judgement};
+use crate::database::audit::{self, By, Entry};
+use crate::database::checks::{self, Accepted, CheckRow, Refused};
+use crate::database::files::{self, PlaceRef};
+use crate::database::{Tx, samples, uploads};
+use crate::evidence::{FileState, Reason};
+use crate::object_store::ObjectKey;
+
+impl Workers {
+    pub(super) async fn admit(
+        &self,
+        row: &CheckRow,
+        judgement: &Judgement,
+        clean: &Clean,
+    ) -> Result<(), CheckError> {
+        let key = ObjectKey::Evidence { sample: row.sample, file: row.file, name: row.unique_name.clone() };
+        fail::fail_point!("promote::before_copy");
+        let version = self.store.promote(&row.quarantine.0, clean.version(), &key).await?;
+        fail::fail_point!("promote::copied");
+        let mut obsolete = self.quarantined(row).await?;
+
+        let mut tx = self.db.begin().await?;
+        checks::hold_sample(&mut tx, row.sample).await?;
+        samples::lock_place(&mut tx, row.sample, &row.candidate, &row.section).await?;
+        if let Some(refused) = self.no_room(&mut tx, row).await? {
+            obsolete.push(key);
+            self.write_refusal(&mut tx, row, judgement, &refused, &obsolete).await?;
+        } else {
+            let twin = checks::twin(&mut tx, row).await?;
+            let accepted = Accepted {
+                judgement,
+                key: &key,
+                version: &version,
+                scanned: clean.scanned(),
+                duplicate_of: twin.map(|twin| twin.file),
+                now: self.clock.now(),
+            };
+            self.write_acceptance(&mut tx, row, &accepted, &obsolete).await?;
+        }
+        tx.commit().await?;
+        fail::fail_point!("promote::accepted");
+        self.ended.notify_one();
+        Ok(())
+    }
+
+    /// The refusals that depend on what else lies in the place.
+    async fn no_room(&self, tx: &mut Tx, row: &CheckRow) -> Result<Option<Refused>, CheckError> {
+        if checks::twin(tx, row).await?.is_some_and(|twin| twin.same_place) {
+            return Ok(Some(Refused {
+                state: FileState::Rejected,
+                reason: Reason::Duplicate,
+                detail: "The same file is already here.".into(),
+            }));
+        }
+        let place = PlaceRef {
+            sample: row.sample,
+            candidate: &row.candidate,
+            kind: &row.kind,
+            section: &row.section,
+        };
+        let holders = files::holders(tx, place).await?;
+        let others =
+            holders.iter().filter(|holder| holder.accepted && Some(holder.file) != row.replaces).count();
+        if others >= row.rules.max as usize {
+            let max = row.rules.max;
+            return Ok(Some(Refused {
+                state: FileState::Rejected,
+                reason: Reason::TooManyFiles,
+                detail: format!("The section takes at most {max}; other files were accepted first."),
+            }));
+        }
+        Ok(None)
+    }
+
+    async fn write_acceptance(
+        &self,
+        tx: &mut Tx,
+        row: &CheckRow,
+        accepted: &Accepted<'_>,
+        obsolete: &[ObjectKey],
+    ) -> Result<(), CheckError> {
+        let now = accepted.now;
+        if !checks::accept(tx, row, accepted).await? {
+            return Err(CheckError::Fenced);
+        }
+        uploads::discard(tx, obsolete, now).await?;
+        let of = |action| Entry {
+            sample: Some(row.sample),
+            candidate: &row.candidate,
+            section: &row.section,
+            ..Entry::new(By::Service, action)
+        };
+        let judgement = accepted.judgement;
+        let detail = json!({
+            "sha256": judgement.examined.sha256,
+            "scanned": accepted.scanned,
+            "engine": judgement.scanner.as_ref().map(|scanner| &scanner.engine),
+            "duplicate_of": accepted.duplicate_of,
+        });
+        audit::record(tx, now, Entry { file: Some(row.file), detail, ..of("file.accepted") }).await?;
+        if let Some(replaced) = row.replaces
+            && checks::supersede(tx, replaced).await?
+        {
+            let detail = json!({ "by": row.file });
+            audit::record(tx, now, Entry { file: Some(replaced), detail, ..of("file.superseded") }).await?;
+        }
+        if row.kind == "evidence" && checks::clear_missing(tx, row).await? {
+            audit::record(tx, now, Entry { file: Some(row.file), ..of("section.missing_cleared") }).await?;
+        }
+        metrics::counter!("strongroom_files_accepted_total").increment(1);
+        Ok(())
+    }
+}

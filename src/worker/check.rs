@@ -1,0 +1,206 @@
+//! One file's check, from claim to outcome. Each step may be repeated: after a crash the next claim begins again.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::Workers;
+use super::spool::SpoolError;
+use crate::check::scan::ScanError;
+use crate::check::{Judgement, Subject, Verdict, judge};
+use crate::database::audit::{self, By, Entry};
+use crate::database::checks::{self, CheckRow, Refused};
+use crate::database::{DatabaseError, Tx, uploads};
+use crate::evidence::{FileState, Reason};
+use crate::object_store::{ObjectKey, StoreError};
+
+/// Why a check stopped short of an outcome. The file stays in *checking*.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CheckError {
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Another worker has it.
+    #[error("the claim was lost")]
+    Fenced,
+    /// The service stops; another worker will begin again.
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+impl CheckError {
+    /// What the file waits for, for people.
+    fn waits_for(&self) -> Option<&'static str> {
+        match self {
+            Self::Scan(_) => Some("scanner"),
+            Self::Spool(_) | Self::Store(_) => Some("storage"),
+            Self::Database(_) | Self::Stopping => Some("service"),
+            Self::Fenced => None,
+        }
+    }
+}
+
+impl Workers {
+    pub(super) async fn claim(&self) -> Result<Option<CheckRow>, DatabaseError> {
+        let mut tx = self.db.begin().await?;
+        let row = checks::claim(&mut tx, self.clock.now(), &self.node, self.ttl_micros()).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    fn ttl_micros(&self) -> i64 {
+        i64::try_from(self.limits.lease.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// Checks a claimed file, and puts it off if that cannot be done now.
+    pub(super) async fn run(&self, row: CheckRow, shutdown: CancellationToken) {
+        let started = std::time::Instant::now();
+        let outcome = tokio::select! {
+            outcome = self.check(&row) => outcome,
+            lost = self.keep(&row) => Err(lost),
+            () = shutdown.cancelled() => Err(CheckError::Stopping),
+        };
+        metrics::histogram!("strongroom_check_seconds").record(started.elapsed().as_secs_f64());
+        let Err(error) = outcome else { return };
+        tracing::warn!(
+            file = %row.file,
+            attempts = row.attempts,
+            error = &error as &dyn std::error::Error,
+            "a check was put off"
+        );
+        let Some(waits_for) = error.waits_for() else { return };
+        let again = match error {
+            CheckError::Stopping => self.clock.now(),
+            _ => self.later(row.attempts),
+        };
+        if let Err(error) = self.put_off(&row, waits_for, again).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(file = %row.file, error, "the claim is left to run out");
+        }
+    }
+
+    async fn put_off(&self, row: &CheckRow, waits_for: &str, again: Timestamp) -> Result<(), DatabaseError> {
+        let mut tx = self.db.begin().await?;
+        checks::postpone(&mut tx, row, waits_for, again).await?;
+        tx.commit().await
+    }
+
+    /// A second after the first try, twice as long after each, a minute at most.
+    fn later(&self, attempts: u32) -> Timestamp {
+        let wait = SignedDuration::from_secs(1 << attempts.saturating_sub(1).min(6))
+            .min(SignedDuration::from_mins(1));
+        self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Renews the claim until it is lost.
+    async fn keep(&self, row: &CheckRow) -> CheckError {
+        loop {
+            tokio::time::sleep(self.limits.lease / 3).await;
+            match checks::renew(&self.db, row, self.ttl_micros()).await {
+                Ok(true) => {}
+                Ok(false) => return CheckError::Fenced,
+                // The lease outlives two such failures; then another worker takes the file.
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(file = %row.file, error, "a claim could not be renewed");
+                }
+            }
+        }
+    }
+
+    async fn check(&self, row: &CheckRow) -> Result<(), CheckError> {
+        fail::fail_point!("check::claimed");
+        let (key, version) = &row.quarantine;
+        let spooled = self.spool.open(&*self.store, key, version).await?;
+        let subject = Subject {
+            name: row.name.clone(),
+            section: row.rules.clone(),
+            size: row.size,
+            received_sha256: Some(row.received_sha256),
+            client_sha256: row.client_sha256,
+        };
+        let file = spooled.file.try_clone().map_err(SpoolError::Folder)?;
+        let judgement = judge(&subject, file, &*self.scanner).await?;
+        drop(spooled);
+        fail::fail_point!("check::judged");
+        match judgement.admit(&row.rules, version.clone()) {
+            Some(clean) => self.admit(row, &judgement, &clean).await,
+            None => self.refuse(row, &judgement, refusal(&judgement)).await,
+        }
+    }
+
+    /// Writes a refusal and gives the bytes up.
+    pub(super) async fn refuse(
+        &self,
+        row: &CheckRow,
+        judgement: &Judgement,
+        refused: Refused,
+    ) -> Result<(), CheckError> {
+        let obsolete = self.quarantined(row).await?;
+        let mut tx = self.db.begin().await?;
+        self.write_refusal(&mut tx, row, judgement, &refused, &obsolete).await?;
+        tx.commit().await?;
+        self.ended.notify_one();
+        Ok(())
+    }
+
+    pub(super) async fn write_refusal(
+        &self,
+        tx: &mut Tx,
+        row: &CheckRow,
+        judgement: &Judgement,
+        refused: &Refused,
+        obsolete: &[ObjectKey],
+    ) -> Result<(), CheckError> {
+        let now = self.clock.now();
+        if !checks::refuse(tx, row, refused, judgement, now).await? {
+            return Err(CheckError::Fenced);
+        }
+        uploads::discard(tx, obsolete, now).await?;
+        let entry = Entry {
+            sample: Some(row.sample),
+            candidate: &row.candidate,
+            section: &row.section,
+            file: Some(row.file),
+            detail: json!({ "state": refused.state, "reason": refused.reason, "sha256": judgement.examined.sha256 }),
+            ..Entry::new(By::Service, "file.refused")
+        };
+        audit::record(tx, now, entry).await?;
+        metrics::counter!("strongroom_files_refused_total", "reason" => refused.reason.as_str()).increment(1);
+        Ok(())
+    }
+
+    /// Every quarantined object of the file: its own, and any left by a step that was cut short.
+    pub(super) async fn quarantined(&self, row: &CheckRow) -> Result<Vec<ObjectKey>, CheckError> {
+        let paths = self.store.list(&format!("quarantine/{}/", row.file), None, 1000).await?;
+        Ok(paths.iter().filter_map(|path| path.parse().ok()).collect())
+    }
+}
+
+/// The final state of a judgement that admits nothing.
+fn refusal(judgement: &Judgement) -> Refused {
+    match &judgement.verdict {
+        Verdict::Infected { signature } => Refused {
+            state: FileState::Infected,
+            reason: Reason::Infected,
+            detail: format!("The virus scanner found {signature}."),
+        },
+        Verdict::Rejected { reason, detail } => {
+            Refused { state: FileState::Rejected, reason: *reason, detail: detail.clone() }
+        }
+        Verdict::Unscannable { detail } => {
+            Refused { state: FileState::Unscannable, reason: Reason::Unscannable, detail: detail.clone() }
+        }
+        // Clean, and yet not admitted: the stored version is not of the size that was read.
+        Verdict::Clean => Refused {
+            state: FileState::Rejected,
+            reason: Reason::DigestMismatch,
+            detail: "The stored file is not the one that was received; upload it again.".into(),
+        },
+    }
+}

@@ -1,0 +1,79 @@
+//! A file to check, as a local descriptor: the stored file itself where the store is local, else a copy in an unlinked
+//! spool file within a budget of bytes. When the budget is spent, checks wait.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::object_store::{ObjectKey, ObjectStore, ObjectVersion, StoreError};
+
+/// Bytes a permit stands for.
+const UNIT: u64 = 1 << 20;
+
+/// The budget and its folder.
+#[derive(Clone, Debug)]
+pub(super) struct Spool {
+    folder: PathBuf,
+    units: u32,
+    budget: Arc<Semaphore>,
+}
+
+/// An open file, and its share of the budget.
+#[derive(Debug)]
+pub(super) struct Spooled {
+    pub file: std::fs::File,
+    _share: Option<OwnedSemaphorePermit>,
+}
+
+/// Why a file could not be opened for its check.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SpoolError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the spool folder cannot be used")]
+    Folder(#[source] io::Error),
+}
+
+impl Spool {
+    pub(super) fn new(folder: PathBuf, bytes: u64) -> Self {
+        let units = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX).max(1);
+        Self { folder, units, budget: Arc::new(Semaphore::new(units as usize)) }
+    }
+
+    /// Opens exactly that version of an object.
+    pub(super) async fn open(
+        &self,
+        store: &dyn ObjectStore,
+        key: &ObjectKey,
+        version: &ObjectVersion,
+    ) -> Result<Spooled, SpoolError> {
+        if let Some(file) = store.local(key, version).await? {
+            return Ok(Spooled { file, _share: None });
+        }
+        // A file larger than the whole budget waits for all of it, and goes alone.
+        let units = u32::try_from(version.size.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, self.units);
+        let share = self.budget.clone().acquire_many_owned(units).await;
+        let share = share.map_err(|closed| SpoolError::Folder(io::Error::other(closed)))?;
+        let file = self.unlinked().await.map_err(SpoolError::Folder)?;
+        let mut writing = tokio::fs::File::from_std(file.try_clone().map_err(SpoolError::Folder)?);
+        let mut bytes = store.read(key, version, 0..version.size).await?;
+        while let Some(piece) = bytes.next().await {
+            writing.write_all(&piece?).await.map_err(SpoolError::Folder)?;
+        }
+        writing.flush().await.map_err(SpoolError::Folder)?;
+        Ok(Spooled { file, _share: Some(share) })
+    }
+
+    /// A file without a name: it is gone with its last descriptor, however we end.
+    async fn unlinked(&self) -> io::Result<std::fs::File> {
+        tokio::fs::create_dir_all(&self.folder).await?;
+        let path = self.folder.join(format!("{:032x}", rand::random::<u128>()));
+        let file = tokio::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path).await?;
+        tokio::fs::remove_file(&path).await?;
+        Ok(file.into_std().await)
+    }
+}
