@@ -8,6 +8,7 @@
 //! return exclusively), the place row, the file row. SQLite's one writer makes this true by itself; PostgreSQL
 //! needs the words.
 
+pub(crate) mod archive;
 pub mod audit;
 pub(crate) mod checks;
 mod engine;
