@@ -144,3 +144,6 @@ impl Inner {
         after(now, self.limits.keep).min(after(created, self.limits.keep_at_most)).max(closes)
     }
 }
+
+#[cfg(test)]
+mod tests;

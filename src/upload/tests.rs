@@ -1,0 +1,248 @@
+//! The engine on SQLite and the filesystem, without a protocol: cuts, take-over, fences, and the last step.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::actor::{Actor, Grant, Role};
+use crate::evidence::{FileState, Place};
+use crate::ids::FileId;
+use crate::object_store::filesystem::FilesystemStore;
+
+struct Engine {
+    _folder: tempfile::TempDir,
+    db: Database,
+    store: Arc<dyn ObjectStore>,
+    uploads: Uploads,
+    officer: Actor,
+    sample: crate::ids::SampleId,
+}
+
+async fn engine() -> Engine {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/t.db?mode=rwc", folder.path().display());
+    let db = Database::connect(&url, 4).await.unwrap();
+    db.migrate().await.unwrap();
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo");
+    crate::reference::import(&db, &demo, &Clock::system()).await.unwrap();
+    let store: Arc<dyn ObjectStore> =
+        Arc::new(FilesystemStore::open(&folder.path().join("objects")).await.unwrap());
+    let limits = UploadLimits { idle: Duration::from_secs(2), ..UploadLimits::default() };
+    let uploads = Uploads::new(db.clone(), store.clone(), Clock::system(), limits, CancellationToken::new());
+    let sample: String = sqlx::query_scalar(
+        "SELECT id FROM samples WHERE component_id = '01_3357_R085_01' AND centre_number = '98765'",
+    )
+    .fetch_one(db.reader())
+    .await
+    .unwrap();
+    let grant = Grant {
+        role: Role::Officer,
+        organisation: None,
+        centre: Some("98765".parse().unwrap()),
+        component: None,
+    };
+    let officer = Actor {
+        person: "officer.98765".parse().unwrap(),
+        name: "Officer".into(),
+        grants: vec![grant],
+        allocations: vec![],
+    };
+    Engine { _folder: folder, db, store, uploads, officer, sample: sample.parse().unwrap() }
+}
+
+impl Engine {
+    fn creation(&self, section: &str, name: &str, length: u64) -> Creation {
+        let place = Place::Section { candidate: "1005".parse().unwrap(), section: section.parse().unwrap() };
+        Creation {
+            sample: self.sample,
+            wanted: Wanted::Place(place),
+            name: name.parse().unwrap(),
+            path: Default::default(),
+            declared_type: None,
+            modified: None,
+            length: Some(length),
+            sha256: None,
+            replaces: None,
+            metadata: "filename YQ==".into(),
+        }
+    }
+
+    async fn create(&self, section: &str, length: u64) -> FileId {
+        let creation = self.creation(section, "work.pdf", length);
+        self.uploads.create(&self.officer, &creation, "").await.unwrap().file
+    }
+
+    async fn lease(&self, file: FileId) -> Box<Lease> {
+        match self.uploads.claim(&self.officer, file).await.unwrap() {
+            Claimed::Open(lease) => lease,
+            Claimed::Finished(_) => panic!("finished"),
+        }
+    }
+
+    async fn text(&self, file: FileId, column: &str) -> String {
+        let sql = format!("SELECT {column} FROM files WHERE id = $1");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .bind(file.to_string())
+            .fetch_one(self.db.reader())
+            .await
+            .unwrap()
+    }
+}
+
+fn bytes(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i * 7 + i / 251) as u8).collect()
+}
+
+fn body(
+    frames: Vec<Vec<u8>>,
+    broken: bool,
+) -> impl futures_util::Stream<Item = Result<Bytes, BodyError>> + Unpin {
+    let mut items: Vec<_> = frames.into_iter().map(|frame| Ok(Bytes::from(frame))).collect();
+    if broken {
+        items.push(Err(BodyError("cut".into())));
+    }
+    stream::iter(items)
+}
+
+#[tokio::test]
+async fn a_cut_keeps_every_byte_and_the_rest_makes_it_whole() {
+    let engine = engine().await;
+    let all = bytes(3_000_000);
+    let file = engine.create("Evidence", all.len() as u64).await;
+    let frames = all[..1_234_567].chunks(40_000).map(<[u8]>::to_vec).collect();
+    let cut = engine.uploads.append(engine.lease(file).await, 0, body(frames, true)).await;
+    assert!(matches!(cut, Err(UploadError::Cut { committed: 1_234_567 })), "{cut:?}");
+
+    let lease = engine.lease(file).await;
+    assert_eq!(lease.offset(), 1_234_567);
+    let wrong = engine.uploads.append(lease, 5, body(vec![], false)).await;
+    assert!(matches!(wrong, Err(UploadError::WrongOffset { committed: 1_234_567 })));
+
+    let rest = body(vec![all[1_234_567..].to_vec()], false);
+    let done = engine.uploads.append(engine.lease(file).await, 1_234_567, rest).await.unwrap();
+    assert!(done.complete);
+    assert_eq!(engine.text(file, "state").await, FileState::Received.as_str());
+    let digest = crate::evidence::Sha256Digest(Sha256::digest(&all).into());
+    assert_eq!(engine.text(file, "sha256").await, digest.to_string());
+    let name: crate::evidence::UniqueName = engine.text(file, "unique_name").await.parse().unwrap();
+    assert_eq!(name.parts().unwrap().candidate.unwrap().1, "Evidence");
+    let version = serde_json::from_str(&engine.text(file, "quarantine_version").await).unwrap();
+    let key = engine.text(file, "quarantine_key").await.parse().unwrap();
+    let stored = engine.store.local(&key, &version).await.unwrap().unwrap();
+    let mut read = Vec::new();
+    std::io::Read::read_to_end(&mut { stored }, &mut read).unwrap();
+    assert_eq!(read, all);
+    assert!(matches!(engine.uploads.claim(&engine.officer, file).await.unwrap(), Claimed::Finished(_)));
+}
+
+#[tokio::test]
+async fn a_silent_holder_gives_way_at_once_and_is_fenced() {
+    let engine = engine().await;
+    let file = engine.create("Evidence", 1000).await;
+    let (send, receive) = tokio::sync::mpsc::channel::<Result<Bytes, BodyError>>(4);
+    send.send(Ok(Bytes::from(bytes(400)))).await.unwrap();
+    let frames =
+        Box::pin(stream::unfold(receive, async |mut receive| Some((receive.recv().await?, receive))));
+    let lease = engine.lease(file).await;
+    let uploads = engine.uploads.clone();
+    let held = tokio::spawn(async move { uploads.append(lease, 0, frames).await });
+    tokio::task::yield_now().await;
+
+    let began = std::time::Instant::now();
+    let lease = engine.lease(file).await;
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    assert_eq!(lease.offset(), 400, "what had arrived is kept");
+    assert!(matches!(held.await.unwrap(), Err(UploadError::Evicted)));
+    drop(send);
+}
+
+#[tokio::test]
+async fn a_lease_that_was_overtaken_writes_nothing() {
+    let engine = engine().await;
+    let file = engine.create("Evidence", 1000).await;
+    let stale = engine.lease(file).await;
+    // Another node takes it: only the row knows.
+    sqlx::query("UPDATE uploads SET epoch = epoch + 1").execute(engine.db.reader()).await.unwrap();
+    let outcome = engine.uploads.append(stale, 0, body(vec![bytes(1000)], false)).await;
+    assert!(matches!(outcome, Err(UploadError::Evicted)), "{outcome:?}");
+    assert_eq!(engine.lease(file).await.offset(), 0);
+    assert_eq!(engine.text(file, "state").await, "created");
+}
+
+#[tokio::test]
+async fn a_full_section_refuses_and_a_silent_upload_gives_up_its_place() {
+    let engine = engine().await;
+    let first = engine.create("URS", 10).await;
+    let refused = engine.uploads.create(&engine.officer, &engine.creation("URS", "b.pdf", 10), "").await;
+    assert!(matches!(refused, Err(CreateError::SectionFull { max: 1, .. })), "{refused:?}");
+    sqlx::query("UPDATE uploads SET last_byte_at = 0").execute(engine.db.reader()).await.unwrap();
+    engine.uploads.create(&engine.officer, &engine.creation("URS", "b.pdf", 10), "").await.unwrap();
+    assert!(matches!(engine.uploads.claim(&engine.officer, first).await, Err(UploadError::Gone)));
+}
+
+#[tokio::test]
+async fn what_the_section_does_not_take_is_refused_before_a_byte() {
+    let engine = engine().await;
+    for (name, length) in [("a.exe", 10), ("a.mp4.exe", 10), ("a.url", 10), ("a.pdf", u64::MAX >> 1)] {
+        let refused = engine.uploads.create(&engine.officer, &engine.creation("URS", name, length), "").await;
+        let named = matches!(&refused, Err(CreateError::Refused { .. } | CreateError::TooLarge { .. }));
+        assert!(named, "{name}: {refused:?}");
+    }
+    let mut elsewhere = engine.creation("URS", "a.pdf", 10);
+    elsewhere.sample = Default::default();
+    let unknown = engine.uploads.create(&engine.officer, &elsewhere, "").await;
+    assert!(matches!(unknown, Err(CreateError::Unknown { .. })));
+    let files: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM files").fetch_one(engine.db.reader()).await.unwrap();
+    assert_eq!(files, 0);
+}
+
+#[tokio::test]
+async fn a_cancelled_upload_is_gone_and_the_sweep_leaves_nothing_behind() {
+    let engine = engine().await;
+    let file = engine.create("Evidence", 1000).await;
+    let cut = engine.uploads.append(engine.lease(file).await, 0, body(vec![bytes(600)], true)).await;
+    assert!(matches!(cut, Err(UploadError::Cut { committed: 600 })));
+    assert_eq!(engine.store.list("quarantine/", None, 10).await.unwrap().len(), 1);
+    engine.uploads.terminate(&engine.officer, file, "").await.unwrap();
+    assert!(matches!(engine.uploads.claim(&engine.officer, file).await, Err(UploadError::Gone)));
+    engine.uploads.sweep().await.unwrap();
+    assert_eq!(engine.store.list("", None, 10).await.unwrap(), Vec::<String>::new());
+    assert!(matches!(engine.uploads.claim(&engine.officer, file).await, Err(UploadError::Gone)));
+    let rows: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM uploads").fetch_one(engine.db.reader()).await.unwrap();
+    assert_eq!(rows, 0);
+}
+
+#[tokio::test]
+async fn two_files_of_one_second_get_two_names() {
+    let engine = engine().await;
+    let clock = Clock::fixed("2026-10-25T01:30:00Z".parse().unwrap());
+    let uploads = Uploads::new(
+        engine.db.clone(),
+        engine.store.clone(),
+        clock.clone(),
+        UploadLimits::default(),
+        CancellationToken::new(),
+    );
+    let mut names = Vec::new();
+    // The clock goes back an hour in London that night: 01:30 local comes twice.
+    for at in ["2026-10-25T00:30:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"] {
+        clock.set(at.parse().unwrap());
+        let creation = engine.creation("Evidence", "a.pdf", 4);
+        let file = uploads.create(&engine.officer, &creation, "").await.unwrap().file;
+        let Claimed::Open(lease) = uploads.claim(&engine.officer, file).await.unwrap() else {
+            panic!("finished")
+        };
+        uploads.append(lease, 0, body(vec![b"%PDF".to_vec()], false)).await.unwrap();
+        names.push(engine.text(file, "unique_name").await);
+    }
+    let stem = "01_3357_R085_01_98765_1005_Evidence_25_10_2026_01_30_00";
+    assert_eq!(names, [format!("{stem}.pdf"), format!("{stem}_2.pdf"), format!("{stem}_3.pdf")]);
+}
