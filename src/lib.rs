@@ -23,3 +23,12 @@ pub mod worker;
 // 3. what it stands on
 pub mod database;
 pub mod object_store;
+
+// 4. how it is reached
+pub mod http;
+
+// 5. how it is started
+pub mod cli;
+pub mod config;
+pub mod service;
+pub mod telemetry;

@@ -34,3 +34,13 @@ impl DatabaseError {
         }
     }
 }
+
+/// Reads a column's text as what it stands for.
+pub(crate) fn word<T: std::str::FromStr>(
+    text: &str,
+    table: &'static str,
+    id: &str,
+    column: &'static str,
+) -> Result<T, DatabaseError> {
+    text.parse().map_err(|_| DatabaseError::BrokenRow { table, id: id.to_owned(), column })
+}

@@ -14,10 +14,12 @@ pub(crate) mod checks;
 mod engine;
 mod error;
 pub(crate) mod files;
+pub mod people;
 pub mod reference;
 mod reference_samples;
 pub(crate) mod samples;
 pub(crate) mod scope;
+pub mod sessions;
 pub(crate) mod uploads;
 
 use std::sync::Once;

@@ -1,0 +1,206 @@
+//! The command line.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::actor::PersonId;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Overrides, ServerOverrides, Span};
+use crate::database::audit::{self, By, Entry};
+use crate::database::{DatabaseError, people, sessions};
+use crate::http::error::chain;
+use crate::http::secret::Secret;
+use crate::reference::{self, ImportError};
+use crate::service::{self, Given, Role, Service, StartError};
+use crate::telemetry::{self, TelemetryError};
+
+/// Receives exam candidates' work and keeps it safe.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// The data folder [default: ./data]
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// A settings file over the built-in settings
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve requests and do the background work
+    Serve {
+        #[command(flatten)]
+        place: Place,
+        /// Where to listen; port 0 lets the system choose
+        #[arg(long)]
+        bind: Option<SocketAddr>,
+        #[arg(long, value_enum, default_value_t)]
+        role: Role,
+    },
+    /// Bring the database's schema up to date
+    Migrate {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print the settings in force, secrets redacted
+    CheckConfig {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Bring in organisations, components, centres, people and candidates from a folder
+    Import {
+        #[command(flatten)]
+        place: Place,
+        dir: PathBuf,
+    },
+    /// Tokens of programs
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Make a token and print it, once, alone on a line
+    Create {
+        #[command(flatten)]
+        place: Place,
+        /// Whose it is
+        #[arg(long)]
+        user: PersonId,
+        /// How long it is good for: 30m, 8h, 7d
+        #[arg(long)]
+        expires_in: Span,
+    },
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the settings cannot be printed")]
+    Describe(#[from] toml::ser::Error),
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("the database cannot be used")]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error("{0} is not a person here, or is disabled")]
+    UnknownPerson(PersonId),
+    #[error("this end of time is too far off")]
+    TooLong,
+    #[error("input or output failed")]
+    Io(#[from] std::io::Error),
+}
+
+/// Runs the command of the process's arguments. 0 when it succeeded, 1 when not, with the reason on stderr.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failed::Io)
+        .and_then(|runtime| runtime.block_on(execute(cli.command)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // With stderr gone there is no one left to tell.
+            let _ = writeln!(std::io::stderr(), "strongroom: {}", chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(command: Command) -> Result<(), Failed> {
+    match command {
+        Command::Serve { place, bind, role } => serve(place.load(bind)?, role).await,
+        Command::Migrate { place } => {
+            service::open_database(&place.load(None)?).await?.close().await;
+            Ok(())
+        }
+        Command::CheckConfig { place } => say(&place.load(None)?.describe()?),
+        Command::Import { place, dir } => import(&place.load(None)?, &dir).await,
+        Command::Token { command: TokenCommand::Create { place, user, expires_in } } => {
+            create_token(&place.load(None)?, user, expires_in).await
+        }
+    }
+}
+
+impl Place {
+    fn load(self, bind: Option<SocketAddr>) -> Result<Config, ConfigError> {
+        let server = bind.map(|bind| ServerOverrides { bind });
+        Config::load(self.config.as_deref(), Overrides { data: self.data, server })
+    }
+}
+
+fn say(line: &str) -> Result<(), Failed> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+async fn serve(config: Config, role: Role) -> Result<(), Failed> {
+    telemetry::log(&config.log)?;
+    // Before anything starts, so that no signal finds the process without its handler.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let running = Service::start(config, role, Given::default()).await?;
+    match running.address {
+        Some(address) => say(&format!("ready http://{address}"))?,
+        None => say("ready worker")?,
+    }
+    tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+    tracing::info!("stopping");
+    running.stop().await;
+    Ok(())
+}
+
+async fn import(config: &Config, dir: &Path) -> Result<(), Failed> {
+    let db = service::open_database(config).await?;
+    let outcome = reference::import(&db, dir, &Clock::system()).await;
+    db.close().await;
+    say(outcome?.to_string().trim_end())
+}
+
+async fn create_token(config: &Config, user: PersonId, expires_in: Span) -> Result<(), Failed> {
+    let db = service::open_database(config).await?;
+    let token = Secret::new();
+    let outcome = keep_token(&db, &user, &token, Clock::system().now(), expires_in).await;
+    db.close().await;
+    outcome?;
+    say(token.expose())
+}
+
+async fn keep_token(
+    db: &crate::database::Database,
+    user: &PersonId,
+    token: &Secret,
+    now: Timestamp,
+    expires_in: Span,
+) -> Result<(), Failed> {
+    people::actor(db, user).await?.ok_or_else(|| Failed::UnknownPerson(user.clone()))?;
+    let expires_at = now.checked_add(expires_in.0).map_err(|_| Failed::TooLong)?;
+    let detail = serde_json::json!({ "person": user, "expires_at": expires_at });
+    let entry = Entry { detail, ..Entry::new(By::Service, "token.created") };
+    let mut tx = db.begin().await?;
+    sessions::keep_token(&mut tx, token.digest(), user, now, expires_at).await?;
+    audit::record(&mut tx, now, entry).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,276 @@
+//! Settings in three layers: the built-in `config/default.toml`, a file, the environment.
+//!
+//! `STRONGROOM__SERVER__BIND` is `bind` of `[server]`. Unknown names are refused, so a typing error is found at start.
+//! Nothing else in the program reads the environment.
+
+mod text;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::check::scan::ScannerConfig;
+use crate::object_store::config::StoreConfig;
+
+pub use text::{InvalidAmount, Size, Span};
+
+const DEFAULTS: &str = include_str!("../config/default.toml");
+
+/// Every setting.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub environment: Environment,
+    /// The data folder.
+    pub data: PathBuf,
+    pub server: ServerConfig,
+    pub database: DatabaseConfig,
+    pub store: StoreConfig,
+    #[serde(default)]
+    pub scanner: ScannerConfig,
+    pub upload: UploadConfig,
+    pub worker: WorkerConfig,
+    pub session: SessionConfig,
+    pub events: EventsConfig,
+    pub log: LogConfig,
+}
+
+/// What kind of place this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// Has a sign-in that asks for no secret; on loopback alone.
+    Development,
+    Production,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    pub bind: SocketAddr,
+    /// The address people use, without a path; the bound one when absent.
+    #[serde(default)]
+    pub public_url: Option<String>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Most connections at once.
+    pub connections: usize,
+    /// Most connections of one address at once; trusted proxies are not counted.
+    pub connections_per_address: usize,
+    /// How long requests in progress may take to end at shutdown.
+    pub drain: Span,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite:` or `postgres:`; `strongroom.db` in the data folder when absent. May hold a password.
+    #[serde(default, serialize_with = "redacted")]
+    pub url: Option<SecretString>,
+    pub connections: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UploadConfig {
+    pub lease_ttl: Span,
+    pub idle_timeout: Span,
+    pub expiry_idle: Span,
+    pub expiry_max: Span,
+    /// All buffers of all uploads together.
+    pub memory: Size,
+    pub max_open_per_person: u32,
+    pub max_open_per_centre: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerConfig {
+    /// Files checked at the same time.
+    pub checks: usize,
+    pub poll: Span,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionConfig {
+    /// A session unused for this long has ended.
+    pub idle: Span,
+    /// However much it is used, it ends after this.
+    pub absolute: Span,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsConfig {
+    /// Streams of events open at the same time.
+    pub streams: usize,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// As of tracing-subscriber's `EnvFilter`.
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the settings file {0} cannot be found")]
+    NoFile(PathBuf),
+    #[error("the settings cannot be read: {0}")]
+    Unreadable(Box<figment::Error>),
+    #[error(
+        "server.bind is {0}, which is not loopback: list the proxy in front of it in server.trusted_proxies"
+    )]
+    OpenBind(SocketAddr),
+    #[error(
+        "environment is development, whose sign-in asks for no secret, so server.bind must be loopback and \
+         server.public_url and server.trusted_proxies absent"
+    )]
+    OpenDevelopment,
+    #[error("server.public_url {0:?} must be http(s)://host[:port] without a path")]
+    PublicUrl(String),
+}
+
+/// What the command line says over the other layers.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Overrides {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerOverrides>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ServerOverrides {
+    pub bind: SocketAddr,
+}
+
+impl Config {
+    /// Reads the layers: built-in, `file`, environment, then what the command line says.
+    pub fn load(file: Option<&Path>, overrides: Overrides) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = file {
+            if !file.is_file() {
+                return Err(ConfigError::NoFile(file.to_owned()));
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        figment =
+            figment.merge(Env::prefixed("STRONGROOM__").split("__")).merge(Serialized::defaults(overrides));
+        let config: Self = figment.extract().map_err(|error| ConfigError::Unreadable(Box::new(error)))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What no single field shows: that nothing is open that should not be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let server = &self.server;
+        if let Some(url) = &server.public_url {
+            host_of(url).ok_or_else(|| ConfigError::PublicUrl(url.clone()))?;
+        }
+        let loopback = server.bind.ip().is_loopback();
+        let behind = !server.trusted_proxies.is_empty();
+        if self.environment == Environment::Development
+            && (!loopback || behind || server.public_url.is_some())
+        {
+            return Err(ConfigError::OpenDevelopment);
+        }
+        if !loopback && !behind {
+            return Err(ConfigError::OpenBind(server.bind));
+        }
+        Ok(())
+    }
+
+    /// The database's address.
+    pub fn database_url(&self) -> SecretString {
+        match &self.database.url {
+            Some(url) => url.clone(),
+            None => format!("sqlite://{}?mode=rwc", self.data.join("strongroom.db").display()).into(),
+        }
+    }
+
+    /// The settings in force as TOML, secrets redacted.
+    pub fn describe(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+}
+
+/// `host[:port]` of an address without a path.
+pub(crate) fn host_of(url: &str) -> Option<&str> {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    (!host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])).then_some(host)
+}
+
+fn redacted<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(secret) if secret.expose_secret().is_empty() => serializer.serialize_str(""),
+        Some(_) => serializer.serialize_str("[redacted]"),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(toml: &str) -> Result<Config, ConfigError> {
+        let config: Config = Figment::from(Toml::string(DEFAULTS))
+            .merge(Toml::string(toml))
+            .extract()
+            .map_err(|error| ConfigError::Unreadable(Box::new(error)))?;
+        config.check().map(|()| config)
+    }
+
+    #[test]
+    fn every_file_under_config_is_read() {
+        let mut seen = 0;
+        for entry in std::fs::read_dir("config").unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                with(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                seen += 1;
+            }
+        }
+        assert!(seen >= 2);
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_and_named() {
+        let error = with("[server]\nbindd = \"127.0.0.1:1\"").unwrap_err().to_string();
+        assert!(error.contains("bindd"), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_open_by_accident() {
+        assert!(matches!(with("[server]\nbind = \"0.0.0.0:80\""), Err(ConfigError::OpenDevelopment)));
+        let production = "environment = \"production\"\n[server]\nbind = \"0.0.0.0:80\"\n";
+        assert!(matches!(with(production), Err(ConfigError::OpenBind(_))));
+        assert!(with(&format!("{production}trusted_proxies = [\"10.0.0.1\"]")).is_ok());
+        let behind = "[server]\npublic_url = \"https://strongroom.example\"";
+        assert!(matches!(with(behind), Err(ConfigError::OpenDevelopment)));
+    }
+
+    #[test]
+    fn secrets_are_not_described() {
+        let config = with("[database]\nurl = \"postgres://board:canary@db/strongroom\"").unwrap();
+        let text = config.describe().unwrap();
+        assert!(text.contains("[redacted]") && !text.contains("canary"), "{text}");
+        assert!(!format!("{config:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,109 @@
+//! People and what they may do, read afresh for each request.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::error::word;
+use super::{Database, DatabaseError};
+use crate::actor::{Actor, Allocation, Grant, PersonId};
+
+/// The most people the development sign-in lists.
+const LISTED: i64 = 200;
+
+/// Someone who may sign in, as the development sign-in lists them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub id: PersonId,
+    pub name: String,
+    pub grants: Vec<Grant>,
+}
+
+/// The person with their roles and allocations; `None` when unknown or disabled.
+pub async fn actor(database: &Database, person: &PersonId) -> Result<Option<Actor>, DatabaseError> {
+    let found = sqlx::query("SELECT name FROM people WHERE id = $1 AND disabled = 0")
+        .bind(person.as_str())
+        .fetch_optional(database.reader())
+        .await?;
+    let Some(found) = found else { return Ok(None) };
+    let grants = sqlx::query(
+        "SELECT person_id, role, organisation_id, centre_number, component_id FROM roles WHERE person_id = $1 \
+         ORDER BY role, organisation_id, centre_number, component_id",
+    )
+    .bind(person.as_str())
+    .fetch_all(database.reader())
+    .await?;
+    let allocations = sqlx::query(
+        "SELECT component_id, series_id, centre_number FROM allocations WHERE person_id = $1 \
+         ORDER BY component_id, series_id, centre_number",
+    )
+    .bind(person.as_str())
+    .fetch_all(database.reader())
+    .await?;
+    Ok(Some(Actor {
+        person: person.clone(),
+        name: found.try_get(0)?,
+        grants: grants.iter().map(grant).collect::<Result<_, _>>()?,
+        allocations: allocations.iter().map(|row| allocation(row, person)).collect::<Result<_, _>>()?,
+    }))
+}
+
+fn grant(row: &AnyRow) -> Result<Grant, DatabaseError> {
+    let person: String = row.try_get(0)?;
+    let role: String = row.try_get(1)?;
+    let narrowing = |column: usize| -> Result<Option<String>, DatabaseError> {
+        let text: String = row.try_get(column)?;
+        Ok((!text.is_empty()).then_some(text))
+    };
+    Ok(Grant {
+        role: word(&role, "roles", &person, "role")?,
+        organisation: match narrowing(2)? {
+            Some(text) => Some(word(&text, "roles", &person, "organisation_id")?),
+            None => None,
+        },
+        centre: match narrowing(3)? {
+            Some(text) => Some(word(&text, "roles", &person, "centre_number")?),
+            None => None,
+        },
+        component: match narrowing(4)? {
+            Some(text) => Some(word(&text, "roles", &person, "component_id")?),
+            None => None,
+        },
+    })
+}
+
+fn allocation(row: &AnyRow, person: &PersonId) -> Result<Allocation, DatabaseError> {
+    let text = |column: usize| row.try_get::<String, _>(column);
+    Ok(Allocation {
+        component: word(&text(0)?, "allocations", person.as_str(), "component_id")?,
+        series: word(&text(1)?, "allocations", person.as_str(), "series_id")?,
+        centre: word(&text(2)?, "allocations", person.as_str(), "centre_number")?,
+    })
+}
+
+/// Everyone who may sign in, by name, with their roles. For the development sign-in alone.
+pub async fn list(database: &Database) -> Result<Vec<Person>, DatabaseError> {
+    let rows = sqlx::query("SELECT id, name FROM people WHERE disabled = 0 ORDER BY name, id LIMIT $1")
+        .bind(LISTED)
+        .fetch_all(database.reader())
+        .await?;
+    let mut people = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let id: String = row.try_get(0)?;
+        people.push(Person { id: word(&id, "people", &id, "id")?, name: row.try_get(1)?, grants: vec![] });
+    }
+    let rows = sqlx::query(
+        "SELECT person_id, role, organisation_id, centre_number, component_id FROM roles \
+         WHERE person_id IN (SELECT id FROM people WHERE disabled = 0 ORDER BY name, id LIMIT $1) \
+         ORDER BY person_id, role",
+    )
+    .bind(LISTED)
+    .fetch_all(database.reader())
+    .await?;
+    for row in &rows {
+        let person: String = row.try_get(0)?;
+        if let Some(person) = people.iter_mut().find(|known| known.id.as_str() == person) {
+            person.grants.push(grant(row)?);
+        }
+    }
+    Ok(people)
+}

@@ -1,0 +1,433 @@
+//! What goes wrong for the caller, in one table: status, stable code, words.
+//!
+//! An [`ApiError`] becomes `application/problem+json` with the request's id. Causes go to the log once
+//! (`http::layers`), never to the caller. Foreign and unknown things are the same [`ApiError::NotFound`].
+
+use std::error::Error;
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, StatusCode, header};
+use serde::Serialize;
+
+use crate::actor::Denied;
+use crate::database::DatabaseError;
+use crate::ids::FileId;
+use crate::object_store::StoreError;
+
+/// A cause for the log.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Every answer that is not what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    // Who asks
+    #[error("not signed in")]
+    SignedOut,
+    #[error("not theirs to do")]
+    Forbidden,
+    #[error("a change without proof that our own page asked for it")]
+    CrossSite,
+    #[error("unknown, or foreign")]
+    NotFound,
+    // How it was asked
+    #[error("method not allowed")]
+    MethodNotAllowed { allow: &'static str },
+    #[error("a request that cannot be read: {detail}")]
+    InvalidRequest { field: Option<String>, detail: String },
+    #[error("not the media type that is read here")]
+    UnsupportedMediaType,
+    #[error("larger than {limit} bytes")]
+    TooLarge { limit: u64 },
+    #[error("the body did not arrive in time")]
+    BodyTimeout,
+    #[error("too many requests")]
+    TooMany { retry_after: Duration },
+    // What a file may be
+    #[error("a type the section does not take")]
+    TypeNotAllowed { accepts: Vec<String> },
+    #[error("a name that cannot be taken: {detail}")]
+    NameNotAllowed { detail: String },
+    #[error("a link, not work")]
+    LinkOnly,
+    // What stands in the way
+    #[error("submitted")]
+    Submitted,
+    #[error("not part of what was returned")]
+    Locked,
+    #[error("after cut-off")]
+    Closed,
+    #[error("the candidate is absent or withdrawn")]
+    Absent,
+    #[error("not in the sample")]
+    NotInSample,
+    #[error("the section is full")]
+    SectionFull { limit: u32, files: Vec<FileId> },
+    #[error("files are on their way")]
+    RunningFiles { files: Vec<FileId> },
+    #[error("files are being checked")]
+    Checking { files: Vec<FileId> },
+    #[error("Missing cannot be set here")]
+    MissingNotAllowed { files: Vec<FileId> },
+    #[error("a file in state {state} does not take this step")]
+    WrongState { state: String },
+    #[error("the bytes are gone")]
+    Gone,
+    #[error("the range cannot be satisfied")]
+    RangeNotSatisfiable { size: u64 },
+    #[error("not what it was")]
+    PreconditionFailed,
+    // Us
+    #[error("someone else holds it")]
+    Busy { retry_after: Duration },
+    #[error("out of room")]
+    InsufficientStorage,
+    #[error("temporarily out of reach")]
+    Unavailable { retry_after: Duration, source: Option<Cause> },
+    #[error("a fault of ours")]
+    Internal(#[source] Cause),
+}
+
+/// What the caller reads; `request_id` is added when it is rendered.
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    #[serde(serialize_with = "as_number")]
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub title: &'static str,
+    pub detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accepts: Vec<String>,
+}
+
+fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+/// A wait the caller is asked to make when no better is known.
+pub const RETRY_SOON: Duration = Duration::from_secs(2);
+
+impl ApiError {
+    /// A request that cannot be read, and where.
+    pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::InvalidRequest { field: Some(field.into()), detail: detail.into() }
+    }
+
+    /// A fault of ours; the cause is for the log.
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    /// Status, stable code and title: the table.
+    pub fn row(&self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::SignedOut => (S::UNAUTHORIZED, "signed_out", "You are not signed in"),
+            Self::Forbidden => (S::FORBIDDEN, "forbidden", "You may not do this"),
+            Self::CrossSite => (S::FORBIDDEN, "cross_site", "The request did not come from our page"),
+            Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
+            Self::MethodNotAllowed { .. } => {
+                (S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
+            }
+            Self::InvalidRequest { .. } => (S::BAD_REQUEST, "invalid_request", "The request cannot be read"),
+            Self::UnsupportedMediaType => {
+                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Not a media type read here")
+            }
+            Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),
+            Self::BodyTimeout => (S::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time"),
+            Self::TooMany { .. } => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"),
+            Self::TypeNotAllowed { .. } => {
+                (S::UNPROCESSABLE_ENTITY, "type_not_allowed", "This type of file is not accepted here")
+            }
+            Self::NameNotAllowed { .. } => {
+                (S::UNPROCESSABLE_ENTITY, "name_not_allowed", "The file's name cannot be taken")
+            }
+            Self::LinkOnly => (S::UNPROCESSABLE_ENTITY, "link_only", "The file is a link and holds no work"),
+            Self::Submitted => (S::CONFLICT, "submitted", "The sample is submitted"),
+            Self::Locked => (S::CONFLICT, "locked", "This was not returned to you"),
+            Self::Closed => (S::CONFLICT, "closed", "The cut-off has passed"),
+            Self::Absent => (S::CONFLICT, "absent", "The candidate is absent or withdrawn"),
+            Self::NotInSample => (S::CONFLICT, "not_in_sample", "The candidate is not in the sample"),
+            Self::SectionFull { .. } => (S::CONFLICT, "section_full", "The section is full"),
+            Self::RunningFiles { .. } => (S::CONFLICT, "running_files", "Files are still on their way"),
+            Self::Checking { .. } => (S::CONFLICT, "checking", "Files are still being checked"),
+            Self::MissingNotAllowed { .. } => {
+                (S::CONFLICT, "missing_not_allowed", "This section cannot be marked Missing")
+            }
+            Self::WrongState { .. } => (S::CONFLICT, "wrong_state", "The file is not in a state for this"),
+            Self::Gone => (S::GONE, "gone", "The bytes are no longer kept"),
+            Self::RangeNotSatisfiable { .. } => {
+                (S::RANGE_NOT_SATISFIABLE, "range_not_satisfiable", "The range is outside the file")
+            }
+            Self::PreconditionFailed => {
+                (S::PRECONDITION_FAILED, "precondition_failed", "It has changed since you read it")
+            }
+            Self::Busy { .. } => (S::LOCKED, "busy", "It is in use at the moment"),
+            Self::InsufficientStorage => (S::INSUFFICIENT_STORAGE, "no_room", "There is no room left"),
+            Self::Unavailable { .. } => {
+                (S::SERVICE_UNAVAILABLE, "unavailable", "Not available at the moment")
+            }
+            Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side"),
+        }
+    }
+
+    /// What to do next, in words.
+    fn detail(&self) -> String {
+        match self {
+            Self::InvalidRequest { detail, .. } | Self::NameNotAllowed { detail } => detail.clone(),
+            Self::SignedOut => "Sign in, or send a token that has not expired.".into(),
+            Self::Forbidden => "Your role does not include this.".into(),
+            Self::CrossSite => "Reload the page and try again.".into(),
+            Self::NotFound => "There is nothing here, or it is not yours to see.".into(),
+            Self::MethodNotAllowed { allow } if allow.is_empty() => "Use another method.".into(),
+            Self::MethodNotAllowed { allow } => format!("Use {allow}."),
+            Self::UnsupportedMediaType => "Send application/json.".into(),
+            Self::TooLarge { limit } => format!("At most {limit} bytes are taken."),
+            Self::BodyTimeout => "Send it again.".into(),
+            Self::TooMany { .. } | Self::Busy { .. } | Self::Unavailable { .. } => {
+                "Try again in a moment; nothing that was confirmed is lost.".into()
+            }
+            Self::TypeNotAllowed { accepts } => format!("Accepted here: {}.", accepts.join(", ")),
+            Self::LinkOnly => "Open the link, save the work itself, and upload that.".into(),
+            Self::Submitted => "Nothing can be changed unless it is returned to you.".into(),
+            Self::Locked => "Only the returned candidates can be changed.".into(),
+            Self::Closed => "Ask the awarding organisation for an extension.".into(),
+            Self::Absent => "Change the candidate's status first.".into(),
+            Self::NotInSample => "Only work of candidates in the sample is taken.".into(),
+            Self::SectionFull { limit, .. } => {
+                format!("It takes {limit} at most. Replace or delete a file, or wait for one to end.")
+            }
+            Self::RunningFiles { .. } => "Wait for them, or cancel them.".into(),
+            Self::Checking { .. } => "Wait until their checks are done.".into(),
+            Self::MissingNotAllowed { files } if files.is_empty() => {
+                "Only a required section can be Missing.".into()
+            }
+            Self::MissingNotAllowed { .. } => "It has files: delete or cancel them first.".into(),
+            Self::WrongState { state } => format!("It is {state}."),
+            Self::Gone => "Send the file again.".into(),
+            Self::RangeNotSatisfiable { size } => format!("It has {size} bytes."),
+            Self::PreconditionFailed => "Read it again, then decide.".into(),
+            Self::InsufficientStorage => "Tell the awarding organisation.".into(),
+            Self::Internal(_) => "Try again; if it stays, tell support the request id.".into(),
+        }
+    }
+
+    /// What the caller reads.
+    pub fn problem(&self) -> Problem {
+        let (status, code, title) = self.row();
+        let mut problem = Problem {
+            status,
+            code,
+            title,
+            detail: self.detail(),
+            field: None,
+            limit: None,
+            files: Vec::new(),
+            state: None,
+            accepts: Vec::new(),
+        };
+        match self {
+            Self::InvalidRequest { field, .. } => problem.field.clone_from(field),
+            Self::TooLarge { limit } => problem.limit = Some(*limit),
+            Self::RangeNotSatisfiable { size } => problem.limit = Some(*size),
+            Self::TypeNotAllowed { accepts } => problem.accepts.clone_from(accepts),
+            Self::SectionFull { limit, files } => {
+                problem.limit = Some(u64::from(*limit));
+                problem.files.clone_from(files);
+            }
+            Self::RunningFiles { files } | Self::Checking { files } | Self::MissingNotAllowed { files } => {
+                problem.files.clone_from(files);
+            }
+            Self::WrongState { state } => problem.state = Some(state.clone()),
+            _ => {}
+        }
+        problem
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooMany { retry_after }
+            | Self::Busy { retry_after }
+            | Self::Unavailable { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
+    fn headers(&self) -> Vec<(HeaderName, String)> {
+        let mut headers = Vec::new();
+        if let Some(wait) = self.retry_after() {
+            headers.push((header::RETRY_AFTER, wait.as_secs().max(1).to_string()));
+        }
+        match self {
+            Self::SignedOut => headers.push((header::WWW_AUTHENTICATE, "Bearer".into())),
+            Self::MethodNotAllowed { allow } if !allow.is_empty() => {
+                headers.push((header::ALLOW, (*allow).into()));
+            }
+            Self::RangeNotSatisfiable { size } => {
+                headers.push((header::CONTENT_RANGE, format!("bytes */{size}")));
+            }
+            _ => {}
+        }
+        headers
+    }
+}
+
+/// What a failed response carries for the outer layer, which logs the cause and renders the problem.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub problem: Problem,
+    /// The chain of causes, for the log.
+    pub cause: Option<String>,
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.row().0.into_response();
+        for (name, value) in self.headers() {
+            if let Ok(value) = value.parse() {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        let cause = self.source().map(chain);
+        response.extensions_mut().insert(Failure { problem: self.problem(), cause });
+        response
+    }
+}
+
+/// An error and what caused it, in one line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
+}
+
+impl From<DatabaseError> for ApiError {
+    fn from(error: DatabaseError) -> Self {
+        if error.is_unavailable() {
+            Self::Unavailable { retry_after: RETRY_SOON, source: Some(error.into()) }
+        } else {
+            Self::Internal(error.into())
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full { .. } => Self::InsufficientStorage,
+            StoreError::Lost { .. } => Self::Gone,
+            error if error.is_transient() => {
+                Self::Unavailable { retry_after: RETRY_SOON, source: Some(error.into()) }
+            }
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unknown => Self::NotFound,
+            Denied::Forbidden => Self::Forbidden,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_codes_stands() {
+        let soon = RETRY_SOON;
+        let files = || vec![];
+        let all = [
+            ApiError::SignedOut,
+            ApiError::Forbidden,
+            ApiError::CrossSite,
+            ApiError::NotFound,
+            ApiError::MethodNotAllowed { allow: "" },
+            ApiError::invalid("f", "d"),
+            ApiError::UnsupportedMediaType,
+            ApiError::TooLarge { limit: 1 },
+            ApiError::BodyTimeout,
+            ApiError::TooMany { retry_after: soon },
+            ApiError::TypeNotAllowed { accepts: vec![] },
+            ApiError::NameNotAllowed { detail: String::new() },
+            ApiError::LinkOnly,
+            ApiError::Submitted,
+            ApiError::Locked,
+            ApiError::Closed,
+            ApiError::Absent,
+            ApiError::NotInSample,
+            ApiError::SectionFull { limit: 1, files: files() },
+            ApiError::RunningFiles { files: files() },
+            ApiError::Checking { files: files() },
+            ApiError::MissingNotAllowed { files: files() },
+            ApiError::WrongState { state: "deleted".into() },
+            ApiError::Gone,
+            ApiError::RangeNotSatisfiable { size: 1 },
+            ApiError::PreconditionFailed,
+            ApiError::Busy { retry_after: soon },
+            ApiError::InsufficientStorage,
+            ApiError::Unavailable { retry_after: soon, source: None },
+            ApiError::internal("x"),
+        ];
+        let table: Vec<_> = all.iter().map(|e| format!("{} {}", e.row().0.as_u16(), e.row().1)).collect();
+        insta::assert_snapshot!(table.join("\n"), @"
+        401 signed_out
+        403 forbidden
+        403 cross_site
+        404 not_found
+        405 method_not_allowed
+        400 invalid_request
+        415 unsupported_media_type
+        413 too_large
+        408 body_timeout
+        429 too_many_requests
+        422 type_not_allowed
+        422 name_not_allowed
+        422 link_only
+        409 submitted
+        409 locked
+        409 closed
+        409 absent
+        409 not_in_sample
+        409 section_full
+        409 running_files
+        409 checking
+        409 missing_not_allowed
+        409 wrong_state
+        410 gone
+        416 range_not_satisfiable
+        412 precondition_failed
+        423 busy
+        507 no_room
+        503 unavailable
+        500 internal
+        ");
+    }
+
+    #[test]
+    fn a_cause_is_for_the_log_and_not_in_the_problem() {
+        let error = ApiError::internal("canary: password=1234");
+        let text = serde_json::to_string(&error.problem()).unwrap();
+        assert!(!text.contains("canary"), "{text}");
+        let response = error.into_response();
+        let failure = response.extensions().get::<Failure>().unwrap();
+        assert_eq!(failure.cause.as_deref(), Some("canary: password=1234"));
+    }
+}

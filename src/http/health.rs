@@ -1,0 +1,85 @@
+//! Whether it lives, whether it is ready and if not why, and its counters.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use http::{HeaderMap, StatusCode, header};
+use serde::Serialize;
+
+use super::error::{ApiError, chain};
+use super::server::Peer;
+use crate::service::Service;
+use crate::telemetry;
+
+/// How long a part may take to say that it is ready.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Serialize)]
+pub(super) struct Readiness {
+    ready: bool,
+    parts: Vec<Part>,
+}
+
+/// One thing the service stands on.
+#[derive(Debug, Serialize)]
+struct Part {
+    name: &'static str,
+    ready: bool,
+    detail: String,
+}
+
+pub(super) async fn live() -> &'static str {
+    "live\n"
+}
+
+/// 200 when every part answers, else 503; either way which, and why.
+pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
+    let (database, store) = tokio::join!(
+        part("database", async { service.db.ping().await.map(|()| "answers".to_owned()) }),
+        part("store", async {
+            let free = service.store.probe().await?;
+            Ok::<_, crate::object_store::StoreError>(match free {
+                Some(bytes) => format!("answers; {bytes} bytes free"),
+                None => "answers".to_owned(),
+            })
+        }),
+    );
+    let scanner = service.scanner.readiness().await;
+    let scanner = Part { name: "scanner", ready: scanner.ready, detail: scanner.detail };
+    let parts = vec![database, store, scanner];
+    let ready = parts.iter().all(|part| part.ready);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Readiness { ready, parts })).into_response()
+}
+
+async fn part<E: std::error::Error>(
+    name: &'static str,
+    asked: impl Future<Output = Result<String, E>>,
+) -> Part {
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(detail)) => Part { name, ready: true, detail },
+        Ok(Err(error)) => {
+            tracing::warn!(name, cause = chain(&error), "not ready");
+            Part { name, ready: false, detail: error.to_string() }
+        }
+        Err(_) => Part { name, ready: false, detail: format!("no answer within {} s", PATIENCE.as_secs()) },
+    }
+}
+
+/// Counters, for who asks from this machine itself.
+pub(super) async fn metrics(
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, ApiError> {
+    let local = |address: &SocketAddr| address.ip().is_loopback();
+    let forwarded = headers.contains_key("x-forwarded-for") || headers.contains_key(header::FORWARDED);
+    if forwarded || !peer.is_some_and(|Extension(Peer(address))| local(&address)) {
+        return Err(ApiError::NotFound);
+    }
+    let text = telemetry::metrics_text().ok_or_else(|| ApiError::internal("no metrics recorder"))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
+}

@@ -1,0 +1,14 @@
+//! How it is reached: routes, who asks, errors, and the loop that accepts.
+//!
+//! A request passes, from outside in: `layers` (id, log line, headers, problem rendering, panics, hosts, methods),
+//! `identity` (who asks, and proof that our own page asked), the router. A handler takes [`identity::Caller`] and
+//! typed values, calls `database` or an engine, and returns `Result<_, `[`error::ApiError`]`>`.
+
+pub mod body;
+pub mod error;
+mod health;
+pub mod identity;
+pub mod layers;
+pub mod routes;
+pub mod secret;
+pub mod server;

@@ -1,0 +1,156 @@
+//! The accept loop: hyper with its timers set, a bound on connections, and an end.
+//!
+//! `axum::serve` sets no timer, so its header timeout does nothing; hence our own. Three deadlines hold a connection:
+//! its first bytes and each request's headers within 10 s, and 60 s for a peer that takes nothing of an answer. How
+//! long a body may stand still is the matter of who reads it.
+
+mod guarded;
+mod places;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::config::ServerConfig;
+use guarded::Guarded;
+use places::Places;
+
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a peer may take nothing of what is written to it.
+const STALLED: Duration = Duration::from_secs(60);
+const MAX_HEADERS: usize = 64;
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+const STREAMS: u32 = 32;
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// Buffered per HTTP/1 connection, headers included.
+const READ_BUFFER: usize = 64 << 10;
+const HEADER_LIST: u32 = 16 << 10;
+/// After a failed accept (no descriptors left) before the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Who is at the other end of the connection (maybe a proxy).
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Spawns what a connection needs (HTTP/2 streams) where its end can be waited for.
+#[derive(Clone, Debug)]
+struct Owned(TaskTracker);
+
+impl<F> hyper::rt::Executor<F> for Owned
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.spawn(future);
+    }
+}
+
+fn builder(tasks: &TaskTracker) -> Builder<Owned> {
+    let mut builder = Builder::new(Owned(tasks.clone()));
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(READ_BUFFER);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEADER_LIST)
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE);
+    builder
+}
+
+/// Accepts until `stop`; then lets requests in progress end within the configured time and drops the rest.
+pub async fn run(listener: TcpListener, router: Router, config: &ServerConfig, stop: CancellationToken) {
+    let tasks = TaskTracker::new();
+    let kill = CancellationToken::new();
+    let graceful = GracefulShutdown::new();
+    let builder = Arc::new(builder(&tasks));
+    let places = Places::new(config);
+    loop {
+        let (stream, peer, place) = tokio::select! {
+            () = stop.cancelled() => break,
+            next = next(&listener, &places) => match next {
+                Ok(Some(next)) => next,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        let (builder, router, watcher) = (builder.clone(), router.clone(), graceful.watcher());
+        let work = serve(builder, router, stream, peer, watcher);
+        let kill = kill.clone();
+        tasks.spawn(async move {
+            let _place = place;
+            tokio::select! { () = kill.cancelled() => {}, () = work => {} }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(config.drain.0, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests still in progress were cut off");
+    }
+    kill.cancel();
+    tasks.close();
+    // What is left was cancelled above and ends at its next step.
+    if tokio::time::timeout(HEADER_TIMEOUT, tasks.wait()).await.is_err() {
+        tracing::error!(left = tasks.len(), "connections did not end");
+    }
+}
+
+async fn next(
+    listener: &TcpListener,
+    places: &Places,
+) -> io::Result<Option<(TcpStream, SocketAddr, places::Place)>> {
+    let room = places.room().await;
+    let (stream, peer) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok(places.take(peer.ip(), room).map(|place| (stream, peer, place)))
+}
+
+async fn serve(
+    builder: Arc<Builder<Owned>>,
+    router: Router,
+    stream: TcpStream,
+    peer: SocketAddr,
+    watcher: Watcher,
+) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        let router = router.clone();
+        async move {
+            let Ok(response) = router.oneshot(request.map(Body::new)).await;
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let io = TokioIo::new(Guarded::new(stream, HEADER_TIMEOUT, STALLED));
+    let connection = builder.serve_connection(io, service).into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        // Peers break off all the time; what matters was logged by the request.
+        tracing::debug!(%peer, %error, "a connection ended badly");
+    }
+}

@@ -1,0 +1,197 @@
+//! The service as a whole: what it is made of, how it starts and how it ends.
+//!
+//! Start: data folder → database and its schema → object store → scanner → workers → listener. End, the other way round: stop
+//! accepting, give requests their time (uploads watch [`Service::shutdown`] and make durable what they hold), stop
+//! workers, stop the scanner, close the database.
+
+mod tasks;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::check::scan::{self, RunningScanner, Scanner};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::database::{Database, DatabaseError, sessions};
+use crate::http::{routes, server};
+use crate::object_store::config::OpenError;
+use crate::object_store::{self, ObjectStore};
+use crate::telemetry;
+
+pub use tasks::Tasks;
+
+/// How often ended sessions and tokens are removed.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// What every handler and worker has: the router's state.
+#[derive(Debug)]
+pub struct Service {
+    pub config: Config,
+    pub db: Database,
+    pub store: Arc<dyn ObjectStore>,
+    pub scanner: Arc<dyn Scanner>,
+    pub clock: Clock,
+    /// Background work.
+    pub tasks: Tasks,
+    /// Cancelled when no new request is accepted: long bodies and streams end at once, keeping what they have.
+    pub shutdown: CancellationToken,
+}
+
+/// Which half of the service this process is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Requests and background work.
+    #[default]
+    All,
+    /// Requests alone.
+    Web,
+    /// Background work alone.
+    Worker,
+}
+
+/// What a test puts in place of what the settings say.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    pub clock: Clock,
+    pub store: Option<Arc<dyn ObjectStore>>,
+    pub scanner: Option<Arc<dyn Scanner>>,
+}
+
+/// A service that runs.
+#[derive(Debug)]
+pub struct Running {
+    pub service: Arc<Service>,
+    /// Where it accepts; `None` for a worker.
+    pub address: Option<SocketAddr>,
+    server: Tasks,
+    scanner: Option<RunningScanner>,
+}
+
+/// Why it did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the data folder {path} cannot be made")]
+    DataFolder {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the database cannot be used")]
+    Database(#[from] DatabaseError),
+    #[error("the object store cannot be used")]
+    Store(#[from] OpenError),
+    #[error("the virus scanner cannot be started")]
+    Scanner(#[from] scan::StartError),
+    #[error("{address} cannot be listened on")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error("nothing can be counted")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+}
+
+/// The data folder and the database with its schema up to date: what every subcommand stands on.
+pub async fn open_database(config: &Config) -> Result<Database, StartError> {
+    let path = config.data.clone();
+    tokio::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&path)
+        .await
+        .map_err(|source| StartError::DataFolder { path, source })?;
+    let url = config.database_url();
+    let db = Database::connect(url.expose_secret(), config.database.connections).await?;
+    db.migrate().await?;
+    Ok(db)
+}
+
+impl Service {
+    /// Starts everything of `role`.
+    pub async fn start(config: Config, role: Role, given: Given) -> Result<Running, StartError> {
+        telemetry::count()?;
+        let db = open_database(&config).await?;
+        let store = match given.store {
+            Some(store) => store,
+            None => object_store::config::open(&config.store, &config.data).await?,
+        };
+        let (scanner, runs) = match given.scanner {
+            Some(scanner) => (scanner, None),
+            None => {
+                let runs = scan::open(&config.scanner, &config.data, given.clock.clone()).await?;
+                (runs.scanner(), Some(runs))
+            }
+        };
+        let listener = match role {
+            Role::All | Role::Web => Some(listen(config.server.bind).await?),
+            Role::Worker => None,
+        };
+        let service = Arc::new(Self {
+            config,
+            db,
+            store,
+            scanner,
+            clock: given.clock,
+            tasks: Tasks::new(),
+            shutdown: CancellationToken::new(),
+        });
+        if role != Role::Web {
+            service.start_workers();
+        }
+        let server = Tasks::new();
+        let mut address = None;
+        if let Some((listener, bound)) = listener {
+            address = Some(bound);
+            let (router, stop) = (routes::router(service.clone()), service.shutdown.clone());
+            let config = service.config.server.clone();
+            server.spawn(async move { server::run(listener, router, &config, stop).await });
+        }
+        Ok(Running { service, address, server, scanner: runs })
+    }
+
+    fn start_workers(self: &Arc<Self>) {
+        let service = self.clone();
+        self.tasks.keep("sweep sessions", move || {
+            let service = service.clone();
+            async move { service.sweep_sessions().await }
+        });
+    }
+
+    async fn sweep_sessions(&self) {
+        while self.tasks.pause(SWEEP).await {
+            let now = self.clock.now();
+            let idle_since = now.checked_sub(self.config.session.idle.0).unwrap_or(now);
+            if let Err(error) = sessions::sweep(&self.db, now, idle_since).await {
+                tracing::warn!(cause = crate::http::error::chain(&error), "ended sessions stay for now");
+            }
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+impl Running {
+    /// Ends it in order. Bounded by the configured drain time and [`tasks::PATIENCE`].
+    pub async fn stop(self) {
+        self.service.shutdown.cancel();
+        self.server.finish(self.service.config.server.drain.0 + tasks::PATIENCE).await;
+        self.service.tasks.finish(tasks::PATIENCE).await;
+        if let Some(scanner) = self.scanner {
+            scanner.shutdown().await;
+        }
+        self.service.db.close().await;
+    }
+}
