@@ -26,6 +26,7 @@ pub mod object_store;
 
 // 4. how it is reached
 pub mod http;
+pub mod web;
 
 // 5. how it is started
 pub mod cli;

@@ -1,0 +1,169 @@
+//! The downloads in progress: how many there may be, and their end.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::send::{Download, Gate, Parcel, Patience, SendError, channel, send};
+use crate::actor::PersonId;
+use crate::object_store::ObjectStore;
+
+/// How much may leave at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Downloads in progress, all together.
+    pub all: usize,
+    /// Of one person.
+    pub each: usize,
+    pub patience: Patience,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { all: 256, each: 8, patience: Patience::default() }
+    }
+}
+
+/// Longest wait for what a download still writes when the service stops.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Too many downloads are in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Crowded {
+    #[error("this person has as many downloads in progress as one may have")]
+    Person,
+    #[error("as many downloads are in progress as there may be")]
+    Everyone,
+}
+
+/// What became of a download.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Bytes handed to the connection.
+    pub bytes: u64,
+    /// Why it stopped early: [`SendError::word`].
+    pub broken: Option<&'static str>,
+}
+
+/// Called once, when a download is over however it ended: the place for its row on the audit trail.
+pub type OnFinished = Box<dyn FnOnce(Finished) -> BoxFuture<'static, ()> + Send>;
+
+type Counts = Arc<Mutex<HashMap<PersonId, usize>>>;
+
+/// Every download in progress. Owns their tasks.
+#[derive(Debug)]
+pub struct Downloads {
+    store: Arc<dyn ObjectStore>,
+    limits: Limits,
+    places: Arc<Semaphore>,
+    counts: Counts,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// One person's right to one download in progress; given back when dropped.
+#[derive(Debug)]
+pub struct DownloadPlace {
+    _permit: OwnedSemaphorePermit,
+    person: PersonId,
+    counts: Counts,
+}
+
+impl Drop for DownloadPlace {
+    fn drop(&mut self) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.person) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.person);
+            }
+        }
+    }
+}
+
+impl Downloads {
+    pub fn new(store: Arc<dyn ObjectStore>, limits: Limits) -> Self {
+        Self {
+            store,
+            limits,
+            places: Arc::new(Semaphore::new(limits.all)),
+            counts: Counts::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Takes a place, or says that there is none; nobody waits in line.
+    pub fn place(&self, person: &PersonId) -> Result<DownloadPlace, Crowded> {
+        let permit = self.places.clone().try_acquire_owned().map_err(|_| Crowded::Everyone)?;
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(person.clone()).or_default();
+        if *count >= self.limits.each {
+            return Err(Crowded::Person);
+        }
+        *count += 1;
+        drop(counts);
+        Ok(DownloadPlace { _permit: permit, person: person.clone(), counts: self.counts.clone() })
+    }
+
+    /// Begins to send `range` of `parcel` into the [`Download`] that is returned.
+    pub fn start(
+        &self,
+        place: DownloadPlace,
+        parcel: Parcel,
+        range: Range<u64>,
+        gate: Gate,
+        finished: OnFinished,
+    ) -> Download {
+        let len = range.end.min(parcel.len()).saturating_sub(range.start);
+        let (mut out, download) = channel(len, self.limits.patience);
+        let (store, stop) = (self.store.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let _place = place;
+            let result = tokio::select! {
+                // What is done is done, even if the service stops at that moment.
+                biased;
+                result = send(&parcel, range, &*store, &gate, &mut out) => result,
+                () = stop.cancelled() => Err(SendError::Stopping),
+            };
+            let bytes = out.sent;
+            let broken = result.as_ref().err().map(SendError::word);
+            if let Err(why) = result {
+                log(&why, bytes);
+                out.fail(why);
+            }
+            drop(out);
+            finished(Finished { bytes, broken }).await;
+        });
+        download
+    }
+
+    /// Ends every download in progress and waits (at most 30 s) until their ends are on the audit trail.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(CLOSE_DEADLINE, self.tasks.wait()).await.is_err() {
+            tracing::error!(left = self.tasks.len(), "downloads did not end");
+        }
+    }
+}
+
+/// Once, and only where it is not the receiver's doing.
+fn log(why: &SendError, bytes: u64) {
+    match why {
+        SendError::ReceiverGone | SendError::ReceiverStalled | SendError::Stopping => {
+            tracing::debug!(%why, bytes, "a download ended early");
+        }
+        SendError::Mismatch { .. } => tracing::error!(%why, bytes, "a download was stopped"),
+        _ => {
+            let cause = std::error::Error::source(why).map(ToString::to_string);
+            tracing::warn!(%why, ?cause, bytes, "a download was stopped");
+        }
+    }
+}

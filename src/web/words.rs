@@ -1,0 +1,391 @@
+//! Every state in words: a label, a sentence that says what to do, and a tone. Pages, the tray and the API's
+//! `message` field all speak from here, so a state cannot be called two things.
+//!
+//! The matches have no wildcard: a new state or reason does not compile until somebody has written its words.
+
+use crate::candidate::CandidateStatus;
+use crate::completeness::{CandidateState, SectionState};
+use crate::evidence::{FileState, Reason};
+use crate::sample::SampleState;
+
+/// How a state feels. Always shown as a word and a shape; colour is only an echo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tone {
+    /// Nothing happens and nothing is asked.
+    Quiet,
+    /// Something is under way by itself.
+    Busy,
+    Good,
+    /// Fine to leave, worth a look.
+    Note,
+    /// Somebody has to do something.
+    Bad,
+}
+
+impl Tone {
+    /// The word in class names and in the JSON of events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::Busy => "busy",
+            Self::Good => "good",
+            Self::Note => "note",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// A state as a person reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    pub label: String,
+    /// Empty where the label says it all.
+    pub sentence: String,
+    pub tone: Tone,
+}
+
+impl Words {
+    fn new(tone: Tone, label: impl Into<String>, sentence: impl Into<String>) -> Self {
+        Self { label: label.into(), sentence: sentence.into(), tone }
+    }
+}
+
+/// What the sentence about a file needs to know beside its state.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileFacts<'a> {
+    pub reason: Option<Reason>,
+    /// What the check found, in its own words; may be empty.
+    pub detail: &'a str,
+    /// Bytes that are safe with us.
+    pub received: u64,
+    /// Bytes in all, once known.
+    pub size: Option<u64>,
+    /// Open, and no byte has come for a while.
+    pub paused: bool,
+    /// Accepted without a virus check.
+    pub unscanned: bool,
+    /// The same bytes are held elsewhere in the sample.
+    pub same_elsewhere: bool,
+}
+
+/// A file's state in words.
+pub fn file(state: FileState, facts: FileFacts<'_>) -> Words {
+    match state {
+        FileState::Created | FileState::Receiving if facts.paused => Words::new(
+            Tone::Note,
+            "Paused",
+            format!("{} safe with us. Choose the file again to carry on from there.", so_far(facts)),
+        ),
+        FileState::Created => Words::new(Tone::Busy, "Waiting", "The upload is about to start."),
+        FileState::Receiving => {
+            Words::new(Tone::Busy, "Uploading", format!("{} safe with us.", so_far(facts)))
+        }
+        FileState::Received => {
+            Words::new(Tone::Busy, "Received", "Every byte is with us. Checks start in a moment.")
+        }
+        FileState::Checking => {
+            Words::new(Tone::Busy, "Checking", "Virus and file type checks. Usually under a minute.")
+        }
+        FileState::Accepted => accepted(facts),
+        FileState::Rejected => refused(facts.reason.unwrap_or(Reason::Corrupt), facts.detail),
+        FileState::Infected => refused(Reason::Infected, facts.detail),
+        FileState::Unscannable => refused(Reason::Unscannable, facts.detail),
+        FileState::Superseded => Words::new(Tone::Quiet, "Replaced", "A newer file took its place."),
+        FileState::Deleted => {
+            Words::new(Tone::Quiet, "Deleted", "It can be brought back until the store is cleared.")
+        }
+        FileState::Quarantined => Words::new(
+            Tone::Bad,
+            "Withdrawn after a later check",
+            "A newer virus check refused this file and it is locked away. Send a clean copy.",
+        ),
+        FileState::Expired => Words::new(
+            Tone::Bad,
+            "Not finished in time",
+            format!("Only {} arrived. Choose the file again to start over.", so_far(facts)),
+        ),
+        FileState::Cancelled => {
+            Words::new(Tone::Quiet, "Cancelled", "The upload was stopped; nothing is kept.")
+        }
+    }
+}
+
+fn accepted(facts: FileFacts<'_>) -> Words {
+    if facts.unscanned {
+        Words::new(
+            Tone::Note,
+            "Accepted, not virus checked",
+            "Too large for the virus check. The moderator sees this note.",
+        )
+    } else if facts.same_elsewhere {
+        Words::new(
+            Tone::Note,
+            "Accepted, same as another",
+            "The same file is held in another place of this sample. Check that it belongs here.",
+        )
+    } else {
+        Words::new(Tone::Good, "Accepted", "Checked and safely stored.")
+    }
+}
+
+/// Why a file was refused and what helps. `detail` is what the check found; it may be empty.
+pub fn refused(reason: Reason, detail: &str) -> Words {
+    let (label, what_to_do) = match reason {
+        Reason::Empty => (
+            "Refused: empty",
+            "The file holds nothing. Open it on your computer, save it again and choose it.",
+        ),
+        Reason::TooLarge => {
+            ("Refused: too large", "It is larger than this section takes. Save a smaller copy.")
+        }
+        Reason::TypeNotAllowed => (
+            "Refused: wrong type",
+            "This section does not take files of this type. The accepted types are listed beside the section.",
+        ),
+        Reason::TypeMismatch => (
+            "Refused: wrong type",
+            "What is inside is not what the name says. Save it in an accepted type and choose it again.",
+        ),
+        Reason::DoubleExtension => (
+            "Refused: name not allowed",
+            "The name ends in more than one type. Rename the file and choose it again.",
+        ),
+        Reason::NameNotAllowed => (
+            "Refused: name not allowed",
+            "The name holds something that cannot be stored safely. Rename the file and choose it again.",
+        ),
+        Reason::LinkOnly => (
+            "Refused: only a link",
+            "This file points to work kept elsewhere and holds none itself. Download the work and choose that.",
+        ),
+        Reason::Encrypted => (
+            "Refused: password protected",
+            "Nobody could open it. Save a copy without a password and choose it again.",
+        ),
+        Reason::Macro => ("Refused: contains macros", "Save a copy without macros and choose it again."),
+        Reason::ActiveContent => (
+            "Refused: contains a program",
+            "Something in it would run when opened. Save a plain copy and choose it again.",
+        ),
+        Reason::Corrupt => (
+            "Refused: cannot be opened",
+            "The file is damaged or incomplete. Open it on your computer, save it again and choose it.",
+        ),
+        Reason::ArchiveUnsafe => (
+            "Refused: unsafe archive",
+            "The archive cannot be unpacked safely. Zip the folder afresh and choose it again.",
+        ),
+        Reason::ImageTooBig => {
+            ("Refused: image too large", "The picture has more dots than we take. Save it at a smaller size.")
+        }
+        Reason::TooManyFiles => (
+            "Refused: section is full",
+            "The section holds all the files it takes. Delete or replace one first.",
+        ),
+        Reason::Duplicate => {
+            return Words::new(
+                Tone::Quiet,
+                "Already here",
+                "This section already holds exactly this file; the first one stays.",
+            );
+        }
+        Reason::Infected => (
+            "Refused: virus found",
+            "The file is locked away and nobody can open it. Tell your IT support and send a clean copy.",
+        ),
+        Reason::Unscannable => (
+            "Refused: cannot be virus checked",
+            "It is beyond what the virus check can judge. Send it in smaller pieces.",
+        ),
+        Reason::ScannerUnavailable => {
+            return Words::new(
+                Tone::Busy,
+                "Still checking",
+                "The virus check is taking longer than usual. You can close this page; nothing is lost.",
+            );
+        }
+        Reason::DigestMismatch => {
+            ("Refused: damaged on the way", "What arrived is not what was sent. Choose the file again.")
+        }
+    };
+    let sentence = if detail.is_empty() { what_to_do.to_owned() } else { format!("{detail} {what_to_do}") };
+    Words::new(Tone::Bad, label, sentence)
+}
+
+fn so_far(facts: FileFacts<'_>) -> String {
+    match facts.size {
+        Some(size) => format!("{} of {}", bytes(facts.received), bytes(size)),
+        None => bytes(facts.received),
+    }
+}
+
+/// A section's standing in words. `files`: accepted ones.
+pub fn section(state: SectionState, files: u32) -> Words {
+    match state {
+        SectionState::Empty => Words::new(Tone::Quiet, "No files", ""),
+        SectionState::InProgress => {
+            Words::new(Tone::Busy, "In progress", "Something is here or on its way, not yet enough.")
+        }
+        SectionState::Provided => Words::new(Tone::Good, count(files, "file"), ""),
+        SectionState::Missing => {
+            Words::new(Tone::Note, "Missing", "It clears by itself when a file is accepted.")
+        }
+        SectionState::OtherMeans => Words::new(Tone::Note, "Sent another way", ""),
+        SectionState::Incomplete => {
+            Words::new(Tone::Note, "Incomplete, noted", "Fewer files than asked for, with a reason.")
+        }
+    }
+}
+
+/// A candidate's standing in words: their status first, then how far their work is.
+pub fn candidate(status: CandidateStatus, state: CandidateState) -> Words {
+    match (status, state) {
+        (CandidateStatus::Absent, _) => Words::new(Tone::Quiet, "Absent", "Nothing is asked for."),
+        (CandidateStatus::Withdrawn, _) => Words::new(Tone::Quiet, "Withdrawn", "No longer entered."),
+        (CandidateStatus::Entered, CandidateState::NotStarted) => Words::new(Tone::Quiet, "Not started", ""),
+        (CandidateStatus::Entered, CandidateState::InProgress) => Words::new(Tone::Busy, "In progress", ""),
+        (CandidateStatus::Entered, CandidateState::CompleteWithMissing) => Words::new(
+            Tone::Note,
+            "Complete with missing",
+            "Nothing more is owed; something was not provided.",
+        ),
+        (CandidateStatus::Entered, CandidateState::Complete) => Words::new(Tone::Good, "Complete", ""),
+    }
+}
+
+/// A sample's state in words, as its centre reads it.
+pub fn sample(state: SampleState, revision: u32) -> Words {
+    match state {
+        SampleState::Open => Words::new(Tone::Busy, "Open", "Upload, check, then submit."),
+        SampleState::Submitted if revision > 1 => Words::new(
+            Tone::Good,
+            format!("Submitted, revision {revision}"),
+            "It is locked. The moderator sees exactly what was sent.",
+        ),
+        SampleState::Submitted => {
+            Words::new(Tone::Good, "Submitted", "It is locked. The moderator sees exactly what was sent.")
+        }
+        SampleState::Returned => Words::new(
+            Tone::Note,
+            "Returned to you",
+            "Only the returned candidates are open. Submit again when they are ready.",
+        ),
+    }
+}
+
+/// What only the sending browser knows of an upload, before the server has a state for it. The script reads these
+/// words out of the page; it has none of its own.
+pub const TRAY: &[(&str, &str)] = &[
+    ("waiting", "Waiting for its turn"),
+    ("sending", "Uploading"),
+    ("paused", "Paused. What has arrived is safe."),
+    ("offline", "No connection. What has arrived is safe; it goes on by itself."),
+    ("held", "The service is busy. It goes on by itself."),
+    ("signed_out", "Your session ended. Sign in again to carry on; what has arrived is safe."),
+    ("needs_file", "Choose the file again to carry on from where it stopped."),
+    ("checking", "Received; being checked"),
+    ("accepted", "Accepted"),
+    ("refused", "Refused"),
+    ("cancelled", "Cancelled"),
+    ("too_large", "Larger than this section takes. Nothing was sent."),
+    ("wrong_type", "This section does not take files of this type. Nothing was sent."),
+    ("empty", "The file holds nothing. Nothing was sent."),
+    ("folder", "A folder cannot be sent as it is. Zip it first."),
+    ("unreadable", "The file can no longer be read on this computer. Choose it again."),
+    ("of", "of"),
+    ("and_more", "and more; they follow by themselves"),
+    ("kept", "unfinished uploads are kept for you."),
+    ("kept_one", "unfinished upload is kept for you."),
+    ("started", "Uploading"),
+    ("finished", "Finished:"),
+    ("attention", "need attention"),
+    ("attention_one", "needs attention"),
+    ("files", "files"),
+    ("file", "file"),
+    ("no_match", "None of these files is one that was left unfinished."),
+    ("supporting", "Supporting material"),
+];
+
+/// Why a section's work is Missing: the words of the form, and the stable word of the API.
+pub const MISSING_REASONS: &[(&str, &str)] = &[
+    ("lost", "Lost"),
+    ("damaged", "Damaged"),
+    ("not_produced", "Not produced by the candidate"),
+    ("withheld", "Withheld"),
+    ("other", "Something else (say what in the note)"),
+];
+
+/// A Missing reason in words; an unknown one reads as itself.
+pub fn missing_reason(word: &str) -> String {
+    let known = MISSING_REASONS.iter().find(|(code, _)| *code == word);
+    match (word, known) {
+        ("other", _) => "other reason".to_owned(),
+        (_, Some((_, label))) => label.to_lowercase(),
+        (_, None) => word.to_owned(),
+    }
+}
+
+/// `1 file`, `2 files`, `No files`.
+pub fn count(number: u32, what: &str) -> String {
+    match number {
+        0 => format!("No {what}s"),
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
+/// A size for people, in powers of 1,024 as the limits are: `15 MB`, `2.1 GB`.
+pub fn bytes(size: u64) -> String {
+    const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
+    if size < 1024 {
+        return format!("{size} bytes");
+    }
+    let mut tenths = u128::from(size) * 10 / 1024;
+    let mut unit = 0;
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    if tenths >= 100 || tenths % 10 == 0 {
+        format!("{} {}", tenths / 10, UNITS[unit])
+    } else {
+        format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_says_what_happened_and_what_to_do() {
+        for &reason in Reason::ALL {
+            let words = refused(reason, "");
+            assert!(words.sentence.ends_with('.') && words.sentence.len() > 20, "{reason}: {words:?}");
+            assert!(!words.sentence.to_lowercase().contains("invalid"), "{reason}");
+        }
+        assert!(
+            refused(Reason::TypeMismatch, "The file is a PNG image.")
+                .sentence
+                .starts_with("The file is a PNG")
+        );
+    }
+
+    #[test]
+    fn only_an_accepted_file_is_good_news() {
+        for state in FileState::ALL {
+            let good = file(state, FileFacts::default()).tone == Tone::Good;
+            assert_eq!(good, state == FileState::Accepted, "{state}");
+        }
+    }
+
+    #[test]
+    fn sizes_read_as_the_limits_do() {
+        assert_eq!(bytes(0), "0 bytes");
+        assert_eq!(bytes(1536), "1.5 KB");
+        assert_eq!(bytes(15 << 20), "15 MB");
+        assert_eq!(bytes((15 << 20) + 1), "15 MB");
+        assert_eq!(bytes(25 << 30), "25 GB");
+        assert_eq!(bytes(980 * (1 << 20)), "980 MB");
+    }
+}

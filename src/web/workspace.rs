@@ -1,0 +1,159 @@
+//! The component workspace: a sample's candidates on one side, the open candidate's sections on the other.
+
+use askama::Template;
+
+use super::page::{Frame, Link};
+use super::words::Words;
+
+/// The workspace of one sample.
+#[derive(Debug, Template)]
+#[template(path = "screens/workspace.html", config = "src/web/askama.toml")]
+pub struct Workspace {
+    pub frame: Frame,
+    pub sample: SampleHead,
+    pub documents: Vec<PlaceView>,
+    pub query: Query,
+    pub filters: &'static [(&'static str, &'static str)],
+    pub sorts: &'static [(&'static str, &'static str)],
+    pub rows: Vec<Row>,
+    /// The address of the list's next page.
+    pub more: Option<String>,
+    pub panel: Option<Panel>,
+    pub undo: Option<Undo>,
+    pub problem: Option<String>,
+}
+
+/// The sample in the page's head.
+#[derive(Debug)]
+pub struct SampleHead {
+    pub href: String,
+    pub title: String,
+    pub component: String,
+    pub centre: String,
+    pub words: Words,
+    pub due: String,
+    /// `in 3 days`; empty when it is past.
+    pub due_in: String,
+    pub cut_off: String,
+    /// Candidates complete, with or without Missing.
+    pub complete: u32,
+    /// Candidates whose work is asked for.
+    pub candidates: u32,
+    pub can_check: bool,
+    pub receipt: Option<String>,
+    /// Empty while the sample is open.
+    pub locked_because: String,
+}
+
+/// How the list is asked for; the address of the page holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    pub search: String,
+    pub filter: String,
+    pub sort: String,
+}
+
+impl Query {
+    /// Nothing narrows the list.
+    pub fn is_plain(&self) -> bool {
+        self.search.is_empty() && self.filter.is_empty()
+    }
+}
+
+/// What the list can be narrowed to.
+pub const FILTERS: &[(&str, &str)] = &[
+    ("", "Everyone"),
+    ("incomplete", "Not complete"),
+    ("with_files", "With files"),
+    ("missing", "With Missing"),
+    ("problem", "With a problem"),
+];
+
+/// How the list can be ordered.
+pub const SORTS: &[(&str, &str)] = &[("mark", "Mark, highest first"), ("number", "Number"), ("name", "Name")];
+
+/// A candidate in the list.
+#[derive(Debug)]
+pub struct Row {
+    pub number: String,
+    pub name: String,
+    pub mark: Option<i64>,
+    pub words: Words,
+    pub counter: String,
+    pub href: String,
+    pub open: bool,
+}
+
+/// The open candidate.
+#[derive(Debug)]
+pub struct Panel {
+    pub number: String,
+    pub name: String,
+    pub mark: Option<i64>,
+    pub words: Words,
+    pub counter: String,
+    pub places: Vec<PlaceView>,
+    pub supporting: Option<PlaceView>,
+    pub previous: Option<Link>,
+    pub next: Option<Link>,
+}
+
+/// A section, supporting material or a sample document, with its files.
+#[derive(Debug)]
+pub struct PlaceView {
+    /// The element's id.
+    pub dom: String,
+    /// Empty for a sample document.
+    pub candidate: String,
+    pub code: String,
+    pub title: String,
+    pub rules: String,
+    /// What to remember, such as zipping the folder.
+    pub advice: String,
+    /// Accepted types as the browser's file dialog wants them: `.pdf,.docx`.
+    pub accept: String,
+    pub max_bytes: u64,
+    pub multiple: bool,
+    pub can_upload: bool,
+    pub closed_because: String,
+    pub words: Words,
+    pub files: Vec<FileView>,
+    pub missing: Option<MissingView>,
+    /// Where to mark it as Missing, when that is possible.
+    pub offer_missing: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct MissingView {
+    pub reason: String,
+    pub note: String,
+    /// Where the flag is taken back.
+    pub clear: String,
+    pub can_clear: bool,
+}
+
+/// A file in a list.
+#[derive(Debug)]
+pub struct FileView {
+    pub id: String,
+    pub state: &'static str,
+    pub name: String,
+    pub unique_name: Option<String>,
+    pub words: Words,
+    pub show_sentence: bool,
+    /// Size, time and flags in one line.
+    pub facts: String,
+    /// Bytes with us and bytes in all, while it is on its way.
+    pub progress: Option<(u64, u64)>,
+    pub details: String,
+    pub download: Option<String>,
+    pub delete: Option<String>,
+    pub delete_word: &'static str,
+}
+
+/// A delete that can be taken back.
+#[derive(Debug)]
+pub struct Undo {
+    pub name: String,
+    pub href: String,
+}
