@@ -17,6 +17,7 @@ pub mod archive;
 pub mod check;
 pub mod reference;
 pub mod sampling;
+pub mod submission;
 pub mod upload;
 pub mod worker;
 

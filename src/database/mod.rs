@@ -20,6 +20,8 @@ mod reference_samples;
 pub(crate) mod samples;
 pub(crate) mod scope;
 pub mod sessions;
+mod standing;
+pub(crate) mod submissions;
 pub(crate) mod uploads;
 
 use std::sync::Once;

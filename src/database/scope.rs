@@ -32,3 +32,18 @@ macro_rules! allocated {
     };
 }
 pub(crate) use allocated;
+
+/// The person is board staff or an auditor of the sample's organisation.
+macro_rules! overseers {
+    ($person:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM roles r JOIN people p ON p.id = r.person_id WHERE r.person_id = ",
+            $person,
+            " AND p.disabled = 0 AND r.role IN ('board', 'auditor')",
+            " AND (r.organisation_id = '' OR r.organisation_id = s.organisation_id)",
+            " AND (r.centre_number = '' OR r.centre_number = s.centre_number)",
+            " AND (r.component_id = '' OR r.component_id = s.component_id))"
+        )
+    };
+}
+pub(crate) use overseers;
