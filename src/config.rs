@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::check::scan::ScannerConfig;
 use crate::object_store::config::StoreConfig;
 
-pub use text::{InvalidAmount, Size, Span};
+pub use text::{InvalidAmount, Span};
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -81,10 +81,6 @@ pub struct UploadConfig {
     pub idle_timeout: Span,
     pub expiry_idle: Span,
     pub expiry_max: Span,
-    /// All buffers of all uploads together.
-    pub memory: Size,
-    pub max_open_per_person: u32,
-    pub max_open_per_centre: u32,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

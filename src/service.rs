@@ -12,18 +12,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::scan::{self, RunningScanner, Scanner};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, UploadConfig};
 use crate::database::{Database, DatabaseError, sessions};
 use crate::http::{routes, server};
 use crate::object_store::config::OpenError;
 use crate::object_store::{self, ObjectStore};
 use crate::telemetry;
+use crate::upload::{UploadLimits, Uploads};
+use crate::worker::{WorkerLimits, Workers};
 
 pub use tasks::Tasks;
 
@@ -37,6 +40,7 @@ pub struct Service {
     pub db: Database,
     pub store: Arc<dyn ObjectStore>,
     pub scanner: Arc<dyn Scanner>,
+    pub uploads: Uploads,
     pub clock: Clock,
     /// Background work.
     pub tasks: Tasks,
@@ -134,17 +138,21 @@ impl Service {
             Role::All | Role::Web => Some(listen(config.server.bind).await?),
             Role::Worker => None,
         };
+        let shutdown = CancellationToken::new();
+        let limits = upload_limits(&config.upload);
+        let uploads = Uploads::new(db.clone(), store.clone(), given.clock.clone(), limits, shutdown.clone());
         let service = Arc::new(Self {
             config,
             db,
             store,
             scanner,
+            uploads,
             clock: given.clock,
             tasks: Tasks::new(),
-            shutdown: CancellationToken::new(),
+            shutdown,
         });
         if role != Role::Web {
-            service.start_workers();
+            service.start_workers().await?;
         }
         let server = Tasks::new();
         let mut address = None;
@@ -157,12 +165,33 @@ impl Service {
         Ok(Running { service, address, server, scanner: runs })
     }
 
-    fn start_workers(self: &Arc<Self>) {
+    /// The address of this service as the asker knows it, without a slash at its end.
+    pub fn public_url(&self, headers: &HeaderMap) -> String {
+        if let Some(url) = &self.config.server.public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        // The host was held against those expected before any handler ran.
+        let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        format!("http://{}", host.unwrap_or("localhost"))
+    }
+
+    async fn start_workers(self: &Arc<Self>) -> Result<(), DatabaseError> {
+        let limits = WorkerLimits {
+            checks: self.config.worker.checks,
+            poll: self.config.worker.poll.0,
+            ..WorkerLimits::default()
+        };
+        let spool = self.config.data.join("spool");
+        let (db, store, scanner) = (self.db.clone(), self.store.clone(), self.scanner.clone());
+        let workers = Workers::new(db, store, scanner, self.clock.clone(), limits, spool, &self.uploads);
+        let (tracker, stop) = (self.tasks.tracker(), self.tasks.stopping().clone());
+        workers.start(self.uploads.clone(), tracker, stop).await?;
         let service = self.clone();
         self.tasks.keep("sweep sessions", move || {
             let service = service.clone();
             async move { service.sweep_sessions().await }
         });
+        Ok(())
     }
 
     async fn sweep_sessions(&self) {
@@ -173,6 +202,16 @@ impl Service {
                 tracing::warn!(cause = crate::http::error::chain(&error), "ended sessions stay for now");
             }
         }
+    }
+}
+
+fn upload_limits(config: &UploadConfig) -> UploadLimits {
+    UploadLimits {
+        lease: config.lease_ttl.0,
+        idle: config.idle_timeout.0,
+        keep: config.expiry_idle.0,
+        keep_at_most: config.expiry_max.0,
+        ..UploadLimits::default()
     }
 }
 

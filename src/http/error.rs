@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::actor::Denied;
 use crate::database::DatabaseError;
+use crate::evidence::Reason;
 use crate::ids::FileId;
 use crate::object_store::StoreError;
 
@@ -44,12 +45,14 @@ pub enum ApiError {
     #[error("too many requests")]
     TooMany { retry_after: Duration },
     // What a file may be
-    #[error("a type the section does not take")]
-    TypeNotAllowed { accepts: Vec<String> },
-    #[error("a name that cannot be taken: {detail}")]
-    NameNotAllowed { detail: String },
-    #[error("a link, not work")]
-    LinkOnly,
+    /// Its code is the reason's word.
+    #[error("{reason}: {detail}")]
+    Refused { reason: Reason, detail: String },
+    // How an upload is asked for
+    #[error("not the version of tus that is spoken here")]
+    TusVersion,
+    #[error("the upload stands at {committed}")]
+    WrongOffset { committed: u64 },
     // What stands in the way
     #[error("submitted")]
     Submitted,
@@ -104,8 +107,6 @@ pub struct Problem {
     pub files: Vec<FileId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub accepts: Vec<String>,
 }
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -144,13 +145,11 @@ impl ApiError {
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),
             Self::BodyTimeout => (S::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time"),
             Self::TooMany { .. } => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"),
-            Self::TypeNotAllowed { .. } => {
-                (S::UNPROCESSABLE_ENTITY, "type_not_allowed", "This type of file is not accepted here")
+            Self::Refused { reason, .. } => {
+                (S::UNPROCESSABLE_ENTITY, reason.as_str(), "The file is not accepted here")
             }
-            Self::NameNotAllowed { .. } => {
-                (S::UNPROCESSABLE_ENTITY, "name_not_allowed", "The file's name cannot be taken")
-            }
-            Self::LinkOnly => (S::UNPROCESSABLE_ENTITY, "link_only", "The file is a link and holds no work"),
+            Self::TusVersion => (S::PRECONDITION_FAILED, "tus_version", "Not the version of tus spoken here"),
+            Self::WrongOffset { .. } => (S::CONFLICT, "wrong_offset", "The upload stands at another offset"),
             Self::Submitted => (S::CONFLICT, "submitted", "The sample is submitted"),
             Self::Locked => (S::CONFLICT, "locked", "This was not returned to you"),
             Self::Closed => (S::CONFLICT, "closed", "The cut-off has passed"),
@@ -182,7 +181,9 @@ impl ApiError {
     /// What to do next, in words.
     fn detail(&self) -> String {
         match self {
-            Self::InvalidRequest { detail, .. } | Self::NameNotAllowed { detail } => detail.clone(),
+            Self::InvalidRequest { detail, .. } | Self::Refused { detail, .. } => detail.clone(),
+            Self::TusVersion => "Send Tus-Resumable: 1.0.0.".into(),
+            Self::WrongOffset { committed } => format!("{committed} bytes are here; go on from there."),
             Self::SignedOut => "Sign in, or send a token that has not expired.".into(),
             Self::Forbidden => "Your role does not include this.".into(),
             Self::CrossSite => "Reload the page and try again.".into(),
@@ -195,8 +196,6 @@ impl ApiError {
             Self::TooMany { .. } | Self::Busy { .. } | Self::Unavailable { .. } => {
                 "Try again in a moment; nothing that was confirmed is lost.".into()
             }
-            Self::TypeNotAllowed { accepts } => format!("Accepted here: {}.", accepts.join(", ")),
-            Self::LinkOnly => "Open the link, save the work itself, and upload that.".into(),
             Self::Submitted => "Nothing can be changed unless it is returned to you.".into(),
             Self::Locked => "Only the returned candidates can be changed.".into(),
             Self::Closed => "Ask the awarding organisation for an extension.".into(),
@@ -232,13 +231,11 @@ impl ApiError {
             limit: None,
             files: Vec::new(),
             state: None,
-            accepts: Vec::new(),
         };
         match self {
             Self::InvalidRequest { field, .. } => problem.field.clone_from(field),
             Self::TooLarge { limit } => problem.limit = Some(*limit),
             Self::RangeNotSatisfiable { size } => problem.limit = Some(*size),
-            Self::TypeNotAllowed { accepts } => problem.accepts.clone_from(accepts),
             Self::SectionFull { limit, files } => {
                 problem.limit = Some(u64::from(*limit));
                 problem.files.clone_from(files);
@@ -365,9 +362,9 @@ mod tests {
             ApiError::TooLarge { limit: 1 },
             ApiError::BodyTimeout,
             ApiError::TooMany { retry_after: soon },
-            ApiError::TypeNotAllowed { accepts: vec![] },
-            ApiError::NameNotAllowed { detail: String::new() },
-            ApiError::LinkOnly,
+            ApiError::Refused { reason: Reason::LinkOnly, detail: String::new() },
+            ApiError::TusVersion,
+            ApiError::WrongOffset { committed: 1 },
             ApiError::Submitted,
             ApiError::Locked,
             ApiError::Closed,
@@ -398,9 +395,9 @@ mod tests {
         413 too_large
         408 body_timeout
         429 too_many_requests
-        422 type_not_allowed
-        422 name_not_allowed
         422 link_only
+        412 tus_version
+        409 wrong_offset
         409 submitted
         409 locked
         409 closed

@@ -126,7 +126,7 @@ pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
 /// Refuses strange methods, and hosts that are not ours (a name that some page has pointed at this machine).
 pub async fn sane(
     State(service): State<Arc<Service>>,
-    request: Request<Body>,
+    mut request: Request<Body>,
     next: Next,
 ) -> Result<Response, ApiError> {
     if !METHODS.contains(request.method()) {
@@ -142,6 +142,10 @@ pub async fn sane(
             field: Some("host".into()),
             detail: "This host name is not served here.".into(),
         });
+    }
+    // HTTP/2 says it in the address; handlers find it in one place.
+    if let Some(host) = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok()) {
+        request.headers_mut().insert(header::HOST, host);
     }
     Ok(next.run(request).await)
 }

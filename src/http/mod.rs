@@ -12,3 +12,4 @@ pub mod layers;
 pub mod routes;
 pub mod secret;
 pub mod server;
+mod tus;

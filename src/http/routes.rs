@@ -8,7 +8,7 @@ use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::ApiError;
-use super::{health, identity, layers};
+use super::{health, identity, layers, tus};
 use crate::service::Service;
 
 /// Who a route is for.
@@ -47,6 +47,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .merge(tus::routes())
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed { allow: "" })
         .layer(from_fn_with_state(service.clone(), identity::identify))

@@ -80,7 +80,9 @@ pub(super) fn creation(
 }
 
 fn required(field: &'static str, value: Option<String>) -> Result<String, ApiError> {
-    value.ok_or_else(|| ApiError::invalid(field, format!("say the {field} in Upload-Metadata or in the address")))
+    value.ok_or_else(|| {
+        ApiError::invalid(field, format!("say the {field} in Upload-Metadata or in the address"))
+    })
 }
 
 fn file_name(name: &str) -> Result<OriginalName, ApiError> {
@@ -97,7 +99,8 @@ fn folder(path: Option<String>, name: &str) -> Result<RelativePath, ApiError> {
         Some(folder) if folder.is_empty() || folder.ends_with('/') => folder,
         _ => &path,
     };
-    path.parse().map_err(|invalid: crate::evidence::InvalidName| ApiError::invalid("path", invalid.to_string()))
+    path.parse()
+        .map_err(|invalid: crate::evidence::InvalidName| ApiError::invalid("path", invalid.to_string()))
 }
 
 fn wanted(candidate: Option<String>, section: &str, document: Option<String>) -> Result<Wanted, ApiError> {
@@ -127,7 +130,8 @@ fn disposition_name(headers: &HeaderMap) -> Option<String> {
         })
     };
     if let Some(extended) = parameter("filename*") {
-        let encoded = extended.get(..7).filter(|p| p.eq_ignore_ascii_case("utf-8''")).and(extended.get(7..))?;
+        let encoded =
+            extended.get(..7).filter(|p| p.eq_ignore_ascii_case("utf-8''")).and(extended.get(7..))?;
         return percent_encoding::percent_decode_str(encoded).decode_utf8().ok().map(Into::into);
     }
     parameter("filename").map(|plain| plain.trim_matches('"').to_owned())
@@ -140,7 +144,8 @@ mod tests {
     use super::*;
 
     fn header(pairs: &[(&str, &str)]) -> HeaderMap {
-        let text: Vec<_> = pairs.iter().map(|(key, value)| format!("{key} {}", STANDARD.encode(value))).collect();
+        let text: Vec<_> =
+            pairs.iter().map(|(key, value)| format!("{key} {}", STANDARD.encode(value))).collect();
         let mut headers = HeaderMap::new();
         headers.insert("upload-metadata", text.join(",").parse().unwrap());
         headers

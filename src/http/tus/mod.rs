@@ -58,7 +58,9 @@ pub fn routes() -> Router<Arc<Service>> {
 /// The method meant: `X-HTTP-Method-Override` on a POST (core, *X-HTTP-Method-Override*).
 fn method(request: &Request) -> Method {
     let meant = request.headers().get("x-http-method-override").filter(|_| request.method() == Method::POST);
-    meant.and_then(|value| Method::from_bytes(value.as_bytes()).ok()).unwrap_or_else(|| request.method().clone())
+    meant
+        .and_then(|value| Method::from_bytes(value.as_bytes()).ok())
+        .unwrap_or_else(|| request.method().clone())
 }
 
 async fn collection(
