@@ -40,22 +40,22 @@ macro_rules! conformance {
 pub(super) use conformance;
 
 /// An upload under test: its bytes, and the ledger a database would hold.
-struct Upload {
-    file: FileId,
-    bytes: Bytes,
-    staged: Staged,
-    epoch: i64,
+pub(super) struct Upload {
+    pub(super) file: FileId,
+    pub(super) bytes: Bytes,
+    pub(super) staged: Staged,
+    pub(super) epoch: i64,
 }
 
 impl Upload {
-    fn new(store: &dyn ObjectStore, size: usize, seed: u64) -> Self {
+    pub(super) fn new(store: &dyn ObjectStore, size: usize, seed: u64) -> Self {
         let mut bytes = vec![0; size];
         StdRng::seed_from_u64(seed).fill(&mut bytes[..]);
         let staged = Staged { part_size: store.part_size(size as u64), ..Staged::default() };
         Self { file: FileId::new(), bytes: bytes.into(), staged, epoch: 0 }
     }
 
-    fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         self.bytes.len() as u64
     }
 
@@ -148,7 +148,7 @@ async fn assert_kept(store: &dyn ObjectStore, upload: &Upload, (key, version): &
 }
 
 /// The paths of everything that is stored for an upload before its verdict.
-async fn traces(store: &dyn ObjectStore, file: FileId) -> Vec<String> {
+pub(super) async fn traces(store: &dyn ObjectStore, file: FileId) -> Vec<String> {
     let mut all = store.list(&format!("quarantine/{file}"), None, 100).await.unwrap();
     all.extend(store.list(&format!("tail/{file}"), None, 100).await.unwrap());
     all.extend(
@@ -157,7 +157,7 @@ async fn traces(store: &dyn ObjectStore, file: FileId) -> Vec<String> {
     all
 }
 
-fn evidence(file: FileId) -> ObjectKey {
+pub(super) fn evidence(file: FileId) -> ObjectKey {
     let name = "01_3357_R085_01_98765_1005_Supporting_14_01_2021_12_14_11.pdf".parse().unwrap();
     ObjectKey::Evidence { sample: SampleId::new(), file, name }
 }

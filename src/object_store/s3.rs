@@ -55,7 +55,7 @@ impl S3Store {
     /// A store on that bucket. Asks nothing of it: [`ObjectStore::probe`] does.
     pub fn new(config: &S3Config, secret_key: &SecretString) -> Self {
         Self {
-            bucket: Arc::new(Bucket::new(config, secret_key)),
+            bucket: Arc::new(Bucket::new(config, secret_key, bucket::Patience::default())),
             budget: Arc::new(Budget::new(u64::from(config.memory_mib) * MIB)),
             copy: promote::CopyLimits::default(),
         }

@@ -25,16 +25,51 @@ use crate::object_store::{ByteStream, ObjectVersion, StoreError};
 const ATTEMPTS: u32 = 3;
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Longest attempt at a call without a body.
-const ATTEMPT: Duration = Duration::from_secs(30);
-/// The slowest a body may go, bytes a second.
-const SLOWEST: u64 = 512 << 10;
 /// The slowest a server-side copy may go, bytes a second.
 const SLOWEST_COPY: u64 = 16 << 20;
 /// Longest silence within an answer's body.
 const SILENCE: Duration = Duration::from_secs(30);
 /// Keys a listing answers at a time, at most.
 const PAGE: usize = 1000;
+
+/// How long a call may take.
+#[derive(Clone, Debug)]
+pub(super) struct Patience {
+    /// Longest attempt at a call without a body.
+    pub(super) attempt: Duration,
+    /// The slowest a body may go, bytes a second.
+    pub(super) slowest: u64,
+    /// Pause before the second attempt, at most.
+    pub(super) backoff: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { attempt: Duration::from_secs(30), slowest: 512 << 10, backoff: Duration::from_secs(1) }
+    }
+}
+
+impl Patience {
+    /// Deadlines, with `more` for what goes along.
+    fn timeouts(&self, more: Duration) -> TimeoutConfig {
+        let attempt = self.attempt + more;
+        TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(attempt)
+            .operation_timeout(attempt * (ATTEMPTS + 1))
+            .build()
+    }
+
+    /// Deadlines of a call with a body of `len` bytes.
+    pub(super) fn body(&self, len: u64) -> Builder {
+        Config::builder().timeout_config(self.timeouts(Duration::from_secs(len / self.slowest)))
+    }
+
+    /// Deadlines of a copy of `len` bytes within the store.
+    pub(super) fn copy(&self, len: u64) -> Builder {
+        Config::builder().timeout_config(self.timeouts(Duration::from_secs(len / SLOWEST_COPY)))
+    }
+}
 
 /// An object as HEAD tells of it.
 #[derive(Debug)]
@@ -54,19 +89,22 @@ pub(super) struct Bucket {
     pub(super) name: String,
     prefix: String,
     encryption: Encryption,
+    pub(super) patience: Patience,
 }
 
 impl Bucket {
-    pub(super) fn new(config: &S3Config, secret_key: &SecretString) -> Self {
+    pub(super) fn new(config: &S3Config, secret_key: &SecretString, patience: Patience) -> Self {
         let credentials =
             Credentials::new(&config.access_key, secret_key.expose_secret(), None, None, "strongroom");
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let retries = retries.with_initial_backoff(patience.backoff);
         let mut settings = Config::builder()
             .behavior_version_latest()
             .region(Region::new(config.region.clone()))
             .credentials_provider(credentials)
             .force_path_style(config.path_style)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .timeout_config(timeouts(Duration::ZERO))
+            .retry_config(retries)
+            .timeout_config(patience.timeouts(Duration::ZERO))
             // Ours are the checksums on bodies, and the deadlines on streams.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
@@ -79,6 +117,7 @@ impl Bucket {
             name: config.bucket.clone(),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             encryption: config.encryption.clone(),
+            patience,
         }
     }
 
@@ -108,7 +147,7 @@ impl Bucket {
         let sent = sent.checksum_crc32(body.checksum());
         let sent = sent.set_server_side_encryption(encryption).set_ssekms_key_id(kms_key);
         sent.customize()
-            .config_override(body_time(body.len()))
+            .config_override(self.patience.body(body.len()))
             .send()
             .await
             .map_err(|e| Failed::from(e).at("PutObject", path))?;
@@ -229,26 +268,6 @@ impl Bucket {
             Err(failed) => Err(failed.at("HeadBucket", &self.name)),
         }
     }
-}
-
-/// Deadlines, with `more` for what goes along.
-fn timeouts(more: Duration) -> TimeoutConfig {
-    let attempt = ATTEMPT + more;
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(attempt * ATTEMPTS + ATTEMPT)
-        .build()
-}
-
-/// Deadlines of a call with a body of `len` bytes.
-pub(super) fn body_time(len: u64) -> Builder {
-    Config::builder().timeout_config(timeouts(Duration::from_secs(len / SLOWEST)))
-}
-
-/// Deadlines of a copy of `len` bytes within the store.
-pub(super) fn copy_time(len: u64) -> Builder {
-    Config::builder().timeout_config(timeouts(Duration::from_secs(len / SLOWEST_COPY)))
 }
 
 /// S3 counts in signed numbers.

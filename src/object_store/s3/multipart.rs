@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 
 use super::body::Body;
-use super::bucket::{Bucket, ORIGIN, body_time, signed};
+use super::bucket::{Bucket, ORIGIN, signed};
 use super::error::Failed;
 use crate::object_store::{StagedPart, StoreError};
 
@@ -53,7 +53,7 @@ impl Bucket {
         let sent = self.client.upload_part().bucket(&self.name).key(self.key(path)).upload_id(id);
         let sent = sent.part_number(part_number(number)).checksum_crc32(&checksum);
         let sent = sent.body(body.to_sdk(self)).content_length(signed(body.len()));
-        let answer = sent.customize().config_override(body_time(body.len())).send().await;
+        let answer = sent.customize().config_override(self.patience.body(body.len())).send().await;
         let answer = answer.map_err(|e| Failed::from(e).at("UploadPart", path))?;
         Ok(StagedPart {
             number,
@@ -72,7 +72,7 @@ impl Bucket {
         let asked = self.client.complete_multipart_upload().bucket(&self.name).key(self.key(path));
         let asked = asked.upload_id(id).multipart_upload(ledger);
         // The store may read and hash every part before it answers.
-        let patient = body_time(64 << 20);
+        let patient = self.patience.body(64 << 20);
         asked.customize().config_override(patient).send().await.map_err(Failed::from)?;
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aws_sdk_s3::types::MetadataDirective;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::bucket::{Bucket, Found, ORIGIN, copy_time};
+use super::bucket::{Bucket, Found, ORIGIN};
 use super::error::Failed;
 use super::multipart::part_number;
 use crate::object_store::{ObjectVersion, StagedPart, StoreError};
@@ -81,7 +81,7 @@ async fn copy_whole(
     let asked = asked.set_server_side_encryption(encryption).set_ssekms_key_id(kms_key);
     asked
         .customize()
-        .config_override(copy_time(version.size))
+        .config_override(bucket.patience.copy(version.size))
         .send()
         .await
         .map_err(|e| Failed::from(e).at("CopyObject", from))?;
@@ -122,7 +122,7 @@ async fn copy_each_part(
         let asked = asked.part_number(part_number(number)).copy_source(source(bucket, from));
         let asked = asked.copy_source_if_match(&version.etag);
         let asked = asked.copy_source_range(format!("bytes={start}-{}", end - 1));
-        let answer = asked.customize().config_override(copy_time(end - start)).send().await;
+        let answer = asked.customize().config_override(bucket.patience.copy(end - start)).send().await;
         let answer = answer.map_err(|e| Failed::from(e).at("UploadPartCopy", from))?;
         let etag = answer.copy_part_result.and_then(|copied| copied.e_tag).unwrap_or_default();
         parts.push(StagedPart { number, etag, checksum: None, size: end - start });

@@ -37,15 +37,31 @@ pub(super) async fn seal(
     // upload.
     match (bucket.head(&path).await?, answer) {
         (Some(found), _) if found.version.size == size => {
-            // A writer that was cut may have spilt what nobody committed; the first lease's knows its own.
-            if staged.multipart.is_some() || staged.object_epoch > 1 {
-                remove_all(bucket, &format!("tail/{file}/")).await?;
-            }
+            tidy(bucket, file, staged).await?;
             Ok((key, found.version))
         }
         (Some(_), _) | (None, Ok(())) => Err(StoreError::Lost { path }),
         (None, Err(failed)) => Err(incomplete(failed, path)),
     }
+}
+
+/// Removes what cut writers left that nobody committed: uploads begun, tails spilt. A small file of the first lease
+/// has none, and costs no listing.
+async fn tidy(bucket: &Arc<Bucket>, file: FileId, staged: &Staged) -> Result<(), StoreError> {
+    if staged.multipart.is_some() {
+        abort_all(bucket, file).await?;
+    }
+    if staged.multipart.is_some() || staged.object_epoch > 1 {
+        remove_all(bucket, &format!("tail/{file}/")).await?;
+    }
+    Ok(())
+}
+
+async fn abort_all(bucket: &Arc<Bucket>, file: FileId) -> Result<(), StoreError> {
+    for left in bucket.uploads(&format!("quarantine/{file}/"), SWEEP).await? {
+        bucket.abort(&left.path, &left.id).await?;
+    }
+    Ok(())
 }
 
 /// A part that is not the one that was acknowledged cannot be kept; other trouble may pass.
@@ -75,15 +91,12 @@ fn check_ledger(path: &str, staged: &Staged, size: u64) -> Result<(), StoreError
 
 /// Removes uploads and objects of the file under every epoch: also what a writer left that never committed.
 pub(super) async fn discard(bucket: &Arc<Bucket>, file: FileId, staged: &Staged) -> Result<(), StoreError> {
-    let quarantine = format!("quarantine/{file}/");
     if let Some(id) = &staged.multipart {
         let key = ObjectKey::Quarantine { file, epoch: staged.object_epoch };
         bucket.abort(&key.path(), id).await?;
     }
-    for left in bucket.uploads(&quarantine, SWEEP).await? {
-        bucket.abort(&left.path, &left.id).await?;
-    }
-    for prefix in [quarantine, format!("tail/{file}/")] {
+    abort_all(bucket, file).await?;
+    for prefix in [format!("quarantine/{file}/"), format!("tail/{file}/")] {
         remove_all(bucket, &prefix).await?;
     }
     Ok(())

@@ -1,3 +1,6 @@
+mod faults;
+mod proxy;
+
 use super::*;
 use crate::object_store::config::Encryption;
 use crate::object_store::conformance::conformance;

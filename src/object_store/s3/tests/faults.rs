@@ -1,0 +1,189 @@
+//! Every call × every fault: what was acknowledged is kept, and trying again ends well.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use sha2::{Digest, Sha256};
+
+use super::proxy::{Fault, Proxy};
+use super::*;
+use crate::object_store::conformance::{Upload, evidence, traces};
+use crate::object_store::{Durable, s3::bucket::Patience};
+
+const CALLS: [&str; 12] = [
+    "PutObject",
+    "HeadObject",
+    "GetObject",
+    "DeleteObject",
+    "CopyObject",
+    "ListObjectsV2",
+    "CreateMultipartUpload",
+    "UploadPart",
+    "CompleteMultipartUpload",
+    "ListMultipartUploads",
+    "AbortMultipartUpload",
+    "ListParts",
+];
+/// More often than any call is tried: until the plan is withdrawn.
+const ALWAYS: usize = usize::MAX;
+
+#[tokio::test]
+async fn a_store_that_hangs_loses_nothing() {
+    every_call(Fault::Hang, &[1]).await;
+}
+
+#[tokio::test]
+async fn a_store_that_breaks_loses_nothing() {
+    every_call(Fault::Broken, &[1, ALWAYS]).await;
+}
+
+#[tokio::test]
+async fn a_store_that_forbids_loses_nothing() {
+    every_call(Fault::Forbidden, &[ALWAYS]).await;
+}
+
+#[tokio::test]
+async fn a_store_that_resets_loses_nothing() {
+    every_call(Fault::Reset, &[1, ALWAYS]).await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_loses_nothing() {
+    every_call(Fault::LostAnswer, &[1, ALWAYS]).await;
+}
+
+async fn every_call(fault: Fault, times: &[usize]) {
+    for call in CALLS {
+        for times in times {
+            println!("{fault:?} of {call}, {times} times");
+            survive(call, fault, *times).await;
+        }
+    }
+}
+
+/// A whole life under one fault, which is withdrawn when it has made something fail.
+async fn survive(call: &'static str, fault: Fault, times: usize) {
+    let proxy = Proxy::before(&told("ENDPOINT")).await;
+    let config = S3Config { endpoint: Some(proxy.endpoint.clone()), ..config() };
+    let patience =
+        Patience { attempt: Duration::from_secs(2), slowest: 4 << 20, backoff: Duration::from_millis(20) };
+    let mut store = store(&config);
+    store.bucket = Arc::new(Bucket::new(&config, config.secret_key.as_ref().unwrap(), patience));
+    proxy.arm(call, fault, times);
+
+    let mut life = Life::new(&store, SMALLEST_INNER_PART as usize + 300_000);
+    let (key, version) = life.again(&proxy, async |life| life.arrive().await).await;
+    let to = evidence(life.upload.file);
+    let promoted = life.again(&proxy, async |life| life.store.promote(&key, &version, &to).await).await;
+    let digest = life.again(&proxy, async |life| life.digest(&to, &promoted).await).await;
+    assert_eq!(digest, life.upload.digest(), "{to} holds other bytes than were sent");
+    life.again(&proxy, async |life| life.store.delete(&key).await).await;
+
+    let mut left = Life::new(&store, SMALLEST_INNER_PART as usize + 300_000);
+    left.again(&proxy, async |left| left.begin().await).await;
+    left.again(&proxy, async |left| left.store.discard(left.upload.file, &left.upload.staged).await).await;
+
+    assert!(proxy.disarm() > 0, "{call} was never called: the test shows nothing");
+    assert_eq!(traces(&store, life.upload.file).await, Vec::<String>::new());
+    assert_eq!(traces(&store, left.upload.file).await, Vec::<String>::new());
+}
+
+impl Upload {
+    fn digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.bytes).into()
+    }
+}
+
+struct Life<'a> {
+    store: &'a S3Store,
+    upload: Upload,
+    /// To be deleted, each after its commit.
+    obsolete: Vec<ObjectKey>,
+}
+
+impl<'a> Life<'a> {
+    fn new(store: &'a S3Store, size: usize) -> Self {
+        let mut upload = Upload::new(store, size, 11);
+        upload.staged.part_size = SMALLEST_INNER_PART;
+        Self { store, upload, obsolete: Vec::new() }
+    }
+
+    /// Does it until it is done; after the first failure the fault is withdrawn.
+    async fn again<T>(
+        &mut self,
+        proxy: &Proxy,
+        mut step: impl AsyncFnMut(&mut Self) -> Result<T, StoreError>,
+    ) -> T {
+        for _ in 0..3 {
+            match step(self).await {
+                Ok(done) => return done,
+                Err(lost @ StoreError::Lost { .. }) => panic!("{lost:?}"),
+                Err(passing) => {
+                    println!("  {passing}");
+                    proxy.disarm();
+                }
+            }
+        }
+        panic!("still failing with the fault withdrawn");
+    }
+
+    async fn commit(&mut self, step: Durable) -> Result<(), StoreError> {
+        assert!(step.offset >= self.upload.staged.offset, "the offset went back");
+        self.upload.staged.advance(&step);
+        self.obsolete.extend(step.obsolete);
+        while let Some(key) = self.obsolete.last() {
+            self.store.delete(key).await?;
+            self.obsolete.pop();
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, writer: &mut dyn StagedWriter, to: usize) -> Result<(), StoreError> {
+        let mut at = self.upload.staged.offset as usize;
+        while at < to {
+            let next = to.min(at + 100_000).min(at + writer.until_border() as usize);
+            writer.write(self.upload.bytes.slice(at..next)).await?;
+            at = next;
+            if let Some(step) = writer.progress() {
+                self.commit(step).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn resume(&mut self) -> Result<Box<dyn StagedWriter>, StoreError> {
+        self.upload.epoch += 1;
+        self.store.resume(self.upload.file, self.upload.epoch, &self.upload.staged).await
+    }
+
+    /// A first piece, cut off; then past the first part, and cut off again.
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        for to in [250_000, SMALLEST_INNER_PART as usize + 100_000] {
+            let mut writer = self.resume().await?;
+            self.write(&mut *writer, to).await?;
+            let step = writer.flush().await?;
+            self.commit(step).await?;
+        }
+        Ok(())
+    }
+
+    async fn arrive(&mut self) -> Result<(ObjectKey, ObjectVersion), StoreError> {
+        self.begin().await?;
+        let mut writer = self.resume().await?;
+        self.write(&mut *writer, self.upload.bytes.len()).await?;
+        let step = writer.finish().await?;
+        self.commit(step).await?;
+        self.store.seal(self.upload.file, &self.upload.staged, self.upload.size()).await
+    }
+
+    async fn digest(&self, key: &ObjectKey, version: &ObjectVersion) -> Result<[u8; 32], StoreError> {
+        let pieces = self.store.read(key, version, 0..version.size).await?;
+        let hasher = pieces
+            .try_fold(Sha256::new(), async |mut hasher, piece| {
+                hasher.update(&piece);
+                Ok(hasher)
+            })
+            .await?;
+        Ok(hasher.finalize().into())
+    }
+}
