@@ -48,7 +48,7 @@ impl Judgement {
         let scanned = self.verdict == Verdict::Clean;
         let labelled = self.only_too_large_to_scan && section.allow_unscannable;
         let same = version.size == self.examined.size;
-        (same && (scanned || labelled)).then(|| Clean { sha256: self.examined.sha256, version, scanned })
+        (same && (scanned || labelled)).then_some(Clean { sha256: self.examined.sha256, version, scanned })
     }
 }
 
