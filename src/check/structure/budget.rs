@@ -39,6 +39,8 @@ pub struct Limits {
     pub pdf_bytes: u64,
     /// Bytes one compressed object stream of a PDF may inflate to.
     pub pdf_stream_bytes: usize,
+    /// Bytes all of them together may inflate to: they are held in memory.
+    pub pdf_inflated_bytes: u64,
     /// A legacy Office file beyond this is not opened (its tables are held in memory), bytes.
     pub compound_bytes: u64,
     /// Width times height.
@@ -66,6 +68,7 @@ impl Default for Limits {
             xml_bytes: 64 << 20,
             pdf_bytes: 64 << 20,
             pdf_stream_bytes: 32 << 20,
+            pdf_inflated_bytes: 128 << 20,
             compound_bytes: 1 << 30,
             pixels: 200_000_000,
             listing_bytes: 1 << 20,

@@ -8,7 +8,7 @@ use image::ImageFormat;
 use super::office::MainPart;
 use super::refuse::Stop;
 use super::view::read_some;
-use super::{Source, compound};
+use super::{Source, compound, tar};
 use crate::evidence::{FileKind, Reason};
 
 /// What a content is checked as.
@@ -20,6 +20,8 @@ pub(super) enum Content {
     /// OLE2: legacy Office.
     Compound,
     Zip,
+    Tar,
+    Gzip,
     /// Pages and Keynote.
     Iwork,
     Image(ImageFormat),
@@ -29,6 +31,16 @@ pub(super) enum Content {
     Text,
     /// Its first bytes are all there is to check.
     ByMagic,
+}
+
+impl Content {
+    /// A zip at its end is its own, or that of a member.
+    pub(super) fn is_archive(self) -> bool {
+        matches!(
+            self,
+            Self::Zip | Self::Tar | Self::Gzip | Self::Office(_) | Self::OpenDocument | Self::Iwork
+        )
+    }
 }
 
 /// Bytes at the start that decide dangerous types.
@@ -90,6 +102,8 @@ fn allowed(extension: &str, seen: &F, head: &[u8]) -> Option<Content> {
         "doc" | "xls" | "ppt" => when(head.starts_with(compound::MAGIC), Content::Compound),
         "rtf" => when(head.starts_with(b"{\\rtf"), Content::Rtf),
         "zip" => when((zipped || head.starts_with(b"PK\x05\x06")) && !is_program(seen), Content::Zip),
+        "tar" => when(tar::is_tar(head), Content::Tar),
+        "gz" | "tgz" | "tar.gz" => when(head.starts_with(b"\x1f\x8b\x08"), Content::Gzip),
         "jpg" | "jpeg" | "jfif" => when(head.starts_with(b"\xff\xd8\xff"), Content::Image(ImageFormat::Jpeg)),
         "png" => when(head.starts_with(b"\x89PNG\r\n\x1a\n"), Content::Image(ImageFormat::Png)),
         "gif" => when(*seen == F::GraphicsInterchangeFormat, Content::Image(ImageFormat::Gif)),
@@ -146,8 +160,6 @@ fn by_magic(extension: &str, seen: &F, head: &[u8]) -> bool {
                 || head.first() == Some(&0x47)
         }
         "7z" => head.starts_with(b"7z\xbc\xaf\x27\x1c"),
-        "gz" | "tgz" | "tar.gz" => head.starts_with(b"\x1f\x8b\x08"),
-        "tar" => *seen == F::TapeArchive,
         "psd" => head.starts_with(b"8BPS"),
         "wmf" => head.starts_with(b"\xd7\xcd\xc6\x9a") || head.starts_with(b"\x01\0\x09\0\0"),
         "pcx" => head.first() == Some(&0x0a) && head.get(1).is_some_and(|version| *version <= 5),

@@ -14,6 +14,7 @@ mod open_document;
 mod pdf;
 mod refuse;
 mod rtf;
+mod tar;
 mod text;
 mod view;
 mod zip;
@@ -90,7 +91,7 @@ fn judge_content(
     let seen = kind::detect(view)?;
     *media_type = Some(seen.media_type().to_owned());
     let content = kind::content_of(kind, &seen, view)?;
-    if !matches!(content, Content::Zip | Content::Office(_) | Content::OpenDocument | Content::Iwork) {
+    if !content.is_archive() {
         zip::refuse_appended(view, size)?;
     }
     match content {
@@ -99,6 +100,8 @@ fn judge_content(
         Content::OpenDocument => open_document::check_document(view, size, kind.extension, budget),
         Content::Compound => compound::check(view, size, budget),
         Content::Zip => zip::check_archive(view, size, budget),
+        Content::Tar => tar::check_tar(view, budget),
+        Content::Gzip => tar::check_gzip(view, kind.extension, budget),
         Content::Iwork => zip::check_iwork(view, size, budget),
         Content::Image(format) => image::check(view, size, format, budget),
         Content::IsoMedia => media::check_boxes(view, size, kind.extension, budget),

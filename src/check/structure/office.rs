@@ -267,3 +267,6 @@ fn refuse_dde(instruction: &str) -> Result<(), Stop> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
 //! PDF: nothing that runs, opens or hides.
 //!
-//! `lopdf` reads the objects (names may be written `/J#61vaScript`, so no search for words will do). It holds a
-//! document in memory, so a PDF beyond [`Limits::pdf_bytes`](super::Limits) is not given to it: of such a file the
-//! beginning, the end and the catalogue's neighbourhood are read, and the virus scanner sees the whole.
+//! Every document is first read once for the names in it ([`names`]), in little memory. `lopdf`, which knows what each
+//! name means, holds a document in memory with all its objects; a document beyond
+//! [`Limits::pdf_bytes`](super::Limits) is not given to it, and there the names alone decide: a name that could mean
+//! something active is taken to, and a password, even one that only forbids printing, is refused.
+
+mod names;
 
 use std::io::{Read, SeekFrom};
 
@@ -19,11 +22,13 @@ const TAIL: u64 = 1024;
 
 pub(super) fn check(source: &mut dyn Source, size: u64, budget: &Budget<'_>) -> Result<(), Stop> {
     check_end(source, size)?;
+    let seen = names::read(source, budget)?;
+    // Attack: object streams that together inflate to fill memory.
+    if seen.inflated > budget.limits.pdf_inflated_bytes {
+        return Err(Stop::active("streams that unpack to far more than its size"));
+    }
     if size > budget.limits.pdf_bytes {
-        return Err(Stop::refuse(
-            Reason::Unscannable,
-            "The PDF is too large to be examined; reduce its pictures or split it.",
-        ));
+        return check_names(&seen);
     }
     let document = load(source, size, budget)?;
     if document.is_encrypted() {
@@ -36,6 +41,20 @@ pub(super) fn check(source: &mut dyn Source, size: u64, budget: &Budget<'_>) -> 
     check_object(&Object::Dictionary(document.trailer.clone()))?;
     if document.page_iter().next().is_none() {
         return Err(Stop::corrupt("It has no pages."));
+    }
+    Ok(())
+}
+
+/// The judgement of a large document.
+fn check_names(seen: &names::Seen) -> Result<(), Stop> {
+    if seen.encrypted {
+        return Err(Stop::encrypted());
+    }
+    if let Some(what) = seen.active {
+        return Err(Stop::active(what));
+    }
+    if seen.opaque {
+        return Err(Stop::corrupt("Some of its objects cannot be read."));
     }
     Ok(())
 }
@@ -117,3 +136,6 @@ fn check_dictionary(dictionary: &Dictionary) -> Result<(), Stop> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

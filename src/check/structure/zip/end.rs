@@ -31,25 +31,38 @@ pub(super) fn find(source: &mut dyn Source, size: u64) -> Result<End, Stop> {
     let (disk, directory_disk) = (u16_at(record, 4), u16_at(record, 6));
     let mut end = End { entries: u16_at(record, 10).into(), directory_bytes: u32_at(record, 12).into() };
     let start = from + at as u64;
+    let mut directory_end = u64::from(u32_at(record, 16)).checked_add(end.directory_bytes);
+    let mut record_start = start;
     if let Some(locator_at) = start.checked_sub(LOCATOR_BYTES) {
         let locator = read_some(source, locator_at, 20)?;
         if locator.starts_with(LOCATOR) && locator.len() == 20 {
-            end = find_64(source, u64_at(&locator, 8))?;
+            record_start = u64_at(&locator, 8);
+            (end, directory_end) = find_64(source, record_start, locator_at)?;
         }
     }
     let split = !matches!(disk, 0 | 0xffff) || !matches!(directory_disk, 0 | 0xffff);
     if split {
         return Err(Stop::unsafe_archive("it is one part of several"));
     }
+    // Attack: another end, or another directory, between the directory and its end.
+    if directory_end != Some(record_start) {
+        return Err(Stop::unsafe_archive(
+            "its table of contents is not where it says, or something stands before it",
+        ));
+    }
     Ok(end)
 }
 
-fn find_64(source: &mut dyn Source, at: u64) -> Result<End, Stop> {
+/// The 64-bit end record at `at`, which its locator at `locator_at` must follow, and where its directory ends.
+fn find_64(source: &mut dyn Source, at: u64, locator_at: u64) -> Result<(End, Option<u64>), Stop> {
     let record = read_some(source, at, 56)?;
-    if record.len() != 56 || !record.starts_with(END_64) {
+    let record_bytes = u64_at(&record, 4).saturating_add(12);
+    let adjoins = at.checked_add(record_bytes) == Some(locator_at);
+    if record.len() != 56 || !record.starts_with(END_64) || !adjoins {
         return Err(Stop::unsafe_archive("its end contradicts itself"));
     }
-    Ok(End { entries: u64_at(&record, 32), directory_bytes: u64_at(&record, 40) })
+    let end = End { entries: u64_at(&record, 32), directory_bytes: u64_at(&record, 40) };
+    Ok((end, u64_at(&record, 48).checked_add(end.directory_bytes)))
 }
 
 /// Attack: a zip behind a picture or document, which opens as either.

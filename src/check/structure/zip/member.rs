@@ -7,7 +7,7 @@ use tempfile::SpooledTempFile;
 
 use super::super::budget::Budget;
 use super::super::refuse::Stop;
-use super::super::{Source, compound, kind, pdf};
+use super::super::{Source, compound, kind, pdf, tar};
 use crate::check::name::EXECUTABLE;
 use crate::evidence::{LINK_EXTENSIONS, Reason, extension_of};
 
@@ -19,6 +19,11 @@ pub(in super::super) struct Nesting {
 }
 
 impl Nesting {
+    /// Around the outermost archive: gzip before tar.
+    pub(in super::super) fn outermost() -> Self {
+        Self { archives: 0, documents: 0 }
+    }
+
     /// Inside one archive.
     pub(in super::super) fn archive() -> Self {
         Self { archives: 1, documents: 0 }
@@ -51,6 +56,8 @@ impl Nesting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Inner {
     Zip,
+    Tar,
+    Gzip,
     Compound,
     Pdf,
     /// Nothing more than not being a program.
@@ -79,6 +86,8 @@ pub(in super::super) fn check_member(
     let source: &mut dyn Source = &mut spool;
     match inner {
         Inner::Zip => super::check_nested(source, size, path, nesting, budget)?,
+        Inner::Tar => tar::walk(source, path, nesting.into_archive(budget)?, budget)?,
+        Inner::Gzip => tar::gunzip(source, path, nesting.into_archive(budget)?, budget)?,
         Inner::Compound => compound::check(source, size, budget)?,
         Inner::Pdf => pdf::check(source, size, budget)?,
         Inner::Plain => {}
@@ -117,6 +126,12 @@ fn check_head(name: &str, head: &[u8], programs: bool) -> Result<Inner, Stop> {
     }
     if head.starts_with(b"%PDF-") {
         return Ok(Inner::Pdf);
+    }
+    if head.starts_with(b"\x1f\x8b\x08") {
+        return Ok(Inner::Gzip);
+    }
+    if tar::is_tar(head) {
+        return Ok(Inner::Tar);
     }
     // Text that begins with `MZ` is text.
     let seen = FileFormat::from_reader(Cursor::new(head)).unwrap_or_default();

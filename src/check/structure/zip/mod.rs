@@ -13,7 +13,6 @@ use std::io::{BufReader, Read, SeekFrom};
 use ::zip::result::ZipError;
 use ::zip::{CompressionMethod, ZipArchive};
 
-use self::names::Names;
 use super::budget::Budget;
 use super::refuse::Stop;
 use super::{Source, office, open_document};
@@ -21,6 +20,7 @@ use crate::evidence::Reason;
 
 pub(super) use end::refuse_appended;
 pub(super) use member::{Nesting, check_member};
+pub(super) use names::Names;
 
 /// A zip over whatever can be read anywhere.
 pub(super) type Archive<'s> = ZipArchive<BufReader<&'s mut dyn Source>>;
@@ -127,8 +127,8 @@ pub(super) fn walk(
         let name = check_entry(archive, index, &mut names)?;
         let mut entry = archive.by_index(index).map_err(broken)?;
         if entry.is_dir() {
-            // Attack: a folder that has content.
-            if entry.size() > 0 || entry.compressed_size() > 0 {
+            // Attack: a folder that has content. (Some programs deflate the nothing in it.)
+            if entry.read(&mut [0])? > 0 {
                 return Err(Stop::unsafe_archive(format_args!("its folder {name} holds bytes")));
             }
             continue;

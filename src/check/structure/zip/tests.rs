@@ -1,1 +1,199 @@
+//! Bad zips, made here: each from a good one by the change an attacker would make.
 
+use std::io::{Cursor, Write};
+
+use ::zip::ZipWriter;
+use ::zip::write::SimpleFileOptions;
+
+use super::*;
+use crate::check::structure::Limits;
+use crate::check::testing::{docx, pdf, zip_of};
+
+fn judged_within(bytes: Vec<u8>, limits: &Limits) -> Result<(), Reason> {
+    let size = bytes.len() as u64;
+    let mut budget = Budget::new(limits, size, false);
+    match check_archive(&mut Cursor::new(bytes), size, &mut budget) {
+        Ok(()) => Ok(()),
+        Err(Stop::Refused(refusal)) => Err(refusal.reason),
+        Err(Stop::Read(error)) => panic!("{error}"),
+    }
+}
+
+fn judged(bytes: Vec<u8>) -> Result<(), Reason> {
+    judged_within(bytes, &Limits::default())
+}
+
+/// Replaces the `nth` occurrence; the two have the same length.
+fn patched(bytes: &[u8], nth: usize, from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let at = bytes.windows(from.len()).enumerate().filter(|(_, w)| *w == from).nth(nth).unwrap().0;
+    let mut bytes = bytes.to_vec();
+    bytes[at..at + to.len()].copy_from_slice(to);
+    bytes
+}
+
+const LOCAL: &[u8] = b"PK\x03\x04";
+const CENTRAL: &[u8] = b"PK\x01\x02";
+const END: &[u8] = b"PK\x05\x06";
+
+fn find(bytes: &[u8], what: &[u8]) -> usize {
+    bytes.windows(what.len()).position(|window| window == what).unwrap()
+}
+
+/// Sets bytes at an offset from the first directory entry, and at another from the first local header.
+fn both_headers(central: usize, local: usize, value: &[u8]) -> Vec<u8> {
+    let mut bytes = zip_of(&[("a.txt", b"aaaa")]);
+    for (magic, offset) in [(CENTRAL, central), (LOCAL, local)] {
+        let at = find(&bytes, magic) + offset;
+        bytes[at..at + value.len()].copy_from_slice(value);
+    }
+    bytes
+}
+
+fn with_links() -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.add_symlink("a.txt", "/etc/passwd", SimpleFileOptions::default()).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+fn nested(layers: usize) -> Vec<u8> {
+    (1..layers).fold(zip_of(&[("a.txt", b"a")]), |inner, _| zip_of(&[("in.zip", &inner)]))
+}
+
+fn empties(count: usize) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for index in 0..count {
+        zip.start_file(format!("{index}"), SimpleFileOptions::default()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn ordinary_zips_pass() {
+    let essay = docx(&[]);
+    for (what, bytes) in [
+        ("empty", ZipWriter::new(Cursor::new(Vec::new())).finish().unwrap().into_inner()),
+        ("files", zip_of(&[("a/b/c.txt", b"c"), ("a/essay.docx", &essay), ("a/essay.pdf", &pdf(b""))])),
+        (
+            "macOS",
+            zip_of(&[
+                ("a.txt", b"a"),
+                ("__MACOSX/._a.txt", b"\0\x05\x16\x07"),
+                (".DS_Store", b"\0\0\0\x01Bud1"),
+            ]),
+        ),
+        ("web site", zip_of(&[("index.html", b"<html>"), ("js/app.js", b"1"), ("run.sh", b"#!/bin/sh\n")])),
+        ("text that looks like a program", zip_of(&[("mz.txt", b"MZ is a word")])),
+        ("three layers", nested(3)),
+        ("as many as allowed", empties(2_000)),
+        (
+            "a document three layers down",
+            zip_of(&[("z.zip", &zip_of(&[("y.zip", &zip_of(&[("e.docx", &essay)]))]))]),
+        ),
+    ] {
+        assert_eq!(judged(bytes), Ok(()), "{what}");
+    }
+}
+
+#[test]
+fn every_trick_is_refused() {
+    let two = zip_of(&[("a.txt", b"aaaa"), ("b.txt", b"bbbb")]);
+    let end = find(&two, END);
+    let lost = {
+        // The directory loses its first entry: the local file stays, hidden from whoever reads the directory.
+        let (first, second) = (find(&two, CENTRAL), find(&two, CENTRAL) + 46 + 5);
+        let mut bytes = [&two[..first], &two[second..]].concat();
+        let end = find(&bytes, END);
+        bytes[end + 8..end + 12].copy_from_slice(&[1, 0, 1, 0]);
+        let size = (end - first) as u32;
+        bytes[end + 12..end + 16].copy_from_slice(&size.to_le_bytes());
+        bytes
+    };
+    let overlap = {
+        // Both directory entries point to the first local header.
+        let second = find(&two, CENTRAL) + 46 + 5;
+        let mut bytes = patched(&two, 1, b"b.txt", b"a.txt");
+        bytes[second + 42..second + 46].copy_from_slice(&[0; 4]);
+        bytes
+    };
+    let mut comment = two.clone();
+    comment[end + 20..].copy_from_slice(&22_u16.to_le_bytes());
+    comment.extend_from_slice(&two[end..]);
+    for (what, bytes, reason) in [
+        ("local name differs", patched(&two, 0, b"a.txt", b"x.txt"), Reason::ArchiveUnsafe),
+        (
+            "same name twice",
+            patched(&patched(&two, 0, b"b.txt", b"a.txt"), 0, b"b.txt", b"a.txt"),
+            Reason::ArchiveUnsafe,
+        ),
+        ("hidden file", lost, Reason::ArchiveUnsafe),
+        ("overlap", overlap, Reason::ArchiveUnsafe),
+        ("two ends", [&two[..], &two[end..]].concat(), Reason::ArchiveUnsafe),
+        ("end in comment", comment, Reason::ArchiveUnsafe),
+        ("prefix", [b"MZ\0\0".as_slice(), &two].concat(), Reason::ArchiveUnsafe),
+        ("suffix", [&two[..], b"more"].concat(), Reason::ArchiveUnsafe),
+        ("cut", two[..end - 3].to_vec(), Reason::Corrupt),
+        ("password", both_headers(8, 6, &[1, 0]), Reason::Encrypted),
+        ("LZMA", both_headers(10, 8, &[14, 0]), Reason::ArchiveUnsafe),
+        ("Zstandard", both_headers(10, 8, &[93, 0]), Reason::ArchiveUnsafe),
+        ("says a smaller size", both_headers(24, 22, &[1, 0, 0, 0]), Reason::Corrupt),
+        ("wrong checksum", both_headers(16, 14, &[1, 2, 3, 4]), Reason::Corrupt),
+        (
+            "split",
+            {
+                let mut b = two.clone();
+                b[end + 4] = 1;
+                b
+            },
+            Reason::ArchiveUnsafe,
+        ),
+        ("link", with_links(), Reason::ArchiveUnsafe),
+        ("leads out", zip_of(&[("a/../../b", b"")]), Reason::ArchiveUnsafe),
+        ("drive", zip_of(&[("C:/b", b"")]), Reason::ArchiveUnsafe),
+        ("direction", zip_of(&[("a\u{202e}gpj.exe", b"")]), Reason::ArchiveUnsafe),
+        ("case", zip_of(&[("a.txt", b"1"), ("A.TXT", b"2")]), Reason::ArchiveUnsafe),
+        ("four layers", nested(4), Reason::ArchiveUnsafe),
+        ("too many", empties(2_001), Reason::ArchiveUnsafe),
+        ("forty thousand", empties(40_000), Reason::ArchiveUnsafe),
+        ("macro inside", zip_of(&[("e.docx", &docx(&[("word/vbaProject.bin", b"1")]))]), Reason::Macro),
+        (
+            "script in a PDF inside",
+            zip_of(&[("e.pdf", &pdf(b"/AA << /S /JavaScript /JS (1) >>"))]),
+            Reason::ActiveContent,
+        ),
+    ] {
+        assert_eq!(judged(bytes), Err(reason), "{what}");
+    }
+}
+
+#[test]
+fn bombs_are_counted_while_they_inflate() {
+    let limits =
+        Limits { ratio_from: 1 << 20, inflated_bytes: 8 << 20, member_bytes: 4 << 20, ..Limits::default() };
+    let zeros = |megabytes: usize| vec![0; megabytes << 20];
+    assert_eq!(judged_within(zip_of(&[("a", &zeros(1)[1..])]), &limits), Ok(()));
+    assert_eq!(judged_within(zip_of(&[("a", &zeros(2))]), &limits), Err(Reason::ArchiveUnsafe), "ratio");
+    let layers = zip_of(&[("in.zip", &zip_of(&[("a", &zeros(2))]))]);
+    assert_eq!(judged_within(layers, &limits), Err(Reason::ArchiveUnsafe), "ratio, by layers");
+    let loose = Limits { ratio: 1_000_000, ..limits };
+    assert_eq!(judged_within(zip_of(&[("a", &zeros(3))]), &loose), Ok(()));
+    assert_eq!(judged_within(zip_of(&[("a", &zeros(5))]), &loose), Err(Reason::ArchiveUnsafe), "one member");
+    let many: Vec<_> = ["a", "b", "c"].map(|name| (name, zeros(3))).into();
+    let many: Vec<_> = many.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+    assert_eq!(judged_within(zip_of(&many), &loose), Err(Reason::ArchiveUnsafe), "all together");
+}
+
+#[test]
+fn a_walk_ends_at_its_deadline() {
+    let limits = Limits { time: std::time::Duration::ZERO, ..Limits::default() };
+    assert_eq!(judged_within(zip_of(&[("a", b"a")]), &limits), Err(Reason::Unscannable));
+}
+
+#[test]
+fn a_zip_behind_something_else_is_seen() {
+    let mut polyglot = b"GIF89a".to_vec();
+    polyglot.write_all(&zip_of(&[("a", b"a")])).unwrap();
+    let size = polyglot.len() as u64;
+    assert!(refuse_appended(&mut Cursor::new(polyglot), size).is_err());
+    assert!(refuse_appended(&mut Cursor::new(b"PK\x05\x06 is a signature".to_vec()), 24).is_ok());
+}

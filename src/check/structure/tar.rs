@@ -1,0 +1,170 @@
+//! Tar archives, and gzip around them or around one file.
+//!
+//! Entries are read raw: extensions that change a name or a size are interpreted here, by rules that leave no choice,
+//! and their length is bounded.
+
+use std::io::{BufReader, Read, SeekFrom};
+
+use ::tar::{Archive, EntryType};
+use flate2::bufread::MultiGzDecoder;
+
+use super::Source;
+use super::budget::Budget;
+use super::refuse::Stop;
+use super::zip::{Names, Nesting, check_member};
+use crate::evidence::Reason;
+
+/// Longest extension entry (long name, PAX records), bytes.
+const EXTENSION_BYTES: u64 = 64 << 10;
+const BLOCK: usize = 512;
+
+/// A `.gz`, `.tgz` or `.tar.gz` that someone uploads.
+pub(super) fn check_gzip(
+    source: &mut dyn Source,
+    extension: &str,
+    budget: &mut Budget<'_>,
+) -> Result<(), Stop> {
+    budget.start_listing();
+    if extension != "gz" && !is_tar(&start_of_gzip(source)?) {
+        return Err(Stop::refuse(
+            Reason::TypeMismatch,
+            format!("There is no tar archive in this .{extension}; make it again."),
+        ));
+    }
+    gunzip(source, "content", Nesting::outermost(), budget)
+}
+
+/// A `.tar` that someone uploads.
+pub(super) fn check_tar(source: &mut dyn Source, budget: &mut Budget<'_>) -> Result<(), Stop> {
+    budget.start_listing();
+    walk(source, "", Nesting::archive(), budget)
+}
+
+/// Whether these bytes begin a tar archive: the checksum of the first header, which even the oldest have.
+pub(super) fn is_tar(head: &[u8]) -> bool {
+    let Some(header) = head.get(..BLOCK) else { return false };
+    let told = std::str::from_utf8(&header[148..156]).ok();
+    let told = told.and_then(|text| u32::from_str_radix(text.trim_matches(['\0', ' ']), 8).ok());
+    let sum: u32 = header
+        .iter()
+        .enumerate()
+        .map(|(at, &byte)| if (148..156).contains(&at) { u32::from(b' ') } else { u32::from(byte) })
+        .sum();
+    told == Some(sum)
+}
+
+fn start_of_gzip(source: &mut dyn Source) -> Result<Vec<u8>, Stop> {
+    source.seek(SeekFrom::Start(0))?;
+    let mut start = Vec::new();
+    MultiGzDecoder::new(BufReader::new(source)).take(BLOCK as u64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// The one file in a gzip, judged like a member of an archive.
+pub(super) fn gunzip(
+    source: &mut dyn Source,
+    path: &str,
+    nesting: Nesting,
+    budget: &mut Budget<'_>,
+) -> Result<(), Stop> {
+    source.seek(SeekFrom::Start(0))?;
+    let mut content = MultiGzDecoder::new(BufReader::new(source));
+    let inner = path.strip_suffix(".gz").unwrap_or(path);
+    let size = check_member(&mut content, inner, nesting, budget)?;
+    budget.list(inner, size);
+    Ok(())
+}
+
+/// Every entry of a tar.
+pub(super) fn walk(
+    source: &mut dyn Source,
+    path: &str,
+    nesting: Nesting,
+    budget: &mut Budget<'_>,
+) -> Result<(), Stop> {
+    source.seek(SeekFrom::Start(0))?;
+    let mut archive = Archive::new(BufReader::new(source));
+    let (mut names, mut long_name, mut count) = (Names::default(), None::<String>, 0);
+    for entry in archive.entries()?.raw(true) {
+        let mut entry = entry?;
+        count += 1;
+        budget.take_entries(1)?;
+        if count > budget.limits.layer_entries {
+            return Err(Stop::unsafe_archive("it holds too many files"));
+        }
+        match entry.header().entry_type() {
+            EntryType::GNULongName => {
+                let name = read_extension(&mut entry)?;
+                long_name = Some(text(name.strip_suffix(&[0]).unwrap_or(&name))?);
+            }
+            EntryType::XHeader => long_name = pax_name(&read_extension(&mut entry)?)?.or(long_name),
+            EntryType::XGlobalHeader => {
+                if pax_name(&read_extension(&mut entry)?)?.is_some() {
+                    return Err(Stop::unsafe_archive("it renames all its files"));
+                }
+            }
+            EntryType::Directory => {
+                let name = name_of(&entry, long_name.take())?;
+                if !name.is_empty() {
+                    names.check(&name)?;
+                }
+            }
+            EntryType::Regular | EntryType::Continuous => {
+                let name = name_of(&entry, long_name.take())?;
+                names.check(&name)?;
+                let full = if path.is_empty() { name } else { format!("{path}/{name}") };
+                let size =
+                    check_member(&mut entry, &full, nesting, budget).map_err(|stop| stop.inside(&full))?;
+                budget.list(&full, size);
+            }
+            // Attack: links and devices that lead out of the folder it is unpacked to; sparse files that inflate.
+            _ => return Err(Stop::unsafe_archive("it holds a link, a device or a sparse file")),
+        }
+    }
+    Ok(())
+}
+
+fn read_extension(entry: &mut impl Read) -> Result<Vec<u8>, Stop> {
+    let mut bytes = Vec::new();
+    entry.take(EXTENSION_BYTES + 1).read_to_end(&mut bytes)?;
+    // Attack: a name of gigabytes.
+    if bytes.len() as u64 > EXTENSION_BYTES {
+        return Err(Stop::unsafe_archive("a name in it is too long"));
+    }
+    Ok(bytes)
+}
+
+fn text(bytes: &[u8]) -> Result<String, Stop> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Stop::unsafe_archive("a name in it is not UTF-8"))?;
+    Ok(text.to_owned())
+}
+
+/// The entry's name without the `./` that `tar` puts before everything.
+fn name_of<R: Read>(entry: &::tar::Entry<'_, R>, long: Option<String>) -> Result<String, Stop> {
+    let name = match long {
+        Some(name) => name,
+        None => text(&entry.header().path_bytes())?,
+    };
+    let name = name.strip_prefix("./").unwrap_or(&name);
+    Ok(if name == "." { String::new() } else { name.to_owned() })
+}
+
+/// The path in PAX records (`length key=value\n`).
+fn pax_name(records: &[u8]) -> Result<Option<String>, Stop> {
+    let mut name = None;
+    for record in ::tar::PaxExtensions::new(records) {
+        let record = record?;
+        match record.key_bytes() {
+            b"path" => name = Some(text(record.value_bytes())?),
+            // Attack: a size or link target that only some programs go by.
+            key if key == b"size" || key == b"linkpath" || key.starts_with(b"GNU.sparse") => {
+                return Err(Stop::unsafe_archive("its headers contradict each other"));
+            }
+            _ => {}
+        }
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests;

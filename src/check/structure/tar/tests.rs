@@ -1,0 +1,103 @@
+//! Good and bad tar archives, made here.
+
+use std::io::{Cursor, Write};
+
+use ::tar::{Builder, Header};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+use crate::check::structure::Limits;
+use crate::check::testing::zip_of;
+
+fn entry(builder: &mut Builder<Vec<u8>>, name: &str, kind: EntryType, bytes: &[u8]) {
+    let mut header = Header::new_gnu();
+    header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_size(bytes.len() as u64);
+    header.set_entry_type(kind);
+    header.set_mode(0o644);
+    header.set_cksum();
+    builder.append(&header, bytes).unwrap();
+}
+
+fn tar_of(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
+    let mut builder = Builder::new(Vec::new());
+    for (name, kind, bytes) in entries {
+        entry(&mut builder, name, *kind, bytes);
+    }
+    builder.into_inner().unwrap()
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut gz = GzEncoder::new(Vec::new(), Compression::best());
+    gz.write_all(bytes).unwrap();
+    gz.finish().unwrap()
+}
+
+fn judged(bytes: Vec<u8>, extension: &str) -> Result<Vec<String>, Reason> {
+    let limits = Limits::default();
+    let mut budget = Budget::new(&limits, bytes.len() as u64, false);
+    let mut source = Cursor::new(bytes);
+    let outcome = match extension {
+        "tar" => check_tar(&mut source, &mut budget),
+        _ => check_gzip(&mut source, extension, &mut budget),
+    };
+    match outcome {
+        Ok(()) => Ok(budget.into_listing().unwrap().into_iter().map(|member| member.path).collect()),
+        Err(Stop::Refused(refusal)) => Err(refusal.reason),
+        Err(Stop::Read(error)) => panic!("{error}"),
+    }
+}
+
+const FILE: EntryType = EntryType::Regular;
+
+#[test]
+fn ordinary_tars_are_walked() {
+    let folder =
+        tar_of(&[("./", EntryType::Directory, b""), ("./a.txt", FILE, b"a"), ("b/c.txt", FILE, b"c")]);
+    assert_eq!(judged(folder.clone(), "tar").unwrap(), ["a.txt", "b/c.txt"]);
+    assert!(judged(gz(&folder), "tgz").is_ok());
+    assert!(judged(gz(b"one file"), "gz").is_ok());
+    let mut builder = Builder::new(Vec::new());
+    let mut header = Header::new_gnu();
+    header.set_size(1);
+    let long = format!("{}/x.txt", "d".repeat(150));
+    builder.append_data(&mut header, &long, b"x".as_slice()).unwrap();
+    assert_eq!(judged(builder.into_inner().unwrap(), "tar").unwrap(), [long]);
+}
+
+#[test]
+fn bad_tars_are_refused() {
+    let mut program = b"MZ\x90\0".to_vec();
+    program.resize(2048, 0);
+    let huge_name = vec![b'n'; 100_000];
+    for (what, bytes, extension, reason) in [
+        ("leads out", tar_of(&[("../a.txt", FILE, b"a")]), "tar", Reason::ArchiveUnsafe),
+        ("absolute", tar_of(&[("/etc/passwd", FILE, b"a")]), "tar", Reason::ArchiveUnsafe),
+        ("link", tar_of(&[("a", EntryType::Symlink, b"")]), "tar", Reason::ArchiveUnsafe),
+        ("hard link", tar_of(&[("a", EntryType::Link, b"")]), "tar", Reason::ArchiveUnsafe),
+        ("device", tar_of(&[("a", EntryType::Block, b"")]), "tar", Reason::ArchiveUnsafe),
+        ("twice", tar_of(&[("a", FILE, b"1"), ("A", FILE, b"2")]), "tar", Reason::ArchiveUnsafe),
+        ("long name", tar_of(&[("x", EntryType::GNULongName, &huge_name)]), "tar", Reason::ArchiveUnsafe),
+        (
+            "size",
+            tar_of(&[("x", EntryType::XHeader, b"9 size=1\n"), ("a", FILE, b"abc")]),
+            "tar",
+            Reason::ArchiveUnsafe,
+        ),
+        ("program", gz(&tar_of(&[("a.exe", FILE, b"a")])), "tgz", Reason::TypeNotAllowed),
+        ("hidden program", tar_of(&[("a.png", FILE, &program)]), "tar", Reason::TypeMismatch),
+        (
+            "bad zip",
+            gz(&tar_of(&[("a.zip", FILE, &zip_of(&[("../a", b"a")]))])),
+            "tgz",
+            Reason::ArchiveUnsafe,
+        ),
+        ("no tar", gz(b"text"), "tgz", Reason::TypeMismatch),
+        ("bomb", gz(&vec![0; 150 << 20]), "gz", Reason::ArchiveUnsafe),
+        ("deep", gz(&gz(&gz(&gz(&gz(b"text"))))), "gz", Reason::ArchiveUnsafe),
+        ("cut", gz(&tar_of(&[("a", FILE, b"a")]))[..60].to_vec(), "tgz", Reason::Corrupt),
+    ] {
+        assert_eq!(judged(bytes, extension), Err(reason), "{what}");
+    }
+}
