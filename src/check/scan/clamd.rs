@@ -378,3 +378,6 @@ fn sentence(error: &ScanError) -> String {
         (error, None) => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! A clamd that misbehaves, and a real one over TCP.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::check::scan::canary::eicar;
+
+/// Short limits, so that a test of a deadline is short.
+fn limits() -> ScanLimits {
+    ScanLimits {
+        max_threads: 2,
+        queue_seconds: 1,
+        connect_seconds: 1,
+        send_seconds: 1,
+        reply_seconds: 1,
+        probe_seconds: 1,
+        ..ScanLimits::default()
+    }
+}
+
+fn holding(bytes: &[u8]) -> File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    file
+}
+
+/// A trusted client of a socket that answers every connection with these bytes, after this long.
+struct Fake {
+    clamd: Arc<Clamd>,
+    _server: JoinSet<()>,
+    _folder: tempfile::TempDir,
+}
+
+fn fake(answer: &'static [u8], after: Duration) -> Fake {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clamd.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            connections.spawn(async move {
+                let mut command = [0; 9];
+                // The command and the byte that carries the descriptor.
+                if stream.read_exact(&mut command).await.is_ok() {
+                    tokio::time::sleep(after).await;
+                    assert!(stream.write_all(answer).await.is_ok() || answer.is_empty());
+                }
+            });
+        }
+    });
+    let clamd = Arc::new(Clamd::unix(path, limits(), SignaturePolicy::default(), Clock::system()));
+    trust(&clamd);
+    Fake { clamd, _server: server, _folder: folder }
+}
+
+fn trust(clamd: &Clamd) {
+    let identity = ScannerIdentity { engine: "ClamAV 1".into(), signatures: "1".into() };
+    clamd.state.lock().unwrap().identity = Some(identity);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_verdict_is_an_error_and_ends_trust() {
+    let at_once = Duration::ZERO;
+    for answer in [
+        b"".as_slice(),
+        b"fd[7]: OK",
+        b"fd[7]: O",
+        b"garbage\0",
+        b"stream: OK\0",
+        b"fd[7]: OK\0fd[8]: OK\0",
+        b"fd[7]: Can't write to file ERROR\0",
+        b"COMMAND READ TIMED OUT\n",
+    ] {
+        let fake = fake(answer, at_once);
+        let scanned = fake.clamd.scan(&holding(b"x"), 1).await;
+        assert!(
+            matches!(scanned, Err(ScanError::Reply(_) | ScanError::Connection(_))),
+            "{answer:?}: {scanned:?}"
+        );
+        assert!(matches!(fake.clamd.scan(&holding(b"x"), 1).await, Err(ScanError::NotReady { .. })));
+    }
+    let fake = fake(b"fd[7]: OK\0", at_once);
+    assert_eq!(fake.clamd.scan(&holding(b"x"), 1).await.unwrap().finding, Finding::Clean);
+}
+
+#[tokio::test]
+async fn a_late_answer_is_not_waited_for() {
+    let fake = fake(b"fd[7]: OK\0", Duration::from_secs(30));
+    let scanned = fake.clamd.scan(&holding(b"x"), 1).await;
+    assert!(matches!(scanned, Err(ScanError::Deadline { step: "answer", .. })), "{scanned:?}");
+    assert!(!fake.clamd.probe().await.ready);
+}
+
+#[tokio::test]
+async fn scans_queue_behind_a_bound() {
+    let limits = ScanLimits { reply_seconds: 5, ..limits() };
+    let fake = fake(b"fd[7]: OK\0", Duration::from_secs(3));
+    let Address::Unix(path) = fake.clamd.address.clone() else { unreachable!() };
+    let clamd = Clamd::unix(path, limits, SignaturePolicy::default(), Clock::system());
+    trust(&clamd);
+    let (one, two) = (holding(b"1"), holding(b"2"));
+    let (first, second) = tokio::join!(clamd.scan(&one, 1), clamd.scan(&two, 1));
+    assert_eq!(first.unwrap().finding, Finding::Clean);
+    assert!(matches!(second, Err(ScanError::Busy { .. })), "{second:?}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let clamd =
+        Clamd::unix(folder.path().join("none"), limits(), SignaturePolicy::default(), Clock::system());
+    assert!(matches!(clamd.scan(&holding(b"x"), 1).await, Err(ScanError::NotReady { .. })));
+    let readiness = clamd.probe().await;
+    assert!(!readiness.ready && readiness.detail.contains("cannot be reached"), "{readiness:?}");
+}
+
+#[test]
+fn old_signatures_warn_and_then_hold() {
+    let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+    let clamd = Clamd::unix("/none".into(), limits(), SignaturePolicy::default(), Clock::fixed(now));
+    let of_age = |hours: i64| {
+        let at = now - SignedDuration::from_hours(hours);
+        let version = ClamdVersion { engine: "ClamAV 1".into(), daily: Some(("1".into(), at)) };
+        let (readiness, identity) = clamd.judge_age(&version);
+        assert_eq!(readiness.ready, identity.is_some());
+        (readiness.ready, readiness.detail.contains("hours old"))
+    };
+    assert_eq!(of_age(1), (true, false));
+    assert_eq!(of_age(25), (true, true));
+    assert_eq!(of_age(73), (false, true));
+    let undated = ClamdVersion { engine: "ClamAV 1".into(), daily: None };
+    assert!(!clamd.judge_age(&undated).0.ready);
+}
+
+#[tokio::test]
+async fn the_offset_of_a_descriptor_stays_where_it_is() {
+    let fake = fake(b"fd[7]: OK\0", Duration::ZERO);
+    let file = holding(b"12345");
+    let before = rustix::fs::tell(&file).unwrap();
+    fake.clamd.scan(&file, 5).await.unwrap();
+    assert_eq!(rustix::fs::tell(&file).unwrap(), before);
+}
+
+/// A real clamd that listens on loopback, with this in its configuration.
+async fn over_tcp(more: &str) -> (tokio::process::Child, Clamd, tempfile::TempDir) {
+    over_tcp_with(&format!("AlertExceedsMax yes\n{more}")).await
+}
+
+async fn over_tcp_with(more: &str) -> (tokio::process::Child, Clamd, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let database =
+        crate::check::scan::signatures::choose("/none".as_ref(), &folder.path().join("db")).unwrap();
+    let user = if rustix::process::getuid().is_root() { "User root\n" } else { "" };
+    let config = format!(
+        "TCPSocket {port}\nTCPAddr 127.0.0.1\nForeground yes\n{user}DatabaseDirectory {}\nMaxFileSize 0\n\
+         MaxScanSize 8000M\nMaxRecursion 10\n{more}\n",
+        database.folder.display()
+    );
+    let path = folder.path().join("clamd.conf");
+    std::fs::write(&path, config).unwrap();
+    let child = tokio::process::Command::new("/usr/sbin/clamd")
+        .arg("--config-file")
+        .arg(path)
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let policy = SignaturePolicy { accept_undated: true, ..SignaturePolicy::default() };
+    let clamd = Clamd::tcp(
+        format!("127.0.0.1:{port}"),
+        ScanLimits { reply_seconds: 30, ..limits() },
+        policy,
+        Clock::system(),
+    );
+    for _ in 0..500 {
+        if clamd.ping().await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    (child, clamd, folder)
+}
+
+#[tokio::test]
+async fn files_are_streamed_over_tcp() {
+    let (mut child, clamd, _folder) = over_tcp("StreamMaxLength 2047M").await;
+    let readiness = clamd.probe().await;
+    assert!(readiness.ready && readiness.test_signatures, "{readiness:?}");
+    // Larger than a chunk, the virus across the border of two.
+    let mut bytes = vec![b' '; CHUNK - 30];
+    bytes.extend(eicar());
+    bytes.resize(2 * CHUNK + 7, b' ');
+    let outcome = clamd.scan(&holding(&bytes), bytes.len() as u64).await.unwrap();
+    assert_eq!(outcome.finding, Finding::Infected { signature: "Test.Eicar.UNOFFICIAL".into() });
+    assert_eq!(clamd.scan(&holding(b"essay"), 5).await.unwrap().finding, Finding::Clean);
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_cut_off_by_clamd_is_no_verdict() {
+    let (mut child, clamd, _folder) = over_tcp("StreamMaxLength 1M").await;
+    assert!(clamd.probe().await.ready);
+    let scanned = clamd.scan(&holding(&vec![b' '; 8 * CHUNK]), 8 * CHUNK as u64).await;
+    assert!(
+        matches!(scanned, Err(ScanError::Reply(ReplyError::Reported(_)) | ScanError::Connection(_))),
+        "{scanned:?}"
+    );
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn lax_limits_are_noticed_over_tcp_too() {
+    let (mut child, clamd, _folder) = over_tcp_with("AlertExceedsMax no").await;
+    let readiness = clamd.probe().await;
+    assert!(!readiness.ready && readiness.detail.contains("AlertExceedsMax"), "{readiness:?}");
+    child.kill().await.unwrap();
+}
