@@ -1,4 +1,4 @@
-//! Who may write a staged file: the last to take it over.
+//! Who may write a staged file: the latest lease, and under it the last to take it over.
 //!
 //! The lease in the database decides whose bytes count; the fence sees to it that a writer which lost its lease, and
 //! may still have a write under way, cannot change a file that its successor has cut back, sealed or removed.
@@ -18,22 +18,37 @@ pub(super) struct Fences {
 
 #[derive(Debug, Default)]
 struct Held {
-    by_file: HashMap<FileId, Weak<Mutex<u64>>>,
+    by_file: HashMap<FileId, Weak<Mutex<Latest>>>,
     sweep_at: usize,
     turns: u64,
+}
+
+/// The pass that was entered last.
+#[derive(Debug)]
+struct Latest {
+    epoch: i64,
+    turn: u64,
+}
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self { epoch: i64::MIN, turn: 0 }
+    }
 }
 
 /// The right to touch one staged file until somebody else takes it over.
 #[derive(Clone, Debug)]
 pub(super) struct Pass {
-    fence: Arc<Mutex<u64>>,
+    fence: Arc<Mutex<Latest>>,
+    /// The lease's; `None` for whoever ends the upload, under whatever lease.
+    epoch: Option<i64>,
     turn: u64,
 }
 
 impl Fences {
-    /// Ends every earlier pass of the file. Does not wait: work under an earlier pass is waited for in
-    /// [`Pass::enter`].
-    pub(super) fn take_over(&self, file: FileId) -> Pass {
+    /// Ends, once it is entered, every earlier pass of the file but those of a later lease. Does not wait: work under
+    /// an earlier pass is waited for in [`Pass::enter`].
+    pub(super) fn take_over(&self, file: FileId, epoch: Option<i64>) -> Pass {
         let mut held = lock(&self.held);
         if held.by_file.len() >= held.sweep_at.max(SWEEP_FROM) {
             held.by_file.retain(|_, fence| fence.strong_count() > 0);
@@ -43,7 +58,7 @@ impl Fences {
         let turn = held.turns;
         let fence = held.by_file.get(&file).and_then(Weak::upgrade).unwrap_or_default();
         held.by_file.insert(file, Arc::downgrade(&fence));
-        Pass { fence, turn }
+        Pass { fence, epoch, turn }
     }
 }
 
@@ -51,10 +66,11 @@ impl Pass {
     /// Does `work` alone; `None` when a later pass has been entered before. Blocks: for blocking threads only.
     pub(super) fn enter<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let mut latest = lock(&self.fence);
-        if *latest > self.turn {
+        let epoch = self.epoch.unwrap_or(latest.epoch);
+        if (latest.epoch, latest.turn) > (epoch, self.turn) {
             return None;
         }
-        *latest = self.turn;
+        *latest = Latest { epoch, turn: self.turn };
         Some(work())
     }
 }
@@ -71,20 +87,31 @@ mod tests {
     #[test]
     fn the_last_to_take_over_shuts_out_the_others() {
         let (fences, file) = (Fences::default(), FileId::new());
-        let first = fences.take_over(file);
+        let first = fences.take_over(file, Some(7));
         assert_eq!(first.enter(|| 1), Some(1));
-        let second = fences.take_over(file);
+        let second = fences.take_over(file, Some(7));
         assert_eq!(second.enter(|| 2), Some(2));
         assert_eq!(first.enter(|| 3), None);
-        assert_eq!(fences.take_over(FileId::new()).enter(|| 4), Some(4));
+        assert_eq!(fences.take_over(FileId::new(), Some(1)).enter(|| 4), Some(4));
         assert_eq!(second.enter(|| 5), Some(5));
+    }
+
+    #[test]
+    fn an_earlier_lease_that_comes_late_is_shut_out() {
+        let (fences, file) = (Fences::default(), FileId::new());
+        let later = fences.take_over(file, Some(8));
+        assert_eq!(later.enter(|| 1), Some(1));
+        assert_eq!(fences.take_over(file, Some(7)).enter(|| 2), None);
+        assert_eq!(later.enter(|| 3), Some(3));
+        assert_eq!(fences.take_over(file, None).enter(|| 4), Some(4));
+        assert_eq!(later.enter(|| 5), None, "the upload has ended");
     }
 
     #[test]
     fn fences_nobody_holds_are_forgotten() {
         let fences = Fences::default();
         for _ in 0..10_000 {
-            fences.take_over(FileId::new());
+            fences.take_over(FileId::new(), None);
         }
         assert!(lock(&fences.held).by_file.len() <= SWEEP_FROM);
     }

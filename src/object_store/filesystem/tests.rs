@@ -74,6 +74,18 @@ async fn a_file_shorter_than_what_was_acknowledged_is_lost() {
 }
 
 #[tokio::test]
+async fn a_lease_that_comes_late_leaves_its_successors_file_alone() {
+    let (store, _folder) = fresh().await;
+    let (file, mut staged) = (FileId::new(), Staged::default());
+    let mut writer = store.resume(file, 2, &staged).await.unwrap();
+    writer.write(Bytes::from_static(b"evidence")).await.unwrap();
+    let late = store.resume(file, 1, &staged).await;
+    assert!(matches!(late.err(), Some(StoreError::Changed { .. })));
+    staged.advance(&writer.finish().await.unwrap());
+    assert_eq!(store.seal(file, &staged, 8).await.unwrap().1.size, 8);
+}
+
+#[tokio::test]
 async fn nobody_waits_for_memory() {
     let folder = tempfile::tempdir().unwrap();
     let store = FilesystemStore::open(folder.path()).await.unwrap();
