@@ -24,6 +24,7 @@ use crate::database::{Database, DatabaseError, sessions};
 use crate::http::{routes, server};
 use crate::object_store::config::OpenError;
 use crate::object_store::{self, ObjectStore};
+use crate::submission::{DeclarationError, Submissions};
 use crate::telemetry;
 use crate::upload::{UploadLimits, Uploads};
 use crate::worker::{WorkerLimits, Workers};
@@ -41,6 +42,7 @@ pub struct Service {
     pub store: Arc<dyn ObjectStore>,
     pub scanner: Arc<dyn Scanner>,
     pub uploads: Uploads,
+    pub submissions: Submissions,
     pub clock: Clock,
     /// Background work.
     pub tasks: Tasks,
@@ -99,6 +101,8 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    #[error("the declarations cannot be used")]
+    Declarations(#[from] DeclarationError),
     #[error("nothing can be counted")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
 }
@@ -141,12 +145,14 @@ impl Service {
         let shutdown = CancellationToken::new();
         let limits = upload_limits(&config.upload);
         let uploads = Uploads::new(db.clone(), store.clone(), given.clock.clone(), limits, shutdown.clone());
+        let submissions = Submissions::new(db.clone(), given.clock.clone())?;
         let service = Arc::new(Self {
             config,
             db,
             store,
             scanner,
             uploads,
+            submissions,
             clock: given.clock,
             tasks: Tasks::new(),
             shutdown,

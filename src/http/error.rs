@@ -15,6 +15,7 @@ use crate::database::DatabaseError;
 use crate::evidence::Reason;
 use crate::ids::FileId;
 use crate::object_store::StoreError;
+use crate::submission::Finding;
 
 /// A cause for the log.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -72,6 +73,12 @@ pub enum ApiError {
     Checking { files: Vec<FileId> },
     #[error("Missing cannot be set here")]
     MissingNotAllowed { files: Vec<FileId> },
+    #[error("{} thing(s) stand in the way of submitting", findings.len())]
+    Blocked { findings: Vec<Finding> },
+    #[error("not declared: {detail}")]
+    NotDeclared { detail: String },
+    #[error("not submitted")]
+    NotSubmitted,
     #[error("a file in state {state} does not take this step")]
     WrongState { state: String },
     #[error("the bytes are gone")]
@@ -107,6 +114,9 @@ pub struct Problem {
     pub files: Vec<FileId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// What blocks a submission.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blocking: Vec<Finding>,
 }
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -161,6 +171,11 @@ impl ApiError {
             Self::MissingNotAllowed { .. } => {
                 (S::CONFLICT, "missing_not_allowed", "This section cannot be marked Missing")
             }
+            Self::Blocked { .. } => (S::CONFLICT, "blocked", "The sample cannot be submitted yet"),
+            Self::NotDeclared { .. } => {
+                (S::UNPROCESSABLE_ENTITY, "not_declared", "Not everything is declared")
+            }
+            Self::NotSubmitted => (S::CONFLICT, "not_submitted", "The sample is not submitted"),
             Self::WrongState { .. } => (S::CONFLICT, "wrong_state", "The file is not in a state for this"),
             Self::Gone => (S::GONE, "gone", "The bytes are no longer kept"),
             Self::RangeNotSatisfiable { .. } => {
@@ -181,7 +196,13 @@ impl ApiError {
     /// What to do next, in words.
     fn detail(&self) -> String {
         match self {
-            Self::InvalidRequest { detail, .. } | Self::Refused { detail, .. } => detail.clone(),
+            Self::InvalidRequest { detail, .. }
+            | Self::Refused { detail, .. }
+            | Self::NotDeclared { detail } => detail.clone(),
+            Self::Blocked { findings } => {
+                findings.first().map_or_else(String::new, |finding| finding.sentence.clone())
+            }
+            Self::NotSubmitted => "There is nothing to send back yet.".into(),
             Self::TusVersion => "Send Tus-Resumable: 1.0.0.".into(),
             Self::WrongOffset { committed } => format!("{committed} bytes are here; go on from there."),
             Self::SignedOut => "Sign in, or send a token that has not expired.".into(),
@@ -231,6 +252,7 @@ impl ApiError {
             limit: None,
             files: Vec::new(),
             state: None,
+            blocking: Vec::new(),
         };
         match self {
             Self::InvalidRequest { field, .. } => problem.field.clone_from(field),
@@ -243,6 +265,7 @@ impl ApiError {
             Self::RunningFiles { files } | Self::Checking { files } | Self::MissingNotAllowed { files } => {
                 problem.files.clone_from(files);
             }
+            Self::Blocked { findings } => problem.blocking.clone_from(findings),
             Self::WrongState { state } => problem.state = Some(state.clone()),
             _ => {}
         }
@@ -374,6 +397,9 @@ mod tests {
             ApiError::RunningFiles { files: files() },
             ApiError::Checking { files: files() },
             ApiError::MissingNotAllowed { files: files() },
+            ApiError::Blocked { findings: vec![] },
+            ApiError::NotDeclared { detail: String::new() },
+            ApiError::NotSubmitted,
             ApiError::WrongState { state: "deleted".into() },
             ApiError::Gone,
             ApiError::RangeNotSatisfiable { size: 1 },
@@ -407,6 +433,9 @@ mod tests {
         409 running_files
         409 checking
         409 missing_not_allowed
+        409 blocked
+        422 not_declared
+        409 not_submitted
         409 wrong_state
         410 gone
         416 range_not_satisfiable

@@ -12,4 +12,5 @@ pub mod layers;
 pub mod routes;
 pub mod secret;
 pub mod server;
+mod submissions;
 mod tus;

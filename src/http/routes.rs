@@ -8,7 +8,8 @@ use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::ApiError;
-use super::{health, identity, layers, tus};
+use super::{health, identity, layers, submissions, tus};
+use crate::actor::Action;
 use crate::service::Service;
 
 /// Who a route is for.
@@ -19,7 +20,7 @@ pub enum Access {
     /// Anyone signed in; the answer holds only what is theirs.
     SignedIn,
     /// Who may do this to the sample (or the file's sample) it names.
-    May(crate::actor::Action),
+    May(Action),
 }
 
 /// One route, and who it is for.
@@ -39,6 +40,20 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/health/live", Access::Public),
     route("GET", "/health/ready", Access::Public),
     route("GET", "/metrics", Access::Public),
+    route("GET", "/api/v1/samples/{sample}/check", Access::May(Action::ViewWork)),
+    route("POST", "/api/v1/samples/{sample}/submissions", Access::May(Action::Submit)),
+    route("GET", "/api/v1/samples/{sample}/submissions/{revision}", Access::May(Action::ReadSubmission)),
+    route(
+        "GET",
+        "/api/v1/samples/{sample}/submissions/{revision}/manifest.json",
+        Access::May(Action::ReadSubmission),
+    ),
+    route(
+        "GET",
+        "/api/v1/samples/{sample}/submissions/{revision}/manifest.csv",
+        Access::May(Action::ReadSubmission),
+    ),
+    route("POST", "/api/v1/samples/{sample}/returns", Access::May(Action::Return)),
 ];
 
 /// The whole of it, with its layers.
@@ -47,6 +62,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .merge(submissions::routes())
         .merge(tus::routes())
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed { allow: "" })

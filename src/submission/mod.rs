@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::actor::{Action, Actor, Denied, decide};
 use crate::clock::Clock;
+use crate::database::audit::{self, By, Entry};
 use crate::database::{Database, DatabaseError, submissions};
 use crate::ids::SampleId;
 
@@ -92,6 +93,25 @@ impl Submissions {
     ) -> Result<Manifest, ReadError> {
         let (text, _) = self.manifest_text(actor, sample, revision).await?;
         serde_json::from_str(&text).map_err(|e| ReadError::Broken(sample, revision, e))
+    }
+
+    /// The manifest of a revision for taking away, in the form `form` (`json`, `csv`): on the audit trail first.
+    pub async fn download(
+        &self,
+        actor: &Actor,
+        sample: SampleId,
+        revision: u32,
+        form: &'static str,
+        request: &str,
+    ) -> Result<(String, crate::evidence::Sha256Digest), ReadError> {
+        let read = self.manifest_text(actor, sample, revision).await?;
+        let detail = serde_json::json!({"revision": revision, "form": form});
+        let entry = Entry::new(By::Person(&actor.person), "manifest.downloaded");
+        let mut tx = self.db.begin().await?;
+        let entry = Entry { sample: Some(sample), detail, request, ..entry };
+        audit::record(&mut tx, self.clock.now(), entry).await?;
+        tx.commit().await?;
+        Ok(read)
     }
 
     /// The manifest of a revision, to the byte, and its SHA-256.

@@ -43,10 +43,29 @@ fn yes(submissions: &Submissions) -> Vec<Answer> {
 }
 
 impl Desk {
-    async fn new() -> Self {
+    async fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/t.db?mode=rwc", dir.path().display());
-        let db = Database::connect(&url, 2).await.unwrap();
+        Self::over(&url, dir).await
+    }
+
+    /// A database of its own on the server the tests are given.
+    #[expect(clippy::disallowed_methods, reason = "where the tests' server is, only the environment says")]
+    async fn postgres() -> Self {
+        let server = std::env::var("STRONGROOM_TEST_POSTGRES");
+        let server =
+            server.expect("STRONGROOM_TEST_POSTGRES is not set; run tests/run, which starts PostgreSQL");
+        let admin = Database::connect(&server, 1).await.unwrap();
+        let name = format!("submissions_{}", FileId::new());
+        let sql = format!("CREATE DATABASE {name}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(admin.reader()).await.unwrap();
+        admin.close().await;
+        let (base, _) = server.rsplit_once('/').unwrap();
+        Self::over(&format!("{base}/{name}"), tempfile::tempdir().unwrap()).await
+    }
+
+    async fn over(url: &str, dir: tempfile::TempDir) -> Self {
+        let db = Database::connect(url, 4).await.unwrap();
         db.migrate().await.unwrap();
         let clock = Clock::fixed("2026-05-01T12:00:00Z".parse().unwrap());
         let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo");
@@ -123,6 +142,37 @@ impl Desk {
     }
 }
 
+/// Each case on both databases.
+macro_rules! cases {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Desk::sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Desk::postgres().await).await;
+            })*
+        }
+    };
+}
+
+cases! {
+    submitting_twice_is_one_submission_with_a_manifest_that_proves_itself,
+    one_declaration_unticked_is_refused_and_ticks_made_before_count,
+    a_checking_file_is_refused_by_name_and_a_section_without_work_blocks_until_it_is_missing,
+    a_moving_upload_blocks_and_a_paused_one_is_cancelled_and_fenced_by_submitting,
+    after_the_due_date_it_is_late_and_after_the_grace_refused,
+    only_who_may_submit_submits_and_the_rest_do_not_even_see_it,
+    a_returned_candidate_alone_opens_and_revision_two_differs_there_alone,
+    two_officers_who_submit_at_once_get_one_receipt,
+    a_delete_that_crosses_a_submission_is_before_it_or_refused,
+    an_upload_that_moves_again_is_not_cancelled_under_its_sender,
+}
+
 fn blocked(result: Result<Submitted, SubmitError>) -> Check {
     match result {
         Err(SubmitError::Blocked(check)) => *check,
@@ -130,9 +180,7 @@ fn blocked(result: Result<Submitted, SubmitError>) -> Check {
     }
 }
 
-#[tokio::test]
-async fn submitting_twice_is_one_submission_with_a_manifest_that_proves_itself() {
-    let desk = Desk::new().await;
+async fn submitting_twice_is_one_submission_with_a_manifest_that_proves_itself(desk: Desk) {
     let first = desk.submit().await.unwrap();
     let second = desk.submit().await.unwrap();
     assert!(first.new && !second.new);
@@ -156,9 +204,7 @@ async fn submitting_twice_is_one_submission_with_a_manifest_that_proves_itself()
     assert_eq!(desk.texts("SELECT file_id FROM submission_files").await.len(), 12);
 }
 
-#[tokio::test]
-async fn one_declaration_unticked_is_refused_and_ticks_made_before_count() {
-    let desk = Desk::new().await;
+async fn one_declaration_unticked_is_refused_and_ticks_made_before_count(desk: Desk) {
     let mut answers = yes(&desk.submissions);
     answers[1].accepted = false;
     let refused = desk.submissions.submit(&officer(), desk.sample, &answers, "r").await;
@@ -175,9 +221,9 @@ async fn one_declaration_unticked_is_refused_and_ticks_made_before_count() {
     assert!(manifest.declarations.iter().all(|d| d.ticked_at.to_string() == "2026-05-01T12:00:00Z"));
 }
 
-#[tokio::test]
-async fn a_checking_file_is_refused_by_name_and_a_section_without_work_blocks_until_it_is_missing() {
-    let desk = Desk::new().await;
+async fn a_checking_file_is_refused_by_name_and_a_section_without_work_blocks_until_it_is_missing(
+    desk: Desk,
+) {
     let checking = desk.file("1005", "Film", "checking").await;
     let found = blocked(desk.submit().await);
     assert_eq!(found.blocking.len(), 1, "{found:?}");
@@ -203,9 +249,7 @@ async fn a_checking_file_is_refused_by_name_and_a_section_without_work_blocks_un
     assert!(csv.contains("98765,1011,,,,,,,,,,,,,,absent\n"), "{csv}");
 }
 
-#[tokio::test]
-async fn a_moving_upload_blocks_and_a_paused_one_is_cancelled_and_fenced_by_submitting() {
-    let desk = Desk::new().await;
+async fn a_moving_upload_blocks_and_a_paused_one_is_cancelled_and_fenced_by_submitting(desk: Desk) {
     let now = desk.clock.now();
     let file = desk.file("1005", "Film", "receiving").await;
     desk.upload(file, now - SignedDuration::from_mins(9)).await;
@@ -227,9 +271,7 @@ async fn a_moving_upload_blocks_and_a_paused_one_is_cancelled_and_fenced_by_subm
     assert_eq!(desk.texts("SELECT action FROM audit WHERE action LIKE 'file.%'").await, ["file.cancelled"]);
 }
 
-#[tokio::test]
-async fn after_the_due_date_it_is_late_and_after_the_grace_refused() {
-    let desk = Desk::new().await;
+async fn after_the_due_date_it_is_late_and_after_the_grace_refused(desk: Desk) {
     // Due at the end of 15 May, cut off at the end of 22 May, a day of grace.
     desk.clock.set("2026-05-17T12:00:00Z".parse().unwrap());
     let (found, _) = desk.submissions.check(&officer(), desk.sample).await.unwrap();
@@ -244,9 +286,7 @@ async fn after_the_due_date_it_is_late_and_after_the_grace_refused() {
     assert!(!desk.submit().await.unwrap().receipt.late);
 }
 
-#[tokio::test]
-async fn only_who_may_submit_submits_and_the_rest_do_not_even_see_it() {
-    let desk = Desk::new().await;
+async fn only_who_may_submit_submits_and_the_rest_do_not_even_see_it(desk: Desk) {
     let answers = yes(&desk.submissions);
     let denied = async |who: Actor| match desk.submissions.submit(&who, desk.sample, &answers, "r").await {
         Err(SubmitError::Denied(denied)) => denied,
@@ -266,9 +306,7 @@ async fn only_who_may_submit_submits_and_the_rest_do_not_even_see_it() {
     ));
 }
 
-#[tokio::test]
-async fn a_returned_candidate_alone_opens_and_revision_two_differs_there_alone() {
-    let desk = Desk::new().await;
+async fn a_returned_candidate_alone_opens_and_revision_two_differs_there_alone(desk: Desk) {
     desk.submit().await.unwrap();
     let moderator = actor("moderator.1", Role::Moderator, None);
     let wanted = Return {
@@ -300,4 +338,72 @@ async fn a_returned_candidate_alone_opens_and_revision_two_differs_there_alone()
     assert_eq!(changed.iter().map(|file| file.id).collect::<Vec<_>>(), [new]);
     assert_eq!(one.files.len(), two.files.len());
     assert!(desk.texts("SELECT number FROM candidates WHERE returned = 1").await.is_empty());
+}
+
+async fn two_officers_who_submit_at_once_get_one_receipt(desk: Desk) {
+    let (one, two, three) = tokio::join!(desk.submit(), desk.submit(), desk.submit());
+    let all = [one.unwrap(), two.unwrap(), three.unwrap()];
+    assert_eq!(all.iter().filter(|done| done.new).count(), 1);
+    assert!(all.iter().all(|done| done.receipt == all[0].receipt));
+    assert_eq!(desk.texts("SELECT receipt FROM submissions").await, [all[0].receipt.receipt.clone()]);
+}
+
+impl Desk {
+    /// Deletes an accepted file the way every change does: the sample first, shared.
+    async fn delete(&self, file: FileId) -> bool {
+        use crate::database::samples::{self, Hold};
+        let mut tx = self.db.begin().await.unwrap();
+        let person = "teacher.98765".parse().unwrap();
+        let (sample, ..) = samples::lock(&mut tx, &person, self.sample, Hold::Shared).await.unwrap().unwrap();
+        if sample.state == crate::sample::SampleState::Submitted {
+            return false;
+        }
+        tokio::task::yield_now().await;
+        sqlx::query("UPDATE files SET state = 'deleted' WHERE id = $1 AND state = 'accepted'")
+            .bind(file.to_string())
+            .execute(tx.on())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        true
+    }
+}
+
+async fn a_delete_that_crosses_a_submission_is_before_it_or_refused(desk: Desk) {
+    let mut crossed = [0, 0];
+    for round in 0..20 {
+        let extra = desk.file("1005", "Witness", "accepted").await;
+        let (submitted, deleted) = if round % 2 == 0 {
+            tokio::join!(desk.submit(), desk.delete(extra))
+        } else {
+            let (deleted, submitted) = tokio::join!(desk.delete(extra), desk.submit());
+            (submitted, deleted)
+        };
+        let receipt = submitted.unwrap().receipt;
+        let manifest = desk.submissions.manifest(&officer(), desk.sample, receipt.revision).await.unwrap();
+        let told = manifest.files.iter().any(|file| file.id == extra);
+        assert_ne!(told, deleted, "round {round}: in the manifest, or deleted");
+        crossed[usize::from(deleted)] += 1;
+        desk.run("UPDATE samples SET state = 'open' WHERE id = $1", &[&desk.sample.to_string()]).await;
+    }
+    assert!(crossed[0] > 0 && crossed[1] > 0, "both orders were met: {crossed:?}");
+}
+
+async fn an_upload_that_moves_again_is_not_cancelled_under_its_sender(desk: Desk) {
+    let now = desk.clock.now();
+    let file = desk.file("1005", "Film", "receiving").await;
+    desk.upload(file, now - SignedDuration::from_mins(30)).await;
+    // Its sender comes back between the look and the cancelling.
+    let mut tx = desk.db.begin().await.unwrap();
+    let idle_since = now - PAUSED_AFTER;
+    sqlx::query("UPDATE uploads SET last_byte_at = $1 WHERE file_id = $2")
+        .bind(now.as_microsecond())
+        .bind(file.to_string())
+        .execute(tx.on())
+        .await
+        .unwrap();
+    assert!(!submissions::cancel_paused(&mut tx, file, idle_since).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(blocked(desk.submit().await).blocking[0].code, "file_running");
+    assert_eq!(desk.texts("SELECT CAST(epoch AS TEXT) FROM uploads").await, ["4"]);
 }
