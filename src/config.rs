@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::check::scan::ScannerConfig;
 use crate::object_store::config::StoreConfig;
 
-pub use text::{InvalidAmount, Span};
+pub use text::{InvalidAmount, Size, Span};
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -79,6 +79,8 @@ pub struct DatabaseConfig {
 pub struct UploadConfig {
     pub lease_ttl: Span,
     pub idle_timeout: Span,
+    /// How long bytes of a slow stream may stay undurable.
+    pub flush: Span,
     pub expiry_idle: Span,
     pub expiry_max: Span,
 }
@@ -88,7 +90,36 @@ pub struct UploadConfig {
 pub struct WorkerConfig {
     /// Files checked at the same time.
     pub checks: usize,
+    /// How long a worker keeps a file without a sign of life.
+    pub lease: Span,
+    /// Disk for files that are being checked, where the store is not local.
+    pub spool: Size,
     pub poll: Span,
+}
+
+impl UploadConfig {
+    /// As the engine takes them.
+    pub fn limits(&self) -> crate::upload::UploadLimits {
+        crate::upload::UploadLimits {
+            lease: self.lease_ttl.0,
+            idle: self.idle_timeout.0,
+            flush: self.flush.0,
+            keep: self.expiry_idle.0,
+            keep_at_most: self.expiry_max.0,
+        }
+    }
+}
+
+impl WorkerConfig {
+    /// As workers take them.
+    pub fn limits(&self) -> crate::worker::WorkerLimits {
+        crate::worker::WorkerLimits {
+            checks: self.checks,
+            lease: self.lease.0,
+            poll: self.poll.0,
+            spool_bytes: self.spool.0,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -19,15 +19,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::scan::{self, RunningScanner, Scanner};
 use crate::clock::Clock;
-use crate::config::{Config, UploadConfig};
+use crate::config::Config;
 use crate::database::{Database, DatabaseError, sessions};
 use crate::http::{routes, server};
 use crate::object_store::config::OpenError;
 use crate::object_store::{self, ObjectStore};
 use crate::submission::{DeclarationError, Submissions};
 use crate::telemetry;
-use crate::upload::{UploadLimits, Uploads};
-use crate::worker::{WorkerLimits, Workers};
+use crate::upload::Uploads;
+use crate::worker::Workers;
 
 pub use tasks::Tasks;
 
@@ -143,7 +143,7 @@ impl Service {
             Role::Worker => None,
         };
         let shutdown = CancellationToken::new();
-        let limits = upload_limits(&config.upload);
+        let limits = config.upload.limits();
         let uploads = Uploads::new(db.clone(), store.clone(), given.clock.clone(), limits, shutdown.clone());
         let submissions = Submissions::new(db.clone(), given.clock.clone())?;
         let service = Arc::new(Self {
@@ -171,33 +171,32 @@ impl Service {
         Ok(Running { service, address, server, scanner: runs })
     }
 
-    /// The address of this service as the asker knows it, without a slash at its end.
-    pub fn public_url(&self, headers: &HeaderMap) -> String {
-        if let Some(url) = &self.config.server.public_url {
-            return url.trim_end_matches('/').to_owned();
-        }
-        // The host was held against those expected before any handler ran.
-        let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-        format!("http://{}", host.unwrap_or("localhost"))
-    }
-
     async fn start_workers(self: &Arc<Self>) -> Result<(), DatabaseError> {
-        let limits = WorkerLimits {
-            checks: self.config.worker.checks,
-            poll: self.config.worker.poll.0,
-            ..WorkerLimits::default()
-        };
-        let spool = self.config.data.join("spool");
-        let (db, store, scanner) = (self.db.clone(), self.store.clone(), self.scanner.clone());
-        let workers = Workers::new(db, store, scanner, self.clock.clone(), limits, spool, &self.uploads);
-        let (tracker, stop) = (self.tasks.tracker(), self.tasks.stopping().clone());
-        workers.start(self.uploads.clone(), tracker, stop).await?;
+        let workers = Workers::new(
+            self.db.clone(),
+            self.store.clone(),
+            self.scanner.clone(),
+            self.clock.clone(),
+            self.config.worker.limits(),
+            self.config.data.join("spool"),
+            &self.uploads,
+        );
+        workers.start(&self.uploads, &self.tasks).await?;
         let service = self.clone();
         self.tasks.keep("sweep sessions", move || {
             let service = service.clone();
             async move { service.sweep_sessions().await }
         });
         Ok(())
+    }
+
+    /// The address people use, for absolute links: as configured, or as this request came.
+    pub fn public_url(&self, headers: &http::HeaderMap) -> String {
+        if let Some(url) = &self.config.server.public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        format!("http://{}", host.map_or_else(|| self.config.server.bind.to_string(), str::to_owned))
     }
 
     async fn sweep_sessions(&self) {
@@ -208,16 +207,6 @@ impl Service {
                 tracing::warn!(cause = crate::http::error::chain(&error), "ended sessions stay for now");
             }
         }
-    }
-}
-
-fn upload_limits(config: &UploadConfig) -> UploadLimits {
-    UploadLimits {
-        lease: config.lease_ttl.0,
-        idle: config.idle_timeout.0,
-        keep: config.expiry_idle.0,
-        keep_at_most: config.expiry_max.0,
-        ..UploadLimits::default()
     }
 }
 

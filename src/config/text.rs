@@ -1,15 +1,20 @@
-//! Durations as people write them.
+//! Sizes and durations as people write them.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+/// A number of bytes, written `"96 MiB"` (B, KiB, MiB, GiB).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Size(pub u64);
 
 /// A length of time, written `"30s"` (ms, s, m, h, d).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(pub Duration);
 
-/// The text is no duration.
+/// The text is no size or duration.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{text:?} must be a whole number and one of {units}")]
 pub struct InvalidAmount {
@@ -17,6 +22,7 @@ pub struct InvalidAmount {
     units: &'static str,
 }
 
+const SIZES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 const SPANS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 fn parse(text: &str, table: &[(&str, u64)]) -> Option<u64> {
@@ -32,6 +38,14 @@ fn print(value: u64, table: &[(&str, u64)], gap: &str) -> String {
     format!("{}{gap}{unit}", value / factor)
 }
 
+impl FromStr for Size {
+    type Err = InvalidAmount;
+    fn from_str(text: &str) -> Result<Self, InvalidAmount> {
+        let units = "B, KiB, MiB, GiB";
+        parse(text, &SIZES).map(Self).ok_or_else(|| InvalidAmount { text: text.to_owned(), units })
+    }
+}
+
 impl FromStr for Span {
     type Err = InvalidAmount;
     fn from_str(text: &str) -> Result<Self, InvalidAmount> {
@@ -39,6 +53,12 @@ impl FromStr for Span {
         parse(text, &SPANS)
             .map(|millis| Self(Duration::from_millis(millis)))
             .ok_or_else(|| InvalidAmount { text: text.to_owned(), units })
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&print(self.0, &SIZES, " "))
     }
 }
 
@@ -69,7 +89,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(Span);
+as_text!(Size Span);
 
 #[cfg(test)]
 mod tests {
@@ -77,7 +97,11 @@ mod tests {
 
     #[test]
     fn amounts_read_back_and_nonsense_is_refused() {
+        assert_eq!("96 MiB".parse(), Ok(Size(96 << 20)));
         assert_eq!("7d".parse(), Ok(Span(Duration::from_secs(7 * 86_400))));
+        for text in ["96 MiB", "1 GiB", "5 B", "0 B"] {
+            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+        }
         for text in ["15s", "90s", "10m", "250ms", "7d"] {
             assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
         }

@@ -29,11 +29,6 @@ impl Tasks {
         &self.stop
     }
 
-    /// For work that spawns by itself; it must watch [`Self::stopping`].
-    pub fn tracker(&self) -> &TaskTracker {
-        &self.tracker
-    }
-
     /// Waits; false when it is time to end instead.
     pub async fn pause(&self, length: Duration) -> bool {
         tokio::select! {

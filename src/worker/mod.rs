@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::check::scan::Scanner;
 use crate::clock::Clock;
-use crate::database::{Database, Engine, checks};
+use crate::database::{Database, DatabaseError, Engine, checks};
 use crate::object_store::ObjectStore;
+use crate::service::Tasks;
 use crate::upload::Uploads;
 use spool::Spool;
 
@@ -76,35 +76,38 @@ impl Workers {
         Self { db, store, scanner, clock, limits, spool, node, ended: uploads.ended() }
     }
 
-    /// Starts the loops on `tasks`; they end soon after `shutdown`.
-    pub async fn start(
-        self,
-        uploads: Uploads,
-        tasks: &TaskTracker,
-        shutdown: CancellationToken,
-    ) -> Result<(), crate::database::DatabaseError> {
+    /// Starts the loops on `tasks`; they end with it.
+    pub async fn start(self, uploads: &Uploads, tasks: &Tasks) -> Result<(), DatabaseError> {
         // An embedded database has one process: what was claimed before belongs to nobody.
         if self.db.engine() == Engine::Sqlite {
             checks::release_all(&self.db).await?;
         }
-        let poll = self.limits.poll;
-        let bell = uploads.received();
-        tasks.spawn(self.clone().check_loop(bell, tasks.clone(), shutdown.clone()));
-        tasks.spawn(sweep_loop(uploads, poll, shutdown));
+        let (poll, bell) = (self.limits.poll, uploads.received());
+        let checking = (self, tasks.clone());
+        tasks.keep("checks", move || {
+            let (workers, tasks) = checking.clone();
+            workers.check_loop(bell.clone(), tasks)
+        });
+        let sweeping = (uploads.clone(), tasks.clone());
+        tasks.keep("sweeps", move || {
+            let (uploads, tasks) = sweeping.clone();
+            async move { sweep_loop(&uploads, poll, tasks.stopping()).await }
+        });
         Ok(())
     }
 
-    async fn check_loop(self, bell: Arc<Notify>, tasks: TaskTracker, shutdown: CancellationToken) {
+    async fn check_loop(self, bell: Arc<Notify>, tasks: Tasks) {
         let places = Arc::new(Semaphore::new(self.limits.checks));
+        let stop = tasks.stopping().clone();
         loop {
             let permit = tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = stop.cancelled() => return,
                 permit = places.clone().acquire_owned() => permit,
             };
             let Ok(permit) = permit else { return };
             match self.claim().await {
                 Ok(Some(row)) => {
-                    let (worker, stop) = (self.clone(), shutdown.clone());
+                    let (worker, stop) = (self.clone(), stop.clone());
                     tasks.spawn(async move {
                         worker.run(row, stop).await;
                         drop(permit);
@@ -119,7 +122,7 @@ impl Workers {
             }
             drop(permit);
             tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = stop.cancelled() => return,
                 () = bell.notified() => {}
                 () = tokio::time::sleep(self.limits.poll) => {}
             }
@@ -127,14 +130,14 @@ impl Workers {
     }
 }
 
-async fn sweep_loop(uploads: Uploads, poll: Duration, shutdown: CancellationToken) {
+async fn sweep_loop(uploads: &Uploads, poll: Duration, stop: &CancellationToken) {
     let bell = uploads.ended();
     loop {
         if let Err(error) = uploads.sweep().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "a sweep failed");
         }
         tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = stop.cancelled() => return,
             () = bell.notified() => {}
             () = tokio::time::sleep(poll * 5) => {}
         }
