@@ -10,13 +10,18 @@
 
 pub(crate) mod archive;
 pub mod audit;
+pub mod browse;
+pub mod candidates;
 pub(crate) mod checks;
 mod engine;
 mod error;
 pub(crate) mod files;
+pub mod files_read;
+pub mod flags;
 pub mod people;
 pub mod reference;
 mod reference_samples;
+pub(crate) mod removal;
 pub(crate) mod samples;
 pub(crate) mod scope;
 pub mod sessions;

@@ -47,3 +47,53 @@ macro_rules! overseers {
     };
 }
 pub(crate) use overseers;
+
+/// The person works for the board, or audits it, where the sample belongs.
+macro_rules! overseer {
+    ($person:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM roles r JOIN people p ON p.id = r.person_id WHERE r.person_id = ",
+            $person,
+            " AND p.disabled = 0 AND r.role IN ('board', 'auditor')",
+            " AND (r.organisation_id = '' OR r.organisation_id = s.organisation_id)",
+            " AND (r.centre_number = '' OR r.centre_number = s.centre_number)",
+            " AND (r.component_id = '' OR r.component_id = s.component_id))"
+        )
+    };
+}
+pub(crate) use overseer;
+
+/// The sample exists to the person at all.
+macro_rules! visible {
+    ($person:literal) => {
+        concat!(
+            "(",
+            $crate::database::scope::centre_staff!($person),
+            " OR ",
+            $crate::database::scope::allocated!($person),
+            " OR ",
+            $crate::database::scope::overseer!($person),
+            ")"
+        )
+    };
+}
+pub(crate) use visible;
+
+/// The file (alias `f`) is the person's to see: all of the work for its centre and the board, what was submitted for
+/// its moderators.
+macro_rules! file_visible {
+    ($person:literal) => {
+        concat!(
+            "(",
+            $crate::database::scope::centre_staff!($person),
+            " OR ",
+            $crate::database::scope::overseer!($person),
+            " OR (",
+            $crate::database::scope::allocated!($person),
+            " AND f.state = 'accepted' AND EXISTS (SELECT 1 FROM submission_files sf JOIN submissions b",
+            " ON b.id = sf.submission_id WHERE sf.file_id = f.id AND b.sample_id = s.id",
+            " AND b.revision = s.revision)))"
+        )
+    };
+}
+pub(crate) use file_visible;

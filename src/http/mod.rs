@@ -4,6 +4,7 @@
 //! `identity` (who asks, and proof that our own page asked), the router. A handler takes [`identity::Caller`] and
 //! typed values, calls `database` or an engine, and returns `Result<_, `[`error::ApiError`]`>`.
 
+pub mod api;
 pub mod body;
 pub mod error;
 mod health;

@@ -8,7 +8,7 @@ use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::ApiError;
-use super::{health, identity, layers, submissions, tus};
+use super::{api, health, identity, layers, submissions, tus};
 use crate::actor::Action;
 use crate::service::Service;
 
@@ -19,6 +19,9 @@ pub enum Access {
     Public,
     /// Anyone signed in; the answer holds only what is theirs.
     SignedIn,
+    /// Who may see the sample (or the file) it names: its centre, the board, auditors; its moderators what was
+    /// submitted.
+    See,
     /// Who may do this to the sample (or the file's sample) it names.
     May(Action),
 }
@@ -34,6 +37,8 @@ pub struct Route {
 const fn route(method: &'static str, path: &'static str, access: Access) -> Route {
     Route { method, path, access }
 }
+
+const MISSING: &str = "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/missing";
 
 /// The table. A route that is not here fails a test; so does a row without a route.
 pub const ROUTES: &[Route] = &[
@@ -54,6 +59,34 @@ pub const ROUTES: &[Route] = &[
         Access::May(Action::ReadSubmission),
     ),
     route("POST", "/api/v1/samples/{sample}/returns", Access::May(Action::Return)),
+    // api
+    route("GET", "/api/openapi.json", Access::Public),
+    route("GET", "/api/v1/me", Access::SignedIn),
+    route("GET", "/api/v1/organisations", Access::SignedIn),
+    route("GET", "/api/v1/assessments", Access::SignedIn),
+    route("GET", "/api/v1/assessments/{assessment}/components", Access::SignedIn),
+    route("GET", "/api/v1/samples", Access::SignedIn),
+    route("GET", "/api/v1/samples/{sample}", Access::See),
+    route("GET", "/api/v1/samples/{sample}/candidates", Access::See),
+    route("GET", "/api/v1/samples/{sample}/candidates/{number}", Access::See),
+    route("PUT", MISSING, Access::May(Action::FlagMissing)),
+    route("DELETE", MISSING, Access::May(Action::FlagMissing)),
+    route("GET", "/api/v1/files/{file}", Access::See),
+    route("DELETE", "/api/v1/files/{file}", Access::May(Action::ChangeWork)),
+    route("POST", "/api/v1/files/{file}/restore", Access::May(Action::ChangeWork)),
+    route("GET", "/api/v1/uploads", Access::SignedIn),
+    // tus
+    route("OPTIONS", "/files", Access::Public),
+    route("POST", "/files", Access::SignedIn),
+    route("OPTIONS", "/files/", Access::Public),
+    route("POST", "/files/", Access::SignedIn),
+    route("POST", "/files/to/{sample}/Documents", Access::May(Action::ChangeWork)),
+    route("POST", "/files/to/{sample}/Documents/{document}", Access::May(Action::ChangeWork)),
+    route("POST", "/files/to/{sample}/{candidate}/{section}", Access::May(Action::ChangeWork)),
+    route("OPTIONS", "/files/{file}", Access::Public),
+    route("HEAD", "/files/{file}", Access::May(Action::ChangeWork)),
+    route("PATCH", "/files/{file}", Access::May(Action::ChangeWork)),
+    route("DELETE", "/files/{file}", Access::May(Action::ChangeWork)),
 ];
 
 /// The whole of it, with its layers.
@@ -63,6 +96,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
         .merge(submissions::routes())
+        .merge(api::routes())
         .merge(tus::routes())
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed { allow: "" })

@@ -1,0 +1,214 @@
+//! Files: their state, deleting and undoing, and the uploads that are still open.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::missing::open;
+use super::views::{FileView, Page};
+use super::{may, optional, page_size};
+use crate::actor::Action;
+use crate::component::{Component, Section};
+use crate::database::audit::{self, By, Entry};
+use crate::database::files::{self, PlaceRef};
+use crate::database::files_read::{self, FileRow};
+use crate::database::samples::{self, Hold};
+use crate::database::{Tx, flags, removal};
+use crate::evidence::FileState;
+use crate::http::body::{Query, Segments};
+use crate::http::error::ApiError;
+use crate::http::identity::Caller;
+use crate::http::layers::RequestId;
+use crate::ids::{CandidateId, FileId};
+use crate::sample::SampleState;
+use crate::service::Service;
+
+#[utoipa::path(get, path = "/api/v1/files/{file}", params(("file" = String, Path)),
+    responses((status = 200, body = FileView)))]
+pub async fn one(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    Segments(file): Segments<FileId>,
+) -> Result<Json<FileView>, ApiError> {
+    let row = find(&service, &caller, file).await?;
+    Ok(Json(FileView::of(row, service.clock.now())))
+}
+
+async fn find(service: &Service, caller: &Caller, file: FileId) -> Result<FileRow, ApiError> {
+    files_read::file(&service.db, caller.person(), file).await?.ok_or(ApiError::NotFound)
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Asked {
+    /// `open`.
+    state: Option<String>,
+    sample: Option<String>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+#[utoipa::path(get, path = "/api/v1/uploads", params(Asked), responses((status = 200, body = Page<FileView>)))]
+pub async fn uploads(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Page<FileView>>, ApiError> {
+    if asked.state.as_deref().is_some_and(|state| state != "open") {
+        return Err(ApiError::invalid("state", "open is the only one"));
+    }
+    let limit = page_size(asked.limit)?;
+    let sample = optional("sample", asked.sample.as_deref())?;
+    let after = optional("cursor", asked.cursor.as_deref())?;
+    let mut rows = files_read::open_uploads(&service.db, caller.person(), sample, after, limit + 1).await?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next_cursor = rows.last().filter(|_| more).map(|row| row.id.to_string());
+    let now = service.clock.now();
+    let items = rows.into_iter().map(|row| FileView::of(row, now)).collect();
+    Ok(Json(Page { items, next_cursor }))
+}
+
+#[utoipa::path(delete, path = "/api/v1/files/{file}", params(("file" = String, Path)),
+    responses((status = 204), (status = 409)))]
+pub async fn delete(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    request: RequestId,
+    Segments(file): Segments<FileId>,
+) -> Result<StatusCode, ApiError> {
+    remove(&service, &caller, &request, file).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[utoipa::path(post, path = "/api/v1/files/{file}/restore", params(("file" = String, Path)),
+    responses((status = 204), (status = 409)))]
+pub async fn restore(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    request: RequestId,
+    Segments(file): Segments<FileId>,
+) -> Result<StatusCode, ApiError> {
+    bring_back(&service, &caller, &request, file).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Cancels an open upload, or deletes an accepted file, which [`bring_back`] undoes. Doing it again is no error.
+pub async fn remove(
+    service: &Service,
+    caller: &Caller,
+    request: &RequestId,
+    file: FileId,
+) -> Result<(), ApiError> {
+    let row = find(service, caller, file).await?;
+    may(service, caller, Action::ChangeWork, row.sample).await?;
+    if row.state.is_open() {
+        return Ok(service.uploads.terminate(&caller.actor, file, &request.to_string()).await?);
+    }
+    let mut held = hold(service, caller, &row).await?;
+    match held.state {
+        FileState::Deleted => return Ok(()),
+        FileState::Accepted => {}
+        state => return Err(ApiError::WrongState { state: state.to_string() }),
+    }
+    let now = service.clock.now();
+    removal::set(&mut held.tx, file, FileState::Deleted, Some(now)).await?;
+    record(&mut held.tx, service, caller, request, &row, "file.deleted").await?;
+    Ok(held.tx.commit().await?)
+}
+
+/// Undoes a delete, if the section has room; its Missing, if set meanwhile, is cleared.
+pub async fn bring_back(
+    service: &Service,
+    caller: &Caller,
+    request: &RequestId,
+    file: FileId,
+) -> Result<(), ApiError> {
+    let row = find(service, caller, file).await?;
+    may(service, caller, Action::ChangeWork, row.sample).await?;
+    let mut held = hold(service, caller, &row).await?;
+    match held.state {
+        FileState::Accepted => return Ok(()),
+        FileState::Deleted => {}
+        state => return Err(ApiError::WrongState { state: state.to_string() }),
+    }
+    let place =
+        PlaceRef { sample: row.sample, candidate: &row.candidate_id, kind: &row.kind, section: &row.section };
+    let others = files::holders(&mut held.tx, place).await?;
+    if others.len() >= held.max as usize {
+        let files = others.iter().map(|other| other.file).collect();
+        return Err(ApiError::SectionFull { limit: held.max, files });
+    }
+    removal::set(&mut held.tx, file, FileState::Accepted, None).await?;
+    record(&mut held.tx, service, caller, request, &row, "file.restored").await?;
+    if let Some(candidate) = held.candidate
+        && flags::clear_missing(&mut held.tx, row.sample, candidate, &row.section).await?
+    {
+        record(&mut held.tx, service, caller, request, &row, "section.missing_cleared").await?;
+    }
+    Ok(held.tx.commit().await?)
+}
+
+/// What a transaction holds before it changes a file.
+struct Held {
+    tx: Tx,
+    state: FileState,
+    /// The most files of its place.
+    max: u32,
+    candidate: Option<CandidateId>,
+}
+
+/// Locks sample, place and file, in this order, once it is settled that the work can be changed.
+async fn hold(service: &Service, caller: &Caller, row: &FileRow) -> Result<Held, ApiError> {
+    let mut tx = service.db.begin().await?;
+    let locked = samples::lock(&mut tx, caller.person(), row.sample, Hold::Shared).await?;
+    let (sample, component, _) = locked.ok_or(ApiError::NotFound)?;
+    let mut candidate = None;
+    if let Some(number) = &row.candidate {
+        let number = number.parse().map_err(|_| ApiError::NotFound)?;
+        let entry = samples::candidate(&mut tx, &sample, &number).await?.ok_or(ApiError::NotFound)?;
+        open(&sample, &component, &entry, service.clock.now())?;
+        candidate = Some(entry.id);
+    } else if sample.state == SampleState::Submitted {
+        return Err(ApiError::Submitted);
+    } else if service.clock.now() >= sample.dates.closed_at() {
+        return Err(ApiError::Closed);
+    }
+    let max = slot(&component, row).ok_or(ApiError::NotFound)?.max;
+    samples::lock_place(&mut tx, row.sample, &row.candidate_id, &row.section).await?;
+    let state = removal::lock(&mut tx, row.id).await?.ok_or(ApiError::NotFound)?;
+    Ok(Held { tx, state, max, candidate })
+}
+
+fn slot<'a>(component: &'a Component, row: &FileRow) -> Option<&'a Section> {
+    match row.kind.as_str() {
+        "evidence" => component.section(&row.section.parse().ok()?),
+        "document" => component.document(&row.section.parse().ok()?),
+        _ => component.supporting.as_ref(),
+    }
+}
+
+async fn record(
+    tx: &mut Tx,
+    service: &Service,
+    caller: &Caller,
+    request: &RequestId,
+    row: &FileRow,
+    action: &'static str,
+) -> Result<(), ApiError> {
+    let request = request.to_string();
+    let entry = Entry {
+        sample: Some(row.sample),
+        candidate: &row.candidate_id,
+        section: &row.section,
+        file: Some(row.id),
+        request: &request,
+        ..Entry::new(By::Person(caller.person()), action)
+    };
+    Ok(audit::record(tx, service.clock.now(), entry).await?)
+}
