@@ -132,13 +132,13 @@ pub enum Action {
     ViewWork,
     /// Upload, replace, delete, restore.
     ChangeWork,
-    /// Read the bytes of a file of the sample as it stands.
-    ReadWork,
+    /// Read the bytes of a file, or of a submitted revision: the centre's own, or a moderator's by allocation.
+    Download,
     /// Set or clear Missing.
     FlagMissing,
     /// Tick declarations and submit.
     Submit,
-    /// See and download a submitted revision.
+    /// See a submitted revision: receipt and manifest.
     ReadSubmission,
     /// Reopen chosen candidates.
     Return,
@@ -150,7 +150,7 @@ impl Action {
     pub const ALL: [Self; 8] = [
         Self::ViewWork,
         Self::ChangeWork,
-        Self::ReadWork,
+        Self::Download,
         Self::FlagMissing,
         Self::Submit,
         Self::ReadSubmission,
@@ -178,7 +178,8 @@ pub fn decide(actor: &Actor, action: Action, sample: &Sample, component: &Compon
     let any = |allowed: &[Role]| roles.iter().any(|role| allowed.contains(role));
     use Role::{Auditor, Board, LeadModerator, Moderator, Officer, Teacher};
     let allowed = match action {
-        Action::ViewWork | Action::ReadWork => any(&[Teacher, Officer, Board, Auditor]),
+        Action::ViewWork => any(&[Teacher, Officer, Board, Auditor]),
+        Action::Download => any(&[Teacher, Officer, Moderator, LeadModerator]),
         Action::ChangeWork | Action::FlagMissing => any(&[Teacher, Officer]),
         Action::Submit => any(&[Officer]) || (component.submit_by == SubmitBy::Teacher && any(&[Teacher])),
         Action::ReadSubmission => any(&Role::ALL),

@@ -17,6 +17,7 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::archive::{Downloads, Limits};
 use crate::check::scan::{self, RunningScanner, Scanner};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -43,6 +44,8 @@ pub struct Service {
     pub scanner: Arc<dyn Scanner>,
     pub uploads: Uploads,
     pub submissions: Submissions,
+    /// Files and zips on their way out.
+    pub downloads: Downloads,
     pub clock: Clock,
     /// Background work.
     pub tasks: Tasks,
@@ -149,6 +152,7 @@ impl Service {
         let service = Arc::new(Self {
             config,
             db,
+            downloads: Downloads::new(store.clone(), Limits::default()),
             store,
             scanner,
             uploads,
@@ -222,6 +226,7 @@ impl Running {
     pub async fn stop(self) {
         self.service.shutdown.cancel();
         self.server.finish(self.service.config.server.drain.0 + tasks::PATIENCE).await;
+        self.service.downloads.close().await;
         self.service.tasks.finish(tasks::PATIENCE).await;
         if let Some(scanner) = self.scanner {
             scanner.shutdown().await;

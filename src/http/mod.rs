@@ -5,11 +5,15 @@
 //! typed values, calls `database` or an engine, and returns `Result<_, `[`error::ApiError`]`>`.
 
 pub mod api;
+mod archive;
+mod attachment;
 pub mod body;
+mod content;
 pub mod error;
 mod health;
 pub mod identity;
 pub mod layers;
+mod range;
 pub mod routes;
 pub mod secret;
 pub mod server;

@@ -8,7 +8,7 @@ use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::ApiError;
-use super::{api, health, identity, layers, submissions, tus};
+use super::{api, archive, content, health, identity, layers, submissions, tus};
 use crate::actor::Action;
 use crate::service::Service;
 
@@ -87,6 +87,8 @@ pub const ROUTES: &[Route] = &[
     route("HEAD", "/files/{file}", Access::May(Action::ChangeWork)),
     route("PATCH", "/files/{file}", Access::May(Action::ChangeWork)),
     route("DELETE", "/files/{file}", Access::May(Action::ChangeWork)),
+    route("GET", "/api/v1/samples/{sample}/archive", Access::May(Action::Download)),
+    route("GET", "/api/v1/files/{file}/content", Access::May(Action::Download)),
 ];
 
 /// The whole of it, with its layers.
@@ -98,6 +100,8 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(submissions::routes())
         .merge(api::routes())
         .merge(tus::routes())
+        .route("/api/v1/samples/{sample}/archive", get(archive::zip))
+        .route("/api/v1/files/{file}/content", get(content::file))
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed { allow: "" })
         .layer(from_fn_with_state(service.clone(), identity::identify))

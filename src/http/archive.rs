@@ -1,0 +1,87 @@
+//! `GET /api/v1/samples/{sample}/archive`: a submission as a zip, or chosen candidates or files of it.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderMap, Method};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::attachment::{Asking, Attachment, Trail};
+use super::body::{Query, Segments};
+use super::error::ApiError;
+use super::identity::Caller;
+use super::layers::RequestId;
+use crate::archive::{Parcel, Selection};
+use crate::database::archive::{contents, submission};
+use crate::ids::SampleId;
+use crate::service::Service;
+
+/// What is asked for; all of the latest revision when empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// Numbers, by comma.
+    candidates: Option<String>,
+    /// Ids, by comma.
+    files: Option<String>,
+    revision: Option<u32>,
+}
+
+/// The zip. Its centre's staff and its moderators read it; to everyone else it is not there.
+pub(super) async fn zip(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    request: RequestId,
+    method: Method,
+    headers: HeaderMap,
+    Segments(sample): Segments<SampleId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, ApiError> {
+    let selection = Selection {
+        candidates: list("candidates", wanted.candidates.as_deref())?,
+        files: list("files", wanted.files.as_deref())?,
+    };
+    if wanted.revision == Some(0) {
+        return Err(ApiError::invalid("revision", "Revisions count from 1."));
+    }
+    let found = submission(&service.db, caller.person(), sample, wanted.revision).await?;
+    let found = found.ok_or(ApiError::NotFound)?;
+    let (submission, revision) = (found.id, found.revision);
+    let name = format!("{}_{}_{revision}.zip", found.sample.component, found.sample.centre);
+    let contents = contents(&service.db, found).await?;
+    if !contents.entries.iter().any(|entry| selection.takes(entry)) && selection != Selection::default() {
+        return Err(ApiError::NotFound);
+    }
+    let layout = contents.layout(&selection).map_err(ApiError::internal)?;
+    let attachment = Attachment {
+        parcel: Parcel::Zip(Arc::new(layout)),
+        name,
+        media_type: "application/zip".to_owned(),
+        trail: Trail {
+            started: "sample.download_started",
+            finished: "sample.download_finished",
+            sample,
+            candidate: String::new(),
+            section: String::new(),
+            file: None,
+            detail: json!({
+                "submission": submission, "revision": revision,
+                "candidates": selection.candidates, "files": selection.files,
+            }),
+        },
+    };
+    attachment.answer(Asking { service, caller, request, method, headers }).await
+}
+
+fn list<T: FromStr + Ord>(field: &str, text: Option<&str>) -> Result<Option<BTreeSet<T>>, ApiError>
+where
+    T::Err: std::fmt::Display,
+{
+    let read =
+        |item: &str| item.trim().parse().map_err(|why: T::Err| ApiError::invalid(field, why.to_string()));
+    text.map(|text| text.split(',').map(read).collect()).transpose()
+}
