@@ -205,4 +205,4 @@ pub(crate) async fn may_leave(db: &Database, person: &PersonId, file: FileId) ->
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,6 +9,8 @@ mod archive;
 mod attachment;
 pub mod body;
 mod content;
+#[cfg(test)]
+mod download_tests;
 pub mod error;
 mod health;
 pub mod identity;

@@ -3,18 +3,18 @@
 use super::*;
 use crate::archive::Selection;
 
-const SAMPLE: &str = "0190aaaabbbb7ccc8dddeeeeffff0001";
+pub(crate) const SAMPLE: &str = "0190aaaabbbb7ccc8dddeeeeffff0001";
 const CANDIDATE: &str = "0190aaaabbbb7ccc8dddeeeeffff0002";
 const SUBMISSION: &str = "0190aaaabbbb7ccc8dddeeeeffff0003";
 /// Submitted; accepted after the submission; submitted and quarantined since; a submitted document.
-const ESSAY: &str = "0190aaaabbbb7ccc8dddeeeeffff0011";
+pub(crate) const ESSAY: &str = "0190aaaabbbb7ccc8dddeeeeffff0011";
 const LATER: &str = "0190aaaabbbb7ccc8dddeeeeffff0012";
 const BAD: &str = "0190aaaabbbb7ccc8dddeeeeffff0013";
 const REGISTER: &str = "0190aaaabbbb7ccc8dddeeeeffff0014";
 
-struct World {
+pub(crate) struct World {
     db: Database,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl World {
@@ -23,7 +23,12 @@ impl World {
         let url = format!("sqlite://{}/t.db?mode=rwc", folder.path().display());
         let db = Database::connect(&url, 2).await.unwrap();
         db.migrate().await.unwrap();
-        let world = Self { db, _folder: folder };
+        Self::of(db, folder).await
+    }
+
+    /// Fills a fresh database; keeps the folder it lies in.
+    pub(crate) async fn of(db: Database, folder: tempfile::TempDir) -> Self {
+        let world = Self { db, folder };
         for sql in [
             "INSERT INTO organisations VALUES ('ocr', 'OCR', 'Europe/London', 'red')",
             "INSERT INTO series VALUES ('june', 'ocr', 'June 2026'), ('november', 'ocr', 'November 2026')",
@@ -67,7 +72,7 @@ impl World {
         world
     }
 
-    async fn run(&self, sql: &str) {
+    pub(crate) async fn run(&self, sql: &str) {
         let mut tx = self.db.begin().await.unwrap();
         sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(tx.on()).await.unwrap();
         tx.commit().await.unwrap();
