@@ -1,0 +1,243 @@
+// The upload engine: a queue of files, three lanes, smallest first. It knows no page: it is told of files and tells
+// of changes. The server is the memory; an upload that it still holds is gone on with, never started again.
+
+import * as server from "./server.js";
+import * as transport from "./transport.js";
+
+/** Uploads that send at the same time. */
+const LANES = 3;
+/** Bytes a request carries: what a broken line can cost at most is under one such slice. */
+const SLICE = 16 * 1024 * 1024;
+/** First and longest wait after trouble, milliseconds. */
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 30_000;
+/** How often a received file's verdict is asked for, milliseconds. */
+const ASK_EVERY = 2_000;
+const RUNNING = ["received", "checking", "receiving", "created"];
+
+/**
+ * @typedef {'waiting'|'sending'|'paused'|'offline'|'held'|'signed_out'|'needs_file'|'checking'|'accepted'|'refused'
+ *   |'cancelled'} State
+ * @typedef {import("./transport.js").Target} Target
+ * @typedef {import("./server.js").Open} Open
+ */
+
+/** One file on its way. */
+export class Upload {
+  static #next = 1;
+  key = Upload.#next++;
+  /** @type {State} */ state = "waiting";
+  /** Bytes the server has confirmed. */ confirmed = 0;
+  /** @type {string | null} */ url = null;
+  /** What the server said, in its words. */ message = "";
+  /** @type {AbortController | null} */ control = null;
+
+  /** @param {File} file @param {Target} target @param {string} place @param {string} path */
+  constructor(file, target, place, path) {
+    this.file = file;
+    this.target = target;
+    this.place = place;
+    this.path = path;
+  }
+
+  /** The file's id, once the server has one. */
+  get id() {
+    return this.url === null ? null : (this.url.split("/").at(-1) ?? null);
+  }
+
+  get active() {
+    return ["waiting", "sending", "offline", "held"].includes(this.state);
+  }
+
+  get ended() {
+    return ["accepted", "refused", "cancelled"].includes(this.state);
+  }
+}
+
+/** Tells `change` (an Upload's standing) and `settled` (one got its id or its verdict: the page should look again). */
+export class Engine extends EventTarget {
+  /** @type {Upload[]} */ uploads = [];
+  /** @type {Set<() => void>} */ #sleepers = new Set();
+
+  /** @param {Upload} upload */
+  add(upload) {
+    this.uploads.push(upload);
+    this.#tell(upload);
+    this.#fill();
+  }
+
+  /** @param {Upload} upload */
+  pause(upload) {
+    if (!upload.active) return;
+    this.#become(upload, "paused");
+    upload.control?.abort();
+  }
+
+  /** Goes on with what was paused, refused or signed out. @param {Upload} upload */
+  resume(upload) {
+    if (upload.active || upload.state === "checking" || upload.state === "accepted") return;
+    if (upload.state === "refused" || upload.state === "cancelled") upload.url = null;
+    upload.message = "";
+    this.#become(upload, "waiting");
+    this.#fill();
+  }
+
+  /** Stops it; the server throws away what it has. @param {Upload} upload */
+  async cancel(upload) {
+    const { url } = upload;
+    this.#become(upload, "cancelled");
+    upload.control?.abort();
+    if (url !== null) await transport.remove(url, AbortSignal.timeout(LONGEST_WAIT));
+    this.#settled(upload);
+    this.#fill();
+  }
+
+  /** Takes an ended one off the list. @param {Upload} upload */
+  forget(upload) {
+    this.uploads = this.uploads.filter((other) => other !== upload);
+    this.#tell(upload);
+  }
+
+  /** The line may be back: nobody waits any longer. */
+  wake() {
+    for (const wake of [...this.#sleepers]) wake();
+  }
+
+  #fill() {
+    const sending = this.uploads.filter((upload) => upload.control !== null).length;
+    const next = this.uploads
+      .filter((upload) => upload.state === "waiting" && upload.control === null)
+      .sort((a, b) => a.file.size - b.file.size)
+      .slice(0, Math.max(0, LANES - sending));
+    for (const upload of next) this.#drive(upload);
+  }
+
+  /** @param {Upload} upload */
+  async #drive(upload) {
+    const control = new AbortController();
+    upload.control = control;
+    try {
+      await this.#run(upload, control.signal);
+    } finally {
+      upload.control = null;
+      this.#fill();
+    }
+    if (upload.state === "checking") await this.#verdict(upload);
+  }
+
+  /** Sends until everything is with the server, or something needs the person. @param {Upload} upload @param {AbortSignal} signal */
+  async #run(upload, signal) {
+    this.#become(upload, "sending");
+    let look = upload.url !== null;
+    let failures = 0;
+    if (!look) look = await this.#adopt(upload);
+    while (!signal.aborted) {
+      const answer = await this.#step(upload, look, signal);
+      if (signal.aborted || answer.kind === "stopped") return;
+      if (answer.kind === "ok") {
+        failures = 0;
+        look = false;
+        if (upload.url === null) {
+          upload.url = new URL(answer.url ?? "", location.origin).pathname;
+          this.#settled(upload);
+        }
+        upload.confirmed = answer.offset;
+        this.#become(upload, upload.confirmed >= upload.file.size ? "checking" : "sending");
+        if (upload.state === "checking") return this.#settled(upload);
+      } else if (answer.kind === "later") {
+        failures += 1;
+        this.#become(upload, answer.busy ? "held" : failures > 1 ? "offline" : "sending");
+        await this.#sleep(answer.after ?? wait(failures), signal);
+        look = upload.url !== null || (await this.#adopt(upload));
+      } else {
+        return this.#give_up(upload, answer);
+      }
+    }
+  }
+
+  /** @param {Upload} upload @param {boolean} look @param {AbortSignal} signal @returns {Promise<import("./transport.js").Answer>} */
+  async #step(upload, look, signal) {
+    if (upload.url === null) return transport.create(upload.file, upload.target, upload.path, signal);
+    if (look) return transport.head(upload.url, signal);
+    const from = upload.confirmed;
+    return transport.patch(upload.url, from, upload.file.slice(from, from + SLICE), signal);
+  }
+
+  /** @param {Upload} upload @param {import("./transport.js").Answer} answer */
+  #give_up(upload, answer) {
+    if (answer.kind === "refused") upload.message = [answer.title, answer.detail].filter(Boolean).join(". ");
+    if (answer.kind === "gone") upload.url = null;
+    this.#become(upload, answer.kind === "signed_out" ? "signed_out" : "refused");
+    this.#settled(upload);
+  }
+
+  /**
+   * Whether the server already holds an open upload of this very file for this place; then it is gone on with. A
+   * creation whose answer was lost is found here too.
+   * @param {Upload} upload
+   */
+  async #adopt(upload) {
+    const open = (await server.openUploads()) ?? [];
+    const driven = new Set(this.uploads.map((other) => other.url));
+    const { sample, candidate, section } = upload.target;
+    const found = open.find((one) => !driven.has(one.url) && one.sample === sample
+      && one.candidate === candidate && one.section === section && server.isSame(one, upload.file));
+    if (found === undefined) return false;
+    upload.url = found.url;
+    upload.confirmed = found.offset;
+    return true;
+  }
+
+  /** @param {Upload} upload */
+  async #verdict(upload) {
+    while (upload.state === "checking" && upload.id !== null) {
+      const found = await server.fileState(upload.id);
+      if (found !== null && !RUNNING.includes(found.state)) {
+        upload.message = found.message;
+        const end = { accepted: "accepted", cancelled: "cancelled" }[found.state] ?? "refused";
+        this.#become(upload, /** @type {State} */ (end));
+        return this.#settled(upload);
+      }
+      await this.#sleep(ASK_EVERY);
+    }
+  }
+
+  /** @param {number} time @param {AbortSignal} [signal] @returns {Promise<void>} */
+  #sleep(time, signal) {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#sleepers.delete(end);
+        signal?.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, time);
+      this.#sleepers.add(end);
+      signal?.addEventListener("abort", end);
+    });
+  }
+
+  /** @param {Upload} upload @param {State} state */
+  #become(upload, state) {
+    if (upload.state === "cancelled" && state !== "waiting") return;
+    if (upload.state === "paused" && state === "sending" && upload.control?.signal.aborted) return;
+    upload.state = state;
+    this.#tell(upload);
+  }
+
+  /** @param {Upload} upload */
+  #tell(upload) {
+    this.dispatchEvent(new CustomEvent("change", { detail: upload }));
+  }
+
+  /** @param {Upload} upload */
+  #settled(upload) {
+    this.dispatchEvent(new CustomEvent("settled", { detail: upload }));
+  }
+}
+
+/** Doubling with jitter, milliseconds. @param {number} failures */
+function wait(failures) {
+  const full = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1));
+  return full / 2 + Math.random() * (full / 2);
+}
