@@ -1,0 +1,106 @@
+//! Who looks at a page, and the frame that follows from it; times as people read them.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::page::{Frame, OrganisationView, PersonView};
+use crate::actor::Actor;
+use crate::database::workspace::SampleLine;
+use crate::http::error::ApiError;
+use crate::http::identity::Caller;
+use crate::service::Service;
+
+/// A signed-in person at a page. Without one, a page sends to sign-in (`web::errors`).
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    pub actor: Actor,
+    csrf: String,
+    test_signatures: bool,
+}
+
+impl FromRequestParts<Arc<Service>> for Visitor {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, ApiError> {
+        let caller = <Caller as FromRequestParts<Arc<Service>>>::from_request_parts(parts, service).await?;
+        // Pages are for browsers: a program's token has no session and so no token for forms.
+        let session = caller.session.ok_or(ApiError::SignedOut)?;
+        let test_signatures = super::test_signatures(service);
+        Ok(Self { actor: caller.actor, csrf: session.csrf, test_signatures })
+    }
+}
+
+impl Visitor {
+    /// A page of this person's.
+    pub fn frame(&self, title: impl Into<String>, trail: &[(&str, &str)]) -> Frame {
+        let mut frame = Frame::titled(title, trail);
+        let centre = self.actor.grants.iter().find_map(|grant| grant.centre.as_ref());
+        let place = centre.map(|centre| format!("Centre {centre}")).unwrap_or_default();
+        frame.person = Some(PersonView { name: self.actor.name.clone(), place });
+        frame.csrf.clone_from(&self.csrf);
+        frame.test_signatures = self.test_signatures;
+        frame.uploads = true;
+        frame
+    }
+
+    /// A page about a sample: its organisation's accent, its component's help, the way back through its assessment.
+    pub fn frame_of(&self, title: impl Into<String>, line: &SampleLine, inside: bool) -> Frame {
+        let assessment = format!("/assessments/{}", line.sample.assessment);
+        let sample = format!("/samples/{}", line.sample.id);
+        let mut trail = vec![(line.assessment.as_str(), assessment.as_str())];
+        if inside {
+            trail.push((line.component.title.as_str(), sample.as_str()));
+        }
+        let mut frame = self.frame(title, &trail);
+        frame.organisation = Some(organisation(line));
+        frame.help = format!("{sample}/help");
+        frame
+    }
+}
+
+/// The organisation of a sample, for the frame.
+pub fn organisation(line: &SampleLine) -> OrganisationView {
+    OrganisationView { id: line.sample.organisation.to_string(), name: line.organisation.clone() }
+}
+
+/// Times in the organisation's own zone.
+#[derive(Clone, Debug)]
+pub struct Times {
+    zone: TimeZone,
+    now: Timestamp,
+}
+
+impl Times {
+    /// `zone`: an IANA name; one that this system does not know reads as UTC.
+    pub fn new(zone: &str, now: Timestamp) -> Self {
+        Self { zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC), now }
+    }
+
+    /// `Fri 15 May 2026, 23:59`.
+    pub fn minute(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%a %-d %b %Y, %H:%M").to_string()
+    }
+
+    /// `Friday 15 May 2026, 14:10:22`.
+    pub fn second(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%A %-d %B %Y, %H:%M:%S").to_string()
+    }
+
+    /// `in 3 days`, `in 5 hours`, `today`; empty when it has passed.
+    pub fn until(&self, at: Timestamp) -> String {
+        let hours = at.duration_since(self.now).as_hours();
+        match hours {
+            ..0 => String::new(),
+            0..=1 => "within the hour".into(),
+            2..=47 => format!("in {hours} hours"),
+            _ => format!("in {} days", hours / 24),
+        }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}
