@@ -1,9 +1,26 @@
 //! From the door to a component: organisations, assessments, component cards.
 
-use askama::Template;
+use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::page::{Frame, OrganisationView};
-use super::words::Words;
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::page::{Frame, Link, Message, OrganisationView, page};
+use super::visitor::{Times, Visitor, organisation};
+use super::words::{self, Words};
+use super::workspace::{tally, takes};
+use crate::actor::{Action, Role, decide};
+use crate::database::workspace::{self, Narrow, SampleLine};
+use crate::database::submissions;
+use crate::http::error::ApiError;
+use crate::organisation::{AssessmentId, OrganisationId};
+use crate::service::Service;
+
+/// Most component cards with counts on one page.
+const CARDS: usize = 60;
 
 #[derive(Debug, Template)]
 #[template(path = "screens/organisations.html", config = "src/web/askama.toml")]
@@ -51,4 +68,164 @@ pub struct ComponentCard {
     pub takes: String,
     pub complete: u32,
     pub total: u32,
+}
+
+/// Whether the person sees this sample as its centre does.
+fn works_on(visitor: &Visitor, line: &SampleLine) -> bool {
+    decide(&visitor.actor, Action::ViewWork, &line.sample, &line.component).is_ok()
+}
+
+/// `GET /`: to where this person's work is.
+pub async fn start(State(service): State<Arc<Service>>, visitor: Visitor) -> Result<Response, ApiError> {
+    let lines = workspace::lines(&service.db, &visitor.actor.person, Narrow::default()).await?;
+    let mut seen = HashSet::new();
+    let organisations: Vec<_> = lines
+        .iter()
+        .filter(|line| works_on(&visitor, line))
+        .filter(|line| seen.insert(line.sample.organisation.clone()))
+        .map(organisation)
+        .collect();
+    let moderates = visitor.actor.has(Role::Moderator) || visitor.actor.has(Role::LeadModerator);
+    match organisations.as_slice() {
+        [] if moderates => Ok(Redirect::to("/moderation").into_response()),
+        [] => Ok(page(StatusCode::OK, &no_permission(&visitor))),
+        [one] => Ok(Redirect::to(&format!("/organisations/{}", one.id)).into_response()),
+        _ => {
+            let frame = visitor.frame("Choose an organisation", &[]);
+            Ok(page(StatusCode::OK, &Organisations { frame, organisations }))
+        }
+    }
+}
+
+fn no_permission(visitor: &Visitor) -> Message {
+    Message {
+        frame: visitor.frame("No work here for you yet", &[]),
+        heading: "There is no work here for you yet".into(),
+        lines: vec![
+            format!("You are signed in as {}, and nothing is assigned to you.", visitor.actor.name),
+            "If you teach or run exams at a centre, ask your exams officer to give you a role for your component. If \
+             you moderate, samples appear when a centre allocated to you submits."
+                .into(),
+            "You cannot give yourself a role.".into(),
+        ],
+        reference: None,
+        links: vec![Link::new("/help", "Help")],
+    }
+}
+
+/// `GET /organisations/{organisation}`
+pub async fn home(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Path(id): Path<OrganisationId>,
+) -> Result<Response, ApiError> {
+    let narrow = Narrow { organisation: Some(&id), ..Narrow::default() };
+    let mut lines = workspace::lines(&service.db, &visitor.actor.person, narrow).await?;
+    lines.retain(|line| works_on(&visitor, line));
+    let first = lines.first().ok_or(ApiError::NotFound)?;
+    let mut frame = visitor.frame(first.organisation.clone(), &[]);
+    frame.organisation = Some(organisation(first));
+    let moderates = visitor.actor.has(Role::Moderator) || visitor.actor.has(Role::LeadModerator);
+    let moderation = moderates.then(|| "You also moderate.".to_owned());
+    let mut seen = HashSet::new();
+    lines.retain(|line| seen.insert(line.sample.assessment.clone()));
+    let assessments = lines
+        .into_iter()
+        .map(|line| AssessmentCard {
+            id: line.sample.assessment.to_string(),
+            name: line.assessment,
+            series: line.series,
+        })
+        .collect();
+    Ok(page(StatusCode::OK, &Home { frame, moderation, assessments }))
+}
+
+/// `GET /assessments/{assessment}`
+pub async fn components(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Path(id): Path<AssessmentId>,
+) -> Result<Response, ApiError> {
+    let narrow = Narrow { assessment: Some(&id), ..Narrow::default() };
+    let mut lines = workspace::lines(&service.db, &visitor.actor.person, narrow).await?;
+    lines.retain(|line| works_on(&visitor, line));
+    lines.truncate(CARDS);
+    let first = lines.first().ok_or(ApiError::NotFound)?;
+    let mut frame = visitor.frame(first.assessment.clone(), &[]);
+    frame.organisation = Some(organisation(first));
+    let (name, series) = (first.assessment.clone(), first.series.clone());
+    let mut cards = Vec::with_capacity(lines.len());
+    for line in lines {
+        cards.push(card(&service, &visitor, line).await?);
+    }
+    Ok(page(StatusCode::OK, &Components { frame, name, series, cards }))
+}
+
+async fn card(service: &Service, visitor: &Visitor, line: SampleLine) -> Result<ComponentCard, ApiError> {
+    let standing = submissions::look(&service.db, &visitor.actor.person, line.sample.id).await?;
+    let standing = standing.ok_or(ApiError::NotFound)?;
+    let (complete, total) = tally(&standing);
+    let entered = standing.candidates.len();
+    let times = Times::new(&line.time_zone, service.clock.now());
+    let due = line.sample.dates.due_at;
+    Ok(ComponentCard {
+        component: line.component.id.to_string(),
+        centre: format!("{} {}", line.sample.centre, line.centre),
+        href: Some(format!("/samples/{}", line.sample.id)),
+        words: words::sample(line.sample.state, line.sample.revision),
+        due: times.minute(due),
+        due_in: times.until(due),
+        candidates: if total == 0 {
+            format!("{entered} entered; the sample is not drawn yet")
+        } else {
+            format!("{total} in the sample, {entered} entered")
+        },
+        takes: takes(line.component.sections.iter().flat_map(|section| &section.accepts)),
+        title: line.component.title,
+        complete,
+        total,
+    })
+}
+
+/// `GET /organisations/{organisation}/accent.css`: the one colour of an organisation, as a style sheet.
+pub async fn accent(
+    State(service): State<Arc<Service>>,
+    _: Visitor,
+    Path(id): Path<OrganisationId>,
+) -> Result<Response, ApiError> {
+    let accent = workspace::accent(&service.db, &id).await?.ok_or(ApiError::NotFound)?;
+    let style = match readable(&accent) {
+        Some(colour) => format!("@layer tokens {{ :root {{ --accent: {colour}; }} }}\n"),
+        None => "/* The colour is too light for white words on it, or is none: ours stays. */\n".into(),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=300")),
+    ];
+    Ok((headers, style).into_response())
+}
+
+/// The colour, if it is `#rrggbb` and white on it has a contrast of 4.5:1 (WCAG 2.2, 1.4.3).
+fn readable(colour: &str) -> Option<&str> {
+    let digits = colour.strip_prefix('#').filter(|digits| digits.len() == 6)?;
+    let number = u32::from_str_radix(digits, 16).ok()?;
+    let linear = |shift: u32| {
+        let part = f64::from((number >> shift) & 0xff) / 255.0;
+        if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+    };
+    let luminance = 0.2126 * linear(16) + 0.7152 * linear(8) + 0.0722 * linear(0);
+    (1.05 / (luminance + 0.05) >= 4.5).then_some(colour)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_accent_must_carry_white_words_and_be_nothing_but_a_colour() {
+        assert_eq!(readable("#1d4f7c"), Some("#1d4f7c"));
+        assert_eq!(readable("#ffd23f"), None);
+        assert_eq!(readable("red; } body { display: none"), None);
+        assert_eq!(readable("#12é45"), None);
+    }
 }

@@ -1,8 +1,23 @@
 //! Sign-in for development: a list of made-up people, grouped by what they come for.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::page::Frame;
+use askama::Template;
+use axum::Form;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::page::{Frame, page};
+use super::visitor::test_signatures;
+use crate::actor::{Grant, PersonId, Role};
+use crate::config::Environment;
+use crate::database::people;
+use crate::http::error::ApiError;
+use crate::http::identity::{self, Caller};
+use crate::http::layers::RequestId;
+use crate::service::Service;
 
 #[derive(Debug, Template)]
 #[template(path = "screens/sign_in.html", config = "src/web/askama.toml")]
@@ -23,4 +38,66 @@ pub struct Person {
     pub name: String,
     /// What they do and where: `Teacher, 98765`.
     pub what: String,
+}
+
+/// `GET /sign-in`
+pub async fn show(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
+    if service.config.environment != Environment::Development {
+        return Err(ApiError::NotFound);
+    }
+    let mut groups = [("Centres", vec![]), ("Moderators", vec![]), ("Board", vec![])];
+    for person in people::list(&service.db).await? {
+        let at = match person.grants.first().map(|grant| grant.role) {
+            Some(Role::Moderator | Role::LeadModerator) => 1,
+            Some(Role::Board | Role::Auditor) => 2,
+            Some(Role::Teacher | Role::Officer) | None => 0,
+        };
+        let what = person.grants.iter().map(granted).collect::<Vec<_>>().join("; ");
+        groups[at].1.push(Person { id: person.id.to_string(), name: person.name, what });
+    }
+    let people = groups.into_iter().filter(|(_, people)| !people.is_empty());
+    let people = people.map(|(title, people)| Group { title: title.into(), people }).collect();
+    let mut frame = Frame::titled("Sign in", &[]);
+    frame.test_signatures = test_signatures(&service).await;
+    Ok(page(StatusCode::OK, &SignIn { frame, people }))
+}
+
+/// `Teacher, centre 98765`.
+fn granted(grant: &Grant) -> String {
+    let role = match grant.role {
+        Role::Teacher => "Teacher",
+        Role::Officer => "Exams officer",
+        Role::Moderator => "Moderator",
+        Role::LeadModerator => "Lead moderator",
+        Role::Board => "Board staff",
+        Role::Auditor => "Auditor",
+    };
+    grant.centre.as_ref().map_or_else(|| role.to_owned(), |centre| format!("{role}, centre {centre}"))
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Choice {
+    person: PersonId,
+}
+
+/// `POST /sign-in`
+pub async fn sign_in(
+    State(service): State<Arc<Service>>,
+    request: RequestId,
+    headers: HeaderMap,
+    Form(choice): Form<Choice>,
+) -> Result<Response, ApiError> {
+    let cookie = identity::sign_in(&service, &headers, &choice.person, &request).await?;
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
+}
+
+/// `POST /sign-out`
+pub async fn sign_out(
+    State(service): State<Arc<Service>>,
+    request: RequestId,
+    caller: Caller,
+) -> Result<Response, ApiError> {
+    let cookie = identity::sign_out(&service, &caller, &request).await?;
+    let clear = ("clear-site-data", HeaderValue::from_static("\"storage\""));
+    Ok(([(header::SET_COOKIE, cookie)], [clear], Redirect::to("/sign-in")).into_response())
 }

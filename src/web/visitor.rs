@@ -1,6 +1,7 @@
 //! Who looks at a page, and the frame that follows from it; times as people read them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -13,6 +14,9 @@ use crate::database::workspace::SampleLine;
 use crate::http::error::ApiError;
 use crate::http::identity::Caller;
 use crate::service::Service;
+
+/// Longest that a page waits to hear of the scanner.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A signed-in person at a page. Without one, a page sends to sign-in (`web::errors`).
 #[derive(Clone, Debug)]
@@ -28,7 +32,7 @@ impl FromRequestParts<Arc<Service>> for Visitor {
         let caller = <Caller as FromRequestParts<Arc<Service>>>::from_request_parts(parts, service).await?;
         // Pages are for browsers: a program's token has no session and so no token for forms.
         let session = caller.session.ok_or(ApiError::SignedOut)?;
-        let test_signatures = super::test_signatures(service);
+        let test_signatures = test_signatures(service).await;
         Ok(Self { actor: caller.actor, csrf: session.csrf, test_signatures })
     }
 }
@@ -59,6 +63,13 @@ impl Visitor {
         frame.help = format!("{sample}/help");
         frame
     }
+}
+
+/// Whether files are checked with test signatures alone. A scanner that does not say within the patience of a page is
+/// readiness's concern, not the page's.
+pub async fn test_signatures(service: &Service) -> bool {
+    let asked = tokio::time::timeout(PATIENCE, service.scanner.readiness()).await;
+    asked.is_ok_and(|readiness| readiness.test_signatures)
 }
 
 /// The organisation of a sample, for the frame.

@@ -253,6 +253,11 @@ pub fn candidate(status: CandidateStatus, state: CandidateState) -> Words {
     }
 }
 
+/// A candidate outside the sample, in words.
+pub fn not_in_sample() -> Words {
+    Words::new(Tone::Quiet, "Not in the sample", "No work is asked for.")
+}
+
 /// A sample's state in words, as its centre reads it.
 pub fn sample(state: SampleState, revision: u32) -> Words {
     match state {

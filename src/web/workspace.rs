@@ -1,9 +1,28 @@
 //! The component workspace: a sample's candidates on one side, the open candidate's sections on the other.
 
-use askama::Template;
+mod build;
+mod place;
 
-use super::page::{Frame, Link};
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, Query as UrlQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::page::{Frame, Link, page};
+use super::visitor::{Times, Visitor};
 use super::words::Words;
+use crate::actor::{Action, Denied, decide};
+use crate::candidate::CandidateNumber;
+use crate::database::{submissions, workspace};
+use crate::http::error::ApiError;
+use crate::ids::{FileId, SampleId};
+use crate::service::Service;
+
+pub use build::{line_of, tally};
+pub use place::{Ground, file_view, place_name, rules, takes};
 
 /// The workspace of one sample.
 #[derive(Debug, Template)]
@@ -63,6 +82,7 @@ impl Query {
 /// What the list can be narrowed to.
 pub const FILTERS: &[(&str, &str)] = &[
     ("", "Everyone"),
+    ("sample", "In the sample"),
     ("incomplete", "Not complete"),
     ("with_files", "With files"),
     ("missing", "With Missing"),
@@ -156,4 +176,52 @@ pub struct FileView {
 pub struct Undo {
     pub name: String,
     pub href: String,
+}
+
+/// The address of a workspace, as a person or a link asks for it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Asked {
+    search: String,
+    filter: String,
+    sort: String,
+    open: Option<CandidateNumber>,
+    /// How many candidates the list leaves out before it begins.
+    from: usize,
+    /// The file that was deleted a moment ago.
+    deleted: Option<FileId>,
+}
+
+/// `GET /samples/{sample}`
+pub async fn show(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Path(id): Path<SampleId>,
+    UrlQuery(asked): UrlQuery<Asked>,
+) -> Result<Response, ApiError> {
+    let person = &visitor.actor.person;
+    let line = line_of(&service, person, id).await?;
+    match decide(&visitor.actor, Action::ViewWork, &line.sample, &line.component) {
+        Ok(()) => {}
+        // A moderator who follows a link of a centre's.
+        Err(Denied::Forbidden) => return Ok(Redirect::to(&format!("/moderation/{id}")).into_response()),
+        Err(Denied::Unknown) => return Err(ApiError::NotFound),
+    }
+    let standing = submissions::look(&service.db, person, id).await?.ok_or(ApiError::NotFound)?;
+    let times = Times::new(&line.time_zone, service.clock.now());
+    let returned = submissions::last_return(&service.db, id).await?;
+    let problems = workspace::with_problems(&service.db, person, id).await?;
+    let documents = workspace::files_of(&service.db, person, id, "").await?;
+    let undo = match asked.deleted {
+        Some(file) => workspace::file(&service.db, person, file).await?,
+        None => None,
+    };
+    let bench = build::Bench::new(&visitor.actor, line, standing, returned, times, problems, asked);
+    let files = match bench.open() {
+        Some(candidate) => workspace::files_of(&service.db, person, id, &candidate.id).await?,
+        None => Vec::new(),
+    };
+    let mut frame = visitor.frame_of(bench.line.component.title.clone(), &bench.line, false);
+    frame.sample = Some(id.to_string());
+    Ok(page(StatusCode::OK, &bench.page(frame, &documents, &files, undo)))
 }

@@ -1,0 +1,173 @@
+//! A place of the workspace: its rules in words, its files, and what can be done to it now.
+
+use super::{FileView, MissingView, PlaceView};
+use crate::completeness::{SectionFacts, section_state};
+use crate::component::{Section, ZipAdvice};
+use crate::database::workspace::FileRow;
+use crate::evidence::{FileState, Reason};
+use crate::submission::{Notes, PAUSED_AFTER};
+use crate::web::visitor::Times;
+use crate::web::words::{self, FileFacts, Tone};
+
+/// Types named in a section's rules before "and n more".
+const NAMED: usize = 8;
+
+/// What is the same for every place of one candidate.
+#[derive(Debug)]
+pub struct Ground<'a> {
+    /// The address of the sample's page.
+    pub sample: String,
+    /// The candidate's number; empty for documents.
+    pub candidate: String,
+    /// Why nothing can be changed; `None` when it can.
+    pub closed: Option<&'static str>,
+    pub times: &'a Times,
+}
+
+/// `PDF, DOCX, ZIP`.
+pub fn takes<'a>(accepts: impl Iterator<Item = &'a String>) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for extension in accepts {
+        let name = extension.to_uppercase();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match names.len() {
+        0..=NAMED => names.join(", "),
+        all => format!("{} and {} more", names[..NAMED].join(", "), all - NAMED),
+    }
+}
+
+/// A section's rules in one sentence each: what it takes, and what to remember.
+pub fn rules(section: &Section) -> (String, String) {
+    let need = if section.required { "Required" } else { "Optional" };
+    let files = match (section.needed(), section.max) {
+        (_, 1) => "one file".to_owned(),
+        (1, max) => format!("up to {max} files"),
+        (min, max) if min == max => format!("{min} files"),
+        (min, max) => format!("{min} to {max} files"),
+    };
+    let size = words::bytes(section.max_bytes);
+    let text = format!("{need}, {files}. {}, up to {size} each.", takes(section.accepts.iter()));
+    let mut advice = match section.zip {
+        ZipAdvice::None => String::new(),
+        ZipAdvice::Allowed => "A folder? Zip it, so that its structure is kept.".to_owned(),
+        ZipAdvice::Required => "Zip the whole folder, so that its structure is kept.".to_owned(),
+    };
+    if section.naming_assessed {
+        advice.push_str(" What the files are called is part of what is assessed.");
+    }
+    (text, advice.trim().to_owned())
+}
+
+/// The place with its files. `facts`: of an evidence section; supporting material and documents have none of Missing.
+pub fn place<'a>(
+    ground: &Ground<'_>,
+    section: &Section,
+    code: &str,
+    facts: Option<(SectionFacts, Notes)>,
+    files: impl Iterator<Item = &'a FileRow>,
+) -> PlaceView {
+    let all: Vec<&FileRow> = files.collect();
+    let held = all.iter().filter(|file| file.state == FileState::Accepted || file.state.is_running()).count();
+    let accepted = all.iter().filter(|file| file.state == FileState::Accepted).count();
+    let accepted = u32::try_from(accepted).unwrap_or(u32::MAX);
+    let (facts, notes) = facts.map_or_else(
+        || (SectionFacts { accepted, running: u32::from(held as u32 > accepted), ..SectionFacts::default() }, None),
+        |(facts, notes)| (facts, Some(notes)),
+    );
+    let state = section_state(section, facts);
+    let full = held as u32 >= section.max;
+    let (rules, advice) = rules(section);
+    let href = format!("{}/candidates/{}/sections/{code}/missing", ground.sample, ground.candidate);
+    let missing = notes.as_ref().and_then(|notes| notes.missing.as_ref());
+    let open = ground.closed.is_none();
+    PlaceView {
+        dom: format!("section-{code}"),
+        candidate: ground.candidate.clone(),
+        code: code.to_owned(),
+        title: section.title.clone(),
+        rules,
+        advice,
+        accept: section.accepts.iter().map(|word| format!(".{word}")).collect::<Vec<_>>().join(","),
+        max_bytes: section.max_bytes,
+        multiple: section.max > 1,
+        can_upload: open && !full,
+        closed_because: ground.closed.unwrap_or_default().to_owned(),
+        words: words::section(state, facts.accepted),
+        offer_missing: (open && section.required && notes.is_some() && held == 0 && missing.is_none())
+            .then(|| href.clone()),
+        missing: missing.map(|missing| MissingView {
+            reason: words::missing_reason(&missing.reason),
+            note: missing.note.clone().unwrap_or_default(),
+            clear: format!("{href}/clear"),
+            can_clear: open,
+        }),
+        files: all
+            .iter()
+            .filter(|file| is_news(file, &all))
+            .map(|file| file_view(ground, file))
+            .collect(),
+    }
+}
+
+/// A refusal is shown until something newer was accepted in its place.
+fn is_news(file: &FileRow, all: &[&FileRow]) -> bool {
+    let over = matches!(
+        file.state,
+        FileState::Rejected | FileState::Infected | FileState::Unscannable | FileState::Expired
+    );
+    !over || !all.iter().any(|other| other.accepted_at.is_some_and(|at| at > file.created_at))
+}
+
+/// A file in words.
+pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
+    let now = ground.times.now();
+    let open = file.state.is_open();
+    let idle = now.duration_since(file.last_byte_at.unwrap_or(file.created_at));
+    let words = words::file(
+        file.state,
+        FileFacts {
+            reason: file.reason,
+            detail: &file.detail,
+            received: file.offset,
+            size: file.size,
+            paused: open && idle >= PAUSED_AFTER,
+            unscanned: file.unscanned,
+            same_elsewhere: file.duplicate && file.reason != Some(Reason::Duplicate),
+        },
+    );
+    let mut facts: Vec<String> = file.size.map(words::bytes).into_iter().collect();
+    if let Some(at) = file.accepted_at.or(file.received_at) {
+        facts.push(ground.times.minute(at));
+    }
+    if file.late {
+        facts.push("Late".into());
+    }
+    if !file.path.is_empty() {
+        facts.push(format!("in {}", file.path));
+    }
+    let changeable = ground.closed.is_none();
+    let accepted = file.state == FileState::Accepted;
+    FileView {
+        id: file.id.to_string(),
+        state: file.state.as_str(),
+        name: file.original_name.clone(),
+        unique_name: file.unique_name.clone(),
+        show_sentence: matches!(words.tone, Tone::Bad | Tone::Note) || (open && words.tone == Tone::Busy),
+        words,
+        facts: facts.join(" · "),
+        progress: open.then_some((file.offset, file.size.unwrap_or(file.offset).max(1))),
+        details: format!("{}/files/{}", ground.sample, file.id),
+        download: accepted.then(|| format!("/api/v1/files/{}/content", file.id)),
+        delete: (changeable && (accepted || open))
+            .then(|| format!("{}/files/{}/delete", ground.sample, file.id)),
+        delete_word: if open { "Cancel" } else { "Delete" },
+    }
+}
+
+/// `1005 O'NEILL, Sean · Candidate evidence`, or a document's title.
+pub fn place_name(file: &FileRow, title: &str) -> String {
+    if file.number.is_empty() { title.to_owned() } else { format!("{} {} · {title}", file.number, file.candidate) }
+}
