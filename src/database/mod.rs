@@ -25,9 +25,11 @@ pub(crate) mod removal;
 pub(crate) mod samples;
 pub(crate) mod scope;
 pub mod sessions;
+
 mod standing;
 pub(crate) mod submissions;
 pub(crate) mod uploads;
+pub(crate) mod workspace;
 
 use std::sync::Once;
 

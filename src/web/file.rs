@@ -1,9 +1,23 @@
 //! One file: its state, names, times and fingerprint; delete and undo.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::page::Frame;
-use super::workspace::FileView;
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::page::{Frame, page};
+use super::receipt::title_of;
+use super::visitor::{Times, Visitor};
+use super::words;
+use super::workspace::{FileView, Ground, file_view, line_of, place_name};
+use crate::actor::{Action, decide};
+use crate::database::workspace::{self, FileRow};
+use crate::http::error::ApiError;
+use crate::ids::{FileId, SampleId};
+use crate::sample::SampleState;
+use crate::service::Service;
 
 #[derive(Debug, Template)]
 #[template(path = "screens/file.html", config = "src/web/askama.toml")]
@@ -14,4 +28,58 @@ pub struct FilePage {
     pub file: FileView,
     pub details: Vec<(&'static str, String)>,
     pub back: String,
+}
+
+/// `GET /samples/{sample}/files/{file}`
+pub async fn show(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Path((id, file)): Path<(SampleId, FileId)>,
+) -> Result<Response, ApiError> {
+    let line = line_of(&service, &visitor.actor.person, id).await?;
+    decide(&visitor.actor, Action::ViewWork, &line.sample, &line.component)?;
+    let row = workspace::file(&service.db, &visitor.actor.person, file).await?;
+    let row = row.filter(|row| row.sample == id).ok_or(ApiError::NotFound)?;
+    let times = Times::new(&line.time_zone, service.clock.now());
+    let may = decide(&visitor.actor, Action::ChangeWork, &line.sample, &line.component).is_ok();
+    let locked = !may || line.sample.state == SampleState::Submitted;
+    let ground = Ground {
+        sample: format!("/samples/{id}"),
+        candidate: row.number.clone(),
+        closed: locked.then_some("Nothing can be changed."),
+        times: &times,
+    };
+    let mut frame = visitor.frame_of(row.original_name.clone(), &line, true);
+    frame.sample = Some(id.to_string());
+    let view = FilePage {
+        frame,
+        place: place_name(&row, &title_of(&line, &row.section)),
+        details: details(&row, &times),
+        back: back(&row),
+        file: file_view(&ground, &row),
+    };
+    Ok(page(StatusCode::OK, &view))
+}
+
+/// The place of a file on its sample's page.
+pub fn back(file: &FileRow) -> String {
+    let open = if file.number.is_empty() { String::new() } else { format!("?open={}", file.number) };
+    format!("/samples/{}{open}#section-{}", file.sample, file.section)
+}
+
+fn details(file: &FileRow, times: &Times) -> Vec<(&'static str, String)> {
+    let moment = |at: Option<jiff::Timestamp>| at.map(|at| times.second(at));
+    let all = [
+        ("The candidate’s name for it", Some(file.original_name.clone())),
+        ("Folder", Some(file.path.clone()).filter(|path| !path.is_empty())),
+        ("Stored as", file.unique_name.clone()),
+        ("Size", file.size.map(|size| format!("{} ({size} bytes)", words::bytes(size)))),
+        ("Type by content", file.media_type.clone()),
+        ("Upload began", moment(Some(file.created_at))),
+        ("Every byte received", moment(file.received_at)),
+        ("Accepted", moment(file.accepted_at)),
+        ("Late", file.late.then(|| "Yes: it came after the due date".to_owned())),
+        ("Fingerprint (SHA-256)", file.sha256.clone()),
+    ];
+    all.into_iter().filter_map(|(term, value)| value.map(|value| (term, value))).collect()
 }

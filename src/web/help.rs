@@ -1,9 +1,22 @@
 //! Help: for the whole service, and for one component with what it takes. And the calls for other programs.
 
-use askama::Template;
+use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::page::Frame;
-use super::words::Words;
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::page::{Frame, page};
+use super::visitor::{Visitor, test_signatures};
+use super::words::{self, Words};
+use super::workspace::{line_of, rules};
+use crate::evidence::Reason;
+use crate::http::error::ApiError;
+use crate::http::routes;
+use crate::ids::SampleId;
+use crate::service::Service;
 
 #[derive(Debug, Template)]
 #[template(path = "screens/help.html", config = "src/web/askama.toml")]
@@ -34,4 +47,94 @@ pub struct Call {
     pub method: String,
     pub path: String,
     pub what: String,
+}
+
+fn refusals() -> Vec<Words> {
+    let mut seen = HashSet::new();
+    let all = Reason::ALL.iter().map(|&reason| words::refused(reason, ""));
+    all.filter(|words| seen.insert(words.label.clone())).collect()
+}
+
+/// `GET /help`
+pub async fn general(State(service): State<Arc<Service>>, visitor: Option<Visitor>) -> Response {
+    let frame = framed(&service, visitor, "Help").await;
+    page(StatusCode::OK, &Help { frame, heading: "Help".into(), sections: Vec::new(), refusals: refusals() })
+}
+
+async fn framed(service: &Service, visitor: Option<Visitor>, title: &str) -> Frame {
+    match visitor {
+        Some(visitor) => visitor.frame(title, &[]),
+        None => {
+            let test_signatures = test_signatures(service).await;
+            Frame { test_signatures, ..Frame::titled(title, &[]) }
+        }
+    }
+}
+
+/// `GET /samples/{sample}/help`
+pub async fn component(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Path(id): Path<SampleId>,
+) -> Result<Response, ApiError> {
+    let line = line_of(&service, &visitor.actor.person, id).await?;
+    let component = &line.component;
+    let all = component.sections.iter().chain(&component.supporting).chain(&component.documents);
+    let sections = all
+        .map(|section| {
+            let (rules, advice) = rules(section);
+            SectionHelp { title: section.title.clone(), rules, advice }
+        })
+        .collect();
+    let heading = format!("What {} takes", component.title);
+    let frame = visitor.frame_of("Help", &line, true);
+    Ok(page(StatusCode::OK, &Help { frame, heading, sections, refusals: refusals() }))
+}
+
+/// `GET /api/docs`: every call there is, from the table of routes.
+pub async fn api(State(service): State<Arc<Service>>, visitor: Option<Visitor>) -> Response {
+    let frame = framed(&service, visitor, "For other programs").await;
+    let mut groups: Vec<(String, Vec<Call>)> = Vec::new();
+    for route in routes::ROUTES.iter().filter(|route| is_api(route.path)) {
+        let group = group_of(route.path);
+        let what = match route.access {
+            routes::Access::Public => "Anyone.".to_owned(),
+            routes::Access::SignedIn => "Anyone signed in; what is theirs.".to_owned(),
+            routes::Access::May(action) => format!("Who may {}.", action_words(action)),
+        };
+        let call = Call { method: route.method.into(), path: route.path.into(), what };
+        match groups.iter_mut().find(|(name, _)| name == group) {
+            Some((_, calls)) => calls.push(call),
+            None => groups.push((group.to_owned(), vec![call])),
+        }
+    }
+    page(StatusCode::OK, &ApiDocs { frame, groups })
+}
+
+fn is_api(path: &str) -> bool {
+    ["/api/v1", "/files", "/health", "/metrics", "/api/openapi"].iter().any(|start| path.starts_with(start))
+}
+
+fn group_of(path: &str) -> &'static str {
+    match path {
+        path if path.starts_with("/files") || path.starts_with("/api/v1/uploads") => "Uploads",
+        path if path.starts_with("/api/v1/files") => "Files",
+        path if path.starts_with("/api/v1/samples") => "Samples",
+        path if path.starts_with("/api/") => "People and lists",
+        _ => "Health",
+    }
+}
+
+fn action_words(action: crate::actor::Action) -> &'static str {
+    use crate::actor::Action;
+    match action {
+        Action::ViewWork => "see the sample",
+        Action::ChangeWork => "change its work",
+        Action::ReadWork => "read its files",
+        Action::FlagMissing => "flag Missing",
+        Action::Submit => "submit it",
+        Action::ReadSubmission => "read what was submitted",
+        Action::Return => "send it back",
+        Action::ReadAudit => "read the audit trail",
+    }
 }

@@ -1,8 +1,25 @@
 //! The moderator's screens: the samples allocated, and what a centre submitted.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::page::Frame;
+use askama::Template;
+use axum::extract::{Path, Query, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::page::{Frame, page};
+use super::receipt::{absent, not_there, title_of};
+use super::visitor::{Times, Visitor, organisation};
+use super::words;
+use super::workspace::line_of;
+use crate::actor::Role;
+use crate::candidate::CandidateNumber;
+use crate::database::workspace::{self, Narrow, SampleLine};
+use crate::http::error::ApiError;
+use crate::ids::SampleId;
+use crate::service::Service;
+use crate::submission::{FileEntry, Manifest, Receipt};
 
 #[derive(Debug, Template)]
 #[template(path = "screens/moderation.html", config = "src/web/askama.toml")]
@@ -59,4 +76,152 @@ pub struct SubmittedFile {
     pub size: String,
     pub sha256: String,
     pub download: String,
+}
+
+fn moderates(visitor: &Visitor, line: &SampleLine) -> bool {
+    let roles = visitor.actor.roles_for(&line.sample);
+    line.sample.revision > 0
+        && roles.iter().any(|role| matches!(role, Role::Moderator | Role::LeadModerator | Role::Board | Role::Auditor))
+}
+
+fn holds(receipt: &Receipt) -> String {
+    let short = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    format!(
+        "{}, {}, {}",
+        words::count(short(receipt.candidates), "candidate"),
+        words::count(short(receipt.files), "file").to_lowercase(),
+        words::bytes(receipt.bytes)
+    )
+}
+
+/// `GET /moderation`
+pub async fn list(State(service): State<Arc<Service>>, visitor: Visitor) -> Result<Response, ApiError> {
+    let lines = workspace::lines(&service.db, &visitor.actor.person, Narrow::default()).await?;
+    let mut frame = visitor.frame("Your samples", &[]);
+    let mut samples = Vec::new();
+    for line in lines.iter().filter(|line| moderates(&visitor, line)) {
+        let (id, revision) = (line.sample.id, line.sample.revision);
+        let receipt = service.submissions.receipt(&visitor.actor, id, revision).await?;
+        let times = Times::new(&line.time_zone, service.clock.now());
+        frame.organisation = Some(organisation(line));
+        samples.push(SampleCard {
+            id: id.to_string(),
+            centre: format!("{} {}", line.sample.centre, line.centre),
+            component: line.component.id.to_string(),
+            title: line.component.title.clone(),
+            series: line.series.clone(),
+            received: times.minute(receipt.submitted_at),
+            holds: holds(&receipt),
+        });
+    }
+    Ok(page(StatusCode::OK, &Moderation { frame, samples }))
+}
+
+/// Which candidate a sample's page is narrowed to.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    candidate: Option<CandidateNumber>,
+}
+
+/// `GET /moderation/{sample}`
+pub async fn show(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Path(id): Path<SampleId>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, ApiError> {
+    let line = line_of(&service, &visitor.actor.person, id).await?;
+    if !moderates(&visitor, &line) {
+        return Err(ApiError::NotFound);
+    }
+    let revision = line.sample.revision;
+    let manifest = service.submissions.manifest(&visitor.actor, id, revision).await?;
+    let receipt = service.submissions.receipt(&visitor.actor, id, revision).await?;
+    let times = Times::new(&line.time_zone, service.clock.now());
+    let title = format!("{} {}", manifest.centre, line.centre);
+    let mut frame = visitor.frame(title.clone(), &[("Your samples", "/moderation")]);
+    frame.organisation = Some(organisation(&line));
+    let mut notes = not_there(&manifest, &line);
+    notes.extend(absent(&manifest));
+    let only = asked.candidate;
+    let archive = match &only {
+        Some(number) => format!("/api/v1/samples/{id}/archive?candidates={number}"),
+        None => format!("/api/v1/samples/{id}/archive"),
+    };
+    let groups = groups(&manifest, &line, only.as_ref());
+    if groups.is_empty() && only.is_some() {
+        return Err(ApiError::NotFound);
+    }
+    let view = Moderated {
+        frame,
+        href: format!("/moderation/{id}"),
+        title,
+        component: format!("{} · {}", manifest.component, line.component.title),
+        revision,
+        received: times.minute(manifest.submitted_at),
+        holds: holds(&receipt),
+        archive,
+        only: only.map(|number| number.to_string()),
+        notes,
+        groups,
+    };
+    Ok(page(StatusCode::OK, &view))
+}
+
+fn groups(manifest: &Manifest, line: &SampleLine, only: Option<&CandidateNumber>) -> Vec<Group> {
+    let files = |number: Option<&CandidateNumber>| {
+        let these = manifest.files.iter().filter(|file| file.candidate.as_ref() == number);
+        these.map(|file| submitted(file, line)).collect::<Vec<_>>()
+    };
+    let documents = Group { number: None, title: "Sample documents".into(), files: files(None) };
+    let mut groups = Vec::new();
+    if only.is_none() && !documents.files.is_empty() {
+        groups.push(documents);
+    }
+    let mut candidates: Vec<_> = manifest
+        .candidates
+        .iter()
+        .filter(|one| only.is_none_or(|number| one.number == *number))
+        .collect();
+    candidates.sort_by(|a, b| {
+        crate::candidate::by_mark((a.mark, a.status, &a.number), (b.mark, b.status, &b.number))
+    });
+    groups.extend(candidates.into_iter().map(|one| Group {
+        number: Some(one.number.to_string()),
+        title: match one.mark {
+            Some(mark) => format!("{} {} · mark {mark}", one.number, one.name),
+            None => format!("{} {}", one.number, one.name),
+        },
+        files: files(Some(&one.number)),
+    }));
+    groups
+}
+
+fn submitted(file: &FileEntry, line: &SampleLine) -> SubmittedFile {
+    let verdict = if file.verdict == "clean" { String::new() } else { format!(" · {}", file.verdict) };
+    SubmittedFile {
+        name: if file.path.is_empty() {
+            file.original_name.clone()
+        } else {
+            format!("{}/{}", file.path, file.original_name)
+        },
+        unique_name: file.unique_name.clone(),
+        section: format!("{}{verdict}", title_of(line, &file.section)),
+        size: words::bytes(file.size),
+        sha256: file.sha256.to_string(),
+        download: format!("/api/v1/files/{}/content", file.id),
+    }
+}
+
+/// `GET /moderation/{sample}/download?candidate=1005&candidate=1007`: on to the zip of the candidates chosen; of all
+/// when none is.
+pub async fn download(Path(id): Path<SampleId>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let mut chosen = Vec::new();
+    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let number = pair.strip_prefix("candidate=").and_then(|text| text.parse::<CandidateNumber>().ok());
+        let number = number.ok_or_else(|| ApiError::invalid("candidate", "Not a candidate number."))?;
+        chosen.push(number.to_string());
+    }
+    let some = if chosen.is_empty() { String::new() } else { format!("?candidates={}", chosen.join(",")) };
+    Ok(Redirect::to(&format!("/api/v1/samples/{id}/archive{some}")).into_response())
 }

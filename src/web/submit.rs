@@ -1,8 +1,26 @@
 //! From the check to the receipt: what blocks, three declarations, submit.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::page::{Frame, Problem};
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::page::{Frame, Problem, page};
+use super::visitor::{Times, Visitor};
+use super::words;
+use super::workspace::{line_of, tally};
+use crate::actor::{Action, decide};
+use crate::database::workspace::SampleLine;
+use crate::evidence::FileState;
+use crate::http::error::ApiError;
+use crate::http::layers::RequestId;
+use crate::ids::SampleId;
+use crate::service::Service;
+use crate::submission::{Answer, Finding, NotDeclared, Standing, SubmitError};
 
 /// Everything that stops the submission, and everything doubtful.
 #[derive(Debug, Template)]
@@ -54,4 +72,226 @@ pub struct SubmitPage {
     pub summary: Vec<(&'static str, String)>,
     pub problem: Option<Problem>,
     pub back: String,
+}
+
+/// `GET /samples/{sample}/check`
+pub async fn check(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Path(id): Path<SampleId>,
+) -> Result<Response, ApiError> {
+    let line = line_of(&service, &visitor.actor.person, id).await?;
+    let (found, standing) = service.submissions.check(&visitor.actor, id).await?;
+    Ok(check_page(&service, &visitor, &line, &found, &standing, None))
+}
+
+fn check_page(
+    service: &Service,
+    visitor: &Visitor,
+    line: &SampleLine,
+    found: &crate::submission::Check,
+    standing: &Standing,
+    problem: Option<Problem>,
+) -> Response {
+    let sample = format!("/samples/{}", line.sample.id);
+    let lines = |findings: &[Finding]| findings.iter().map(|one| told(one, standing, &sample)).collect::<Vec<_>>();
+    let may = decide(&visitor.actor, Action::Submit, &line.sample, &line.component).is_ok();
+    let ready = found.may_submit() && may;
+    let (_, candidates) = tally(standing);
+    let files = standing.files().filter(|file| file.state == FileState::Accepted);
+    let files = u32::try_from(files.count()).unwrap_or(u32::MAX);
+    let mut frame = visitor.frame_of("Check before you submit", line, true);
+    frame.sample = Some(line.sample.id.to_string());
+    let first = service.submissions.declarations().first();
+    page(
+        StatusCode::OK,
+        &CheckPage {
+            frame,
+            sample: name_of(line),
+            problem,
+            blocking_title: match found.blocking.len() {
+                1 => "1 thing stops you".into(),
+                number => format!("{number} things stop you"),
+            },
+            blocking: lines(&found.blocking),
+            doubtful: lines(&found.doubtful),
+            summary: format!(
+                "Everything expected is here: {}, {}.",
+                words::count(candidates, "candidate"),
+                words::count(files, "file").to_lowercase()
+            ),
+            next: first.filter(|_| ready).map(|one| format!("{sample}/declarations/{}", one.id)),
+            why_not: if may {
+                "You can go on to the declarations when nothing stops you any more.".into()
+            } else {
+                "Your exams officer submits the sample.".into()
+            },
+            back: sample,
+        },
+    )
+}
+
+fn told(finding: &Finding, standing: &Standing, sample: &str) -> Line {
+    let candidate = finding.candidate.as_ref();
+    let known = candidate.and_then(|number| standing.candidates.iter().find(|one| one.number == *number));
+    let who = match (known, candidate) {
+        (Some(one), _) => format!("{} {}", one.number, one.name),
+        (None, Some(number)) => number.to_string(),
+        (None, None) => "The sample".to_owned(),
+    };
+    let place = finding.section.as_deref().map(|code| format!("#section-{code}"));
+    let href = match (candidate, place) {
+        (Some(number), place) => Some(format!("{sample}?open={number}{}", place.unwrap_or_default())),
+        (None, Some(place)) => Some(format!("{sample}{place}")),
+        (None, None) => None,
+    };
+    Line { who, what: finding.sentence.clone(), href }
+}
+
+fn name_of(line: &SampleLine) -> String {
+    format!("{}, {} {}", line.component.title, line.sample.centre, line.centre)
+}
+
+/// `GET /samples/{sample}/declarations/{declaration}`
+pub async fn declaration(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Path((id, name)): Path<(SampleId, String)>,
+) -> Result<Response, ApiError> {
+    declare(&service, &visitor, id, &name, None).await
+}
+
+async fn declare(
+    service: &Service,
+    visitor: &Visitor,
+    id: SampleId,
+    name: &str,
+    problem: Option<Problem>,
+) -> Result<Response, ApiError> {
+    let line = line_of(service, &visitor.actor.person, id).await?;
+    let (found, standing) = service.submissions.check(&visitor.actor, id).await?;
+    if !found.may_submit() {
+        return Ok(check_page(service, visitor, &line, &found, &standing, None));
+    }
+    decide(&visitor.actor, Action::Submit, &line.sample, &line.component)?;
+    let all = service.submissions.declarations();
+    let at = all.iter().position(|one| one.id == name).ok_or(ApiError::NotFound)?;
+    let (this, sample) = (&all[at], format!("/samples/{id}"));
+    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let view = DeclarationPage {
+        frame: visitor.frame_of(this.title.clone(), &line, true),
+        sample: name_of(&line),
+        step: at + 1,
+        steps: all.len(),
+        title: this.title.clone(),
+        text: this.text.split("\n\n").map(str::to_owned).collect(),
+        version: this.version,
+        name: visitor.actor.name.clone(),
+        ticked: standing.ticked.iter().any(|tick| tick.id == this.id && tick.version == this.version),
+        problem,
+        back: match at.checked_sub(1) {
+            Some(before) => format!("{sample}/declarations/{}", all[before].id),
+            None => format!("{sample}/check"),
+        },
+    };
+    Ok(page(status, &view))
+}
+
+/// The form of a declaration. A box that is not ticked is not sent.
+#[derive(Debug, Deserialize)]
+pub struct Ticked {
+    version: u32,
+    accepted: Option<String>,
+}
+
+/// `POST /samples/{sample}/declarations/{declaration}`
+pub async fn tick(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    request: RequestId,
+    Path((id, name)): Path<(SampleId, String)>,
+    Form(form): Form<Ticked>,
+) -> Result<Response, ApiError> {
+    let ticked = form.accepted.is_some();
+    let answer = Answer { id: name.clone(), version: form.version, accepted: ticked };
+    let problem = match service.submissions.tick(&visitor.actor, id, &answer, &request.to_string()).await {
+        Ok(()) if ticked => None,
+        Ok(()) => Some("Tick the box to make this declaration and go on."),
+        Err(SubmitError::NotDeclared(NotDeclared::Changed { .. })) => {
+            Some("The text has changed since you read it. Read it again, then tick the box.")
+        }
+        Err(SubmitError::Blocked(_)) => return Ok(Redirect::to(&format!("/samples/{id}/check")).into_response()),
+        Err(other) => return Err(other.into()),
+    };
+    if let Some(text) = problem {
+        let problem = Problem { text: text.into(), field: Some("accepted") };
+        return declare(&service, &visitor, id, &name, Some(problem)).await;
+    }
+    let all = service.submissions.declarations();
+    let next = all.iter().position(|one| one.id == name).and_then(|at| all.get(at + 1));
+    Ok(Redirect::to(&match next {
+        Some(next) => format!("/samples/{id}/declarations/{}", next.id),
+        None => format!("/samples/{id}/submit"),
+    })
+    .into_response())
+}
+
+/// `GET /samples/{sample}/submit`
+pub async fn show(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Path(id): Path<SampleId>,
+) -> Result<Response, ApiError> {
+    let line = line_of(&service, &visitor.actor.person, id).await?;
+    let (found, standing) = service.submissions.check(&visitor.actor, id).await?;
+    if !found.may_submit() {
+        return Ok(check_page(&service, &visitor, &line, &found, &standing, None));
+    }
+    decide(&visitor.actor, Action::Submit, &line.sample, &line.component)?;
+    let (_, candidates) = tally(&standing);
+    let accepted: Vec<_> = standing.files().filter(|file| file.is_accepted()).collect();
+    let bytes = accepted.iter().filter_map(|file| file.size).map(i64::unsigned_abs).sum();
+    let missing = standing.counted().flat_map(|one| {
+        line.component.sections.iter().filter(|section| {
+            standing.notes_of(one, section.code.as_str()).missing.is_some()
+        })
+    });
+    let times = Times::new(&line.time_zone, service.clock.now());
+    let last = service.submissions.declarations().last();
+    let view = SubmitPage {
+        frame: visitor.frame_of("Submit the sample", &line, true),
+        sample: name_of(&line),
+        summary: vec![
+            ("Who submits", visitor.actor.name.clone()),
+            ("Candidates", candidates.to_string()),
+            ("Files", format!("{}, {}", accepted.len(), words::bytes(bytes))),
+            ("Missing", missing.count().to_string()),
+            ("Doubtful", found.doubtful.len().to_string()),
+            ("Due", times.minute(line.sample.dates.due_at)),
+        ],
+        problem: None,
+        back: last.map_or_else(
+            || format!("/samples/{id}/check"),
+            |one| format!("/samples/{id}/declarations/{}", one.id),
+        ),
+    };
+    Ok(page(StatusCode::OK, &view))
+}
+
+/// `POST /samples/{sample}/submit`. Pressed twice, or after a lost answer, it leads to the same receipt.
+pub async fn submit(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    request: RequestId,
+    Path(id): Path<SampleId>,
+) -> Result<Response, ApiError> {
+    let to = match service.submissions.submit(&visitor.actor, id, &[], &request.to_string()).await {
+        Ok(done) => format!("/samples/{id}/submissions/{}", done.receipt.revision),
+        Err(SubmitError::Blocked(_)) => format!("/samples/{id}/check"),
+        Err(SubmitError::NotDeclared(
+            NotDeclared::Unticked(name) | NotDeclared::Changed { id: name, .. } | NotDeclared::Unknown(name),
+        )) => format!("/samples/{id}/declarations/{name}"),
+        Err(other) => return Err(other.into()),
+    };
+    Ok(Redirect::to(&to).into_response())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -34,6 +34,17 @@ impl FromRequestParts<Arc<Service>> for Visitor {
         let session = caller.session.ok_or(ApiError::SignedOut)?;
         let test_signatures = test_signatures(service).await;
         Ok(Self { actor: caller.actor, csrf: session.csrf, test_signatures })
+    }
+}
+
+impl OptionalFromRequestParts<Arc<Service>> for Visitor {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Option<Self>, ApiError> {
+        match <Self as FromRequestParts<Arc<Service>>>::from_request_parts(parts, service).await {
+            Ok(visitor) => Ok(Some(visitor)),
+            Err(ApiError::SignedOut) => Ok(None),
+            Err(other) => Err(other),
+        }
     }
 }
 
