@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::scope::reaches;
+use super::scope::{allocated, centre_staff, overseers};
 use super::{Database, DatabaseError, samples};
 use crate::actor::PersonId;
 use crate::clock::from_micros;
@@ -20,6 +20,14 @@ use crate::sample::Sample;
 const CARDS: i64 = 200;
 /// Most files listed of one candidate, or of the sample's documents.
 const FILES: i64 = 500;
+
+/// The sample (`s`) exists for the person (a placeholder): centre staff, board and auditors; moderators by allocation,
+/// once there is a submission.
+macro_rules! reaches {
+    ($person:literal) => {
+        concat!("(", centre_staff!($person), " OR ", overseers!($person), " OR ", allocated!($person), ")")
+    };
+}
 
 /// A sample and the names around it.
 #[derive(Debug)]
