@@ -77,7 +77,9 @@ pub async fn outermost(mut request: Request<Body>, next: Next) -> Response {
     let failure = response.extensions_mut().remove::<Failure>();
     let person = response.extensions_mut().remove::<PersonId>();
     let cause = failure.as_ref().and_then(|failure| failure.cause.clone());
-    if let Some(failure) = failure {
+    // A page has told it already, in its own words.
+    let told = response.headers().contains_key(header::CONTENT_TYPE);
+    if let Some(failure) = failure.filter(|_| !told) {
         render(&mut response, &failure, id);
     }
     for (name, value) in HEADERS {

@@ -11,6 +11,7 @@ use super::error::ApiError;
 use super::{api, archive, content, health, identity, layers, submissions, tus};
 use crate::actor::Action;
 use crate::service::Service;
+use crate::web;
 
 /// Who a route is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ const fn route(method: &'static str, path: &'static str, access: Access) -> Rout
 }
 
 const MISSING: &str = "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/missing";
+/// The page of the same.
+const MISSING_PAGE: &str = "/samples/{sample}/candidates/{number}/sections/{section}/missing";
 
 /// The table. A route that is not here fails a test; so does a row without a route.
 pub const ROUTES: &[Route] = &[
@@ -89,6 +92,35 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/files/{file}", Access::May(Action::ChangeWork)),
     route("GET", "/api/v1/samples/{sample}/archive", Access::May(Action::Download)),
     route("GET", "/api/v1/files/{file}/content", Access::May(Action::Download)),
+    // pages
+    route("GET", "/", Access::SignedIn),
+    route("GET", "/sign-in", Access::Public),
+    route("POST", "/sign-in", Access::Public),
+    route("POST", "/sign-out", Access::SignedIn),
+    route("GET", "/organisations/{organisation}", Access::SignedIn),
+    route("GET", "/organisations/{organisation}/accent.css", Access::SignedIn),
+    route("GET", "/assessments/{assessment}", Access::SignedIn),
+    route("GET", "/samples/{sample}", Access::May(Action::ViewWork)),
+    route("GET", "/samples/{sample}/help", Access::See),
+    route("GET", "/samples/{sample}/files/{file}", Access::May(Action::ViewWork)),
+    route("POST", "/samples/{sample}/files/{file}/delete", Access::May(Action::ChangeWork)),
+    route("POST", "/samples/{sample}/files/{file}/restore", Access::May(Action::ChangeWork)),
+    route("GET", MISSING_PAGE, Access::May(Action::FlagMissing)),
+    route("POST", MISSING_PAGE, Access::May(Action::FlagMissing)),
+    route("POST", "/samples/{sample}/candidates/{number}/sections/{section}/missing/clear", Access::May(Action::FlagMissing)),
+    route("GET", "/samples/{sample}/check", Access::May(Action::ViewWork)),
+    route("GET", "/samples/{sample}/declarations/{declaration}", Access::May(Action::Submit)),
+    route("POST", "/samples/{sample}/declarations/{declaration}", Access::May(Action::Submit)),
+    route("GET", "/samples/{sample}/submit", Access::May(Action::Submit)),
+    route("POST", "/samples/{sample}/submit", Access::May(Action::Submit)),
+    route("GET", "/samples/{sample}/submissions/{revision}", Access::May(Action::ReadSubmission)),
+    route("GET", "/moderation", Access::SignedIn),
+    route("GET", "/moderation/{sample}", Access::May(Action::ReadSubmission)),
+    route("GET", "/moderation/{sample}/download", Access::See),
+    route("GET", "/help", Access::Public),
+    route("GET", "/api/docs", Access::Public),
+    route("GET", "/static/{hash}/{*name}", Access::Public),
+    route("GET", "/favicon.ico", Access::Public),
 ];
 
 /// The whole of it, with its layers.
@@ -102,7 +134,8 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(tus::routes())
         .route("/api/v1/samples/{sample}/archive", get(archive::zip))
         .route("/api/v1/files/{file}/content", get(content::file))
-        .fallback(async || ApiError::NotFound)
+        .merge(web::routes())
+        .fallback(web::errors::unknown)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed { allow: "" })
         .layer(from_fn_with_state(service.clone(), identity::identify))
         .layer(from_fn_with_state(service.clone(), layers::sane))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::page::{Frame, page};
 use super::receipt::title_of;
@@ -14,7 +14,10 @@ use super::words;
 use super::workspace::{FileView, Ground, file_view, line_of, place_name};
 use crate::actor::{Action, decide};
 use crate::database::workspace::{self, FileRow};
+use crate::http::api::files;
 use crate::http::error::ApiError;
+use crate::http::identity::Caller;
+use crate::http::layers::RequestId;
 use crate::ids::{FileId, SampleId};
 use crate::sample::SampleState;
 use crate::service::Service;
@@ -82,4 +85,32 @@ fn details(file: &FileRow, times: &Times) -> Vec<(&'static str, String)> {
         ("Fingerprint (SHA-256)", file.sha256.clone()),
     ];
     all.into_iter().filter_map(|(term, value)| value.map(|value| (term, value))).collect()
+}
+
+/// `POST /samples/{sample}/files/{file}/delete`: an open upload is cancelled, an accepted file can be brought back.
+pub async fn delete(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    request: RequestId,
+    Path((id, file)): Path<(SampleId, FileId)>,
+) -> Result<Response, ApiError> {
+    let row = workspace::file(&service.db, caller.person(), file).await?;
+    let row = row.filter(|row| row.sample == id).ok_or(ApiError::NotFound)?;
+    files::remove(&service, &caller, &request, file).await?;
+    let open = if row.number.is_empty() { String::new() } else { format!("&open={}", row.number) };
+    let to = format!("/samples/{id}?deleted={file}{open}#section-{}", row.section);
+    Ok(Redirect::to(&to).into_response())
+}
+
+/// `POST /samples/{sample}/files/{file}/restore`
+pub async fn restore(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    request: RequestId,
+    Path((id, file)): Path<(SampleId, FileId)>,
+) -> Result<Response, ApiError> {
+    let row = workspace::file(&service.db, caller.person(), file).await?;
+    let row = row.filter(|row| row.sample == id).ok_or(ApiError::NotFound)?;
+    files::bring_back(&service, &caller, &request, file).await?;
+    Ok(Redirect::to(&back(&row)).into_response())
 }

@@ -1,0 +1,91 @@
+// Files for the walks, made on the spot.
+
+import { createHash } from "node:crypto";
+import { deflateRawSync } from "node:zlib";
+
+/** @param {Uint8Array} bytes */
+export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+/** A small, sound PDF with a line of text. @param {string} text */
+export function pdf(text) {
+  const stream = `BT /F1 24 Tf 72 720 Td (${text}) Tj ET`;
+  const objects = [
+    "<< /Type /Catalog /Pages 2 0 R >>",
+    "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+    "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+    `<< /Length ${stream.length} >>\nstream\n${stream}\nendstream`,
+    "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+  ];
+  let text_ = "%PDF-1.4\n";
+  const offsets = objects.map((object, at) => {
+    const offset = text_.length;
+    text_ += `${at + 1} 0 obj\n${object}\nendobj\n`;
+    return offset;
+  });
+  const start = text_.length;
+  text_ += `xref\n0 ${objects.length + 1}\n0000000000 65535 f \n`;
+  text_ += offsets.map((offset) => `${String(offset).padStart(10, "0")} 00000 n \n`).join("");
+  text_ += `trailer\n<< /Size ${objects.length + 1} /Root 1 0 R >>\nstartxref\n${start}\n%%EOF\n`;
+  return Buffer.from(text_, "latin1");
+}
+
+/** CRC-32 (IEEE). @param {Uint8Array} bytes */
+function crc32(bytes) {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
+
+/** A zip of some files. @param {Record<string, Uint8Array>} members */
+export function zip(members) {
+  const local = [];
+  const central = [];
+  let offset = 0;
+  for (const [name, bytes] of Object.entries(members)) {
+    const packed = deflateRawSync(bytes);
+    const head = Buffer.alloc(26);
+    head.writeUInt16LE(20, 0);
+    head.writeUInt16LE(0x0800, 2);
+    head.writeUInt16LE(8, 4);
+    head.writeUInt16LE(0x5821, 8);
+    head.writeUInt32LE(crc32(bytes), 10);
+    head.writeUInt32LE(packed.length, 14);
+    head.writeUInt32LE(bytes.length, 18);
+    head.writeUInt16LE(Buffer.byteLength(name), 22);
+    const part = Buffer.concat([Buffer.from("PK\x03\x04", "latin1"), head, Buffer.from(name), packed]);
+    const tail = Buffer.alloc(14);
+    tail.writeUInt32LE(offset, 10);
+    central.push(Buffer.concat([Buffer.from("PK\x01\x02\x14\x00", "latin1"), head, tail, Buffer.from(name)]));
+    local.push(part);
+    offset += part.length;
+  }
+  const directory = Buffer.concat(central);
+  const end = Buffer.alloc(22);
+  end.write("PK\x05\x06", 0, "latin1");
+  end.writeUInt16LE(central.length, 8);
+  end.writeUInt16LE(central.length, 10);
+  end.writeUInt32LE(directory.length, 12);
+  end.writeUInt32LE(offset, 16);
+  return Buffer.concat([...local, directory, end]);
+}
+
+/** The members of a zip that stores without deflating, by name. @param {Buffer} bytes */
+export function stored(bytes) {
+  const end = bytes.lastIndexOf(Buffer.from("PK\x05\x06", "latin1"));
+  const number = bytes.readUInt16LE(end + 10);
+  let at = bytes.readUInt32LE(end + 16);
+  /** @type {Map<string, Buffer>} */
+  const members = new Map();
+  for (let one = 0; one < number; one += 1) {
+    const size = bytes.readUInt32LE(at + 24);
+    const [name, extra, comment] = [28, 30, 32].map((field) => bytes.readUInt16LE(at + field));
+    const offset = bytes.readUInt32LE(at + 42);
+    const data = offset + 30 + bytes.readUInt16LE(offset + 26) + bytes.readUInt16LE(offset + 28);
+    members.set(bytes.toString("utf8", at + 46, at + 46 + name), bytes.subarray(data, data + size));
+    at += 46 + name + extra + comment;
+  }
+  return members;
+}

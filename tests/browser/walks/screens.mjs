@@ -1,0 +1,61 @@
+// Screens that need nothing but the demonstration data.
+
+import assert from "node:assert/strict";
+import { signIn } from "../browser.mjs";
+
+export const WIDTHS = [1280, 390];
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function bothWidths({ base, browser }) {
+  for (const width of WIDTHS) {
+    const page = await browser.person(base, width);
+    await page.goto("/");
+    assert.match(page.url(), /\/sign-in$/, "without a session, a page leads to sign-in");
+    await browser.look(page, "sign-in");
+    await signIn(page, "officer.98765");
+    await browser.look(page, "home");
+    await page.getByRole("link", { name: /Creative iMedia/ }).click();
+    await page.waitForURL(/\/assessments\//);
+    await browser.look(page, "components");
+    await page.getByRole("link", { name: /R085/ }).click();
+    await page.waitForURL(/\/samples\//);
+    await page.locator("#candidate").waitFor();
+    await browser.look(page, "workspace");
+    const marks = await page.locator(".row-mark").allInnerTexts();
+    const numbers = marks.map((text) => Number(/\d+/.exec(text)?.[0] ?? -1));
+    assert.deepEqual(numbers, [...numbers].sort((a, b) => b - a), "candidates stand by mark");
+    await page.locator("#search").fill("1005");
+    await page.locator("#find").click();
+    await page.waitForURL(/search=1005/);
+    await page.waitForFunction(() => document.querySelectorAll(".row").length === 1);
+    await page.getByRole("link", { name: "Mark as Missing" }).first().click();
+    await page.waitForURL(/\/missing$/);
+    await browser.look(page, "missing");
+    await page.goBack();
+    await page.locator("#to-check").click();
+    await page.waitForURL(/\/check$/);
+    await browser.look(page, "check");
+    await page.getByRole("link", { name: "Help", exact: true }).click();
+    await page.waitForURL(/\/help$/);
+    await browser.look(page, "help");
+    await page.goto("/api/docs");
+    await browser.look(page, "api-docs");
+    await page.context().close();
+  }
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function errorPages({ base, browser }) {
+  const page = await browser.person(base, 1280);
+  await signIn(page, "teacher.20461");
+  const answer = await page.goto("/samples/00000000000000000000000000000000");
+  assert.equal(answer?.status(), 404);
+  await page.getByText("Everything that was uploaded and confirmed is safe.").waitFor();
+  await browser.look(page, "not-found");
+  const other = await browser.person(base, 390);
+  await signIn(other, "moderator.1");
+  await other.getByText("Nothing is waiting").waitFor();
+  await browser.look(other, "moderation-empty");
+  await page.context().close();
+  await other.context().close();
+}
