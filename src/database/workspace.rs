@@ -204,7 +204,8 @@ fn file_row(row: &AnyRow) -> Result<FileRow, DatabaseError> {
     let id: String = row.try_get("id")?;
     let broken = |column| DatabaseError::BrokenRow { table: "files", id: id.clone(), column };
     let text = |column: &'static str| row.try_get::<Option<String>, _>(column);
-    let bytes = |column: &'static str| row.try_get::<Option<i64>, _>(column).map(|n| n.map(i64::unsigned_abs));
+    let bytes =
+        |column: &'static str| row.try_get::<Option<i64>, _>(column).map(|n| n.map(i64::unsigned_abs));
     let time = |column: &'static str| row.try_get::<Option<i64>, _>(column).map(|at| at.map(from_micros));
     let flag = |column: &'static str| row.try_get::<i64, _>(column).map(|flag| flag != 0);
     Ok(FileRow {

@@ -58,5 +58,8 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/api/docs", get(help::api))
         .layer(from_fn(errors::layer))
         .route("/static/{hash}/{*name}", get(statics::file))
-        .route("/favicon.ico", get(async || Redirect::permanent(&format!("{}/style/mark.svg", statics::prefix()))))
+        .route(
+            "/favicon.ico",
+            get(async || Redirect::permanent(&format!("{}/style/mark.svg", statics::prefix()))),
+        )
 }

@@ -81,7 +81,9 @@ pub struct SubmittedFile {
 fn moderates(visitor: &Visitor, line: &SampleLine) -> bool {
     let roles = visitor.actor.roles_for(&line.sample);
     line.sample.revision > 0
-        && roles.iter().any(|role| matches!(role, Role::Moderator | Role::LeadModerator | Role::Board | Role::Auditor))
+        && roles
+            .iter()
+            .any(|role| matches!(role, Role::Moderator | Role::LeadModerator | Role::Board | Role::Auditor))
 }
 
 fn holds(receipt: &Receipt) -> String {
@@ -178,11 +180,8 @@ fn groups(manifest: &Manifest, line: &SampleLine, only: Option<&CandidateNumber>
     if only.is_none() && !documents.files.is_empty() {
         groups.push(documents);
     }
-    let mut candidates: Vec<_> = manifest
-        .candidates
-        .iter()
-        .filter(|one| only.is_none_or(|number| one.number == *number))
-        .collect();
+    let mut candidates: Vec<_> =
+        manifest.candidates.iter().filter(|one| only.is_none_or(|number| one.number == *number)).collect();
     candidates.sort_by(|a, b| {
         crate::candidate::by_mark((a.mark, a.status, &a.number), (b.mark, b.status, &b.number))
     });

@@ -107,7 +107,8 @@ pub fn not_there(manifest: &Manifest, line: &SampleLine) -> Vec<String> {
     let mut lines = Vec::new();
     for candidate in &manifest.candidates {
         for section in &candidate.sections {
-            let place = format!("{} {}: {}", candidate.number, candidate.name, title_of(line, section.code.as_str()));
+            let place =
+                format!("{} {}: {}", candidate.number, candidate.name, title_of(line, section.code.as_str()));
             if let Some(missing) = &section.notes.missing {
                 lines.push(format!("{place}, Missing ({})", words::missing_reason(&missing.reason)));
             }

@@ -94,7 +94,8 @@ fn check_page(
     problem: Option<Problem>,
 ) -> Response {
     let sample = format!("/samples/{}", line.sample.id);
-    let lines = |findings: &[Finding]| findings.iter().map(|one| told(one, standing, &sample)).collect::<Vec<_>>();
+    let lines =
+        |findings: &[Finding]| findings.iter().map(|one| told(one, standing, &sample)).collect::<Vec<_>>();
     let may = decide(&visitor.actor, Action::Submit, &line.sample, &line.component).is_ok();
     let ready = found.may_submit() && may;
     let (_, candidates) = tally(standing);
@@ -220,7 +221,9 @@ pub async fn tick(
         Err(SubmitError::NotDeclared(NotDeclared::Changed { .. })) => {
             Some("The text has changed since you read it. Read it again, then tick the box.")
         }
-        Err(SubmitError::Blocked(_)) => return Ok(Redirect::to(&format!("/samples/{id}/check")).into_response()),
+        Err(SubmitError::Blocked(_)) => {
+            return Ok(Redirect::to(&format!("/samples/{id}/check")).into_response());
+        }
         Err(other) => return Err(other.into()),
     };
     if let Some(text) = problem {
@@ -252,9 +255,10 @@ pub async fn show(
     let accepted: Vec<_> = standing.files().filter(|file| file.is_accepted()).collect();
     let bytes = accepted.iter().filter_map(|file| file.size).map(i64::unsigned_abs).sum();
     let missing = standing.counted().flat_map(|one| {
-        line.component.sections.iter().filter(|section| {
-            standing.notes_of(one, section.code.as_str()).missing.is_some()
-        })
+        line.component
+            .sections
+            .iter()
+            .filter(|section| standing.notes_of(one, section.code.as_str()).missing.is_some())
     });
     let times = Times::new(&line.time_zone, service.clock.now());
     let last = service.submissions.declarations().last();

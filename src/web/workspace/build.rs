@@ -117,7 +117,8 @@ impl Bench {
         let mut order: Vec<usize> = (0..all.len())
             .filter(|&at| {
                 let candidate = &all[at];
-                (candidate.name.to_lowercase().contains(&search) || candidate.number.as_str().contains(&search))
+                (candidate.name.to_lowercase().contains(&search)
+                    || candidate.number.as_str().contains(&search))
                     && self.fits(candidate)
             })
             .collect();
@@ -125,7 +126,9 @@ impl Bench {
             let (a, b) = (&all[a], &all[b]);
             match self.asked.sort.as_str() {
                 "number" => a.number.cmp(&b.number),
-                "name" => a.name.to_lowercase().cmp(&b.name.to_lowercase()).then_with(|| a.number.cmp(&b.number)),
+                "name" => {
+                    a.name.to_lowercase().cmp(&b.name.to_lowercase()).then_with(|| a.number.cmp(&b.number))
+                }
                 _ => by_mark((a.mark, a.status, &a.number), (b.mark, b.status, &b.number)),
             }
         });
@@ -141,9 +144,12 @@ impl Bench {
                 counted && matches!(state, CandidateState::NotStarted | CandidateState::InProgress)
             }
             "with_files" => self.facts.files(&candidate.id) > 0,
-            "missing" => self.standing.component.sections.iter().any(|section| {
-                self.facts.of_section(&candidate.id, section.code.as_str()).missing
-            }),
+            "missing" => self
+                .standing
+                .component
+                .sections
+                .iter()
+                .any(|section| self.facts.of_section(&candidate.id, section.code.as_str()).missing),
             "problem" => self.problems.contains(&candidate.id),
             _ => true,
         }
@@ -212,7 +218,11 @@ impl Bench {
 
     /// What may be done to a place of this candidate (or, with none, to the sample's documents) now.
     fn ground(&self, candidate: Option<&CandidateFacts>) -> Ground<'_> {
-        let closed = if self.can_change { self.closed(candidate) } else { Some("You can look at this, not change it.") };
+        let closed = if self.can_change {
+            self.closed(candidate)
+        } else {
+            Some("You can look at this, not change it.")
+        };
         Ground {
             sample: format!("/samples/{}", self.line.sample.id),
             candidate: candidate.map(|candidate| candidate.number.to_string()).unwrap_or_default(),

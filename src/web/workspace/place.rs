@@ -74,7 +74,16 @@ pub fn place<'a>(
     let accepted = all.iter().filter(|file| file.state == FileState::Accepted).count();
     let accepted = u32::try_from(accepted).unwrap_or(u32::MAX);
     let (facts, notes) = facts.map_or_else(
-        || (SectionFacts { accepted, running: u32::from(held as u32 > accepted), ..SectionFacts::default() }, None),
+        || {
+            (
+                SectionFacts {
+                    accepted,
+                    running: u32::from(held as u32 > accepted),
+                    ..SectionFacts::default()
+                },
+                None,
+            )
+        },
         |(facts, notes)| (facts, Some(notes)),
     );
     let state = section_state(section, facts);
@@ -104,11 +113,7 @@ pub fn place<'a>(
             clear: format!("{href}/clear"),
             can_clear: open,
         }),
-        files: all
-            .iter()
-            .filter(|file| is_news(file, &all))
-            .map(|file| file_view(ground, file))
-            .collect(),
+        files: all.iter().filter(|file| is_news(file, &all)).map(|file| file_view(ground, file)).collect(),
     }
 }
 
@@ -169,5 +174,9 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
 
 /// `1005 O'NEILL, Sean · Candidate evidence`, or a document's title.
 pub fn place_name(file: &FileRow, title: &str) -> String {
-    if file.number.is_empty() { title.to_owned() } else { format!("{} {} · {title}", file.number, file.candidate) }
+    if file.number.is_empty() {
+        title.to_owned()
+    } else {
+        format!("{} {} · {title}", file.number, file.candidate)
+    }
 }
