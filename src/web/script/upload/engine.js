@@ -13,7 +13,7 @@ const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
 /** How often a received file's verdict is asked for, milliseconds. */
 const ASK_EVERY = 2_000;
-const RUNNING = ["received", "checking", "receiving", "created"];
+const RUNNING = ["created", "receiving", "paused", "received", "checking"];
 
 /**
  * @typedef {'waiting'|'sending'|'paused'|'offline'|'held'|'signed_out'|'needs_file'|'checking'|'accepted'|'refused'

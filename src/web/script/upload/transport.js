@@ -39,8 +39,10 @@ export function create(file, target, path, signal) {
       filename: file.name,
       filetype: file.type,
       sample: target.sample,
-      candidate: target.candidate,
-      section: target.section,
+      // A sample document has no candidate; its code takes the place of a section's.
+      ...(target.candidate === ""
+        ? { section: "Documents", document: target.section }
+        : { candidate: target.candidate, section: target.section }),
       path,
       modified: new Date(file.lastModified).toISOString(),
     }),

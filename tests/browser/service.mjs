@@ -1,0 +1,47 @@
+// The service under the walks: the built binary with demonstration data in a folder of its own.
+
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const READY = 120_000;
+
+/** A port that was free a moment ago. @returns {Promise<number>} */
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = /** @type {net.AddressInfo} */ (server.address());
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Starts it. @returns {Promise<{base: string, stop: () => Promise<void>}>} */
+export async function start() {
+  const binary = process.env.STRONGROOM_BINARY ?? path.join(root, "target/debug/strongroom");
+  const data = mkdtempSync(path.join(tmpdir(), "strongroom-walk-"));
+  execFileSync(binary, ["import", "--data", data, "config/demo"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  const base = `http://127.0.0.1:${await freePort()}`;
+  const bind = new URL(base).host;
+  const child = spawn(binary, ["serve", "--data", data, "--bind", bind], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 30_000))]);
+    if (child.exitCode === null) child.kill("SIGKILL");
+  };
+  const until = Date.now() + READY;
+  while (Date.now() < until && child.exitCode === null) {
+    const answer = await fetch(`${base}/health/ready`).catch(() => null);
+    if (answer?.ok) return { base, stop };
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  await stop();
+  throw new Error("the service did not become ready");
+}

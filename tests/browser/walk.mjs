@@ -1,0 +1,31 @@
+// The walks, one after the other on one service: what one does, the next one finds.
+
+import { Browser, shots } from "./browser.mjs";
+import { start } from "./service.mjs";
+import { walks } from "./walks/index.mjs";
+
+const service = await start();
+const browser = await Browser.open();
+let passed = 0;
+let failed = 0;
+try {
+  for (const [name, walk] of Object.entries(walks)) {
+    const before = browser.complaints.length;
+    try {
+      await walk({ base: service.base, browser });
+      const complaints = browser.complaints.slice(before);
+      if (complaints.length > 0) throw new Error(complaints.join("\n    "));
+      passed += 1;
+      console.log(`ok      ${name}`);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAILED  ${name}\n    ${error instanceof Error ? error.message : error}`);
+    }
+  }
+} finally {
+  await browser.close();
+  await service.stop();
+}
+console.log(`screenshots in ${shots}`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
