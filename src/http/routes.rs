@@ -107,7 +107,11 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/samples/{sample}/files/{file}/restore", Access::May(Action::ChangeWork)),
     route("GET", MISSING_PAGE, Access::May(Action::FlagMissing)),
     route("POST", MISSING_PAGE, Access::May(Action::FlagMissing)),
-    route("POST", "/samples/{sample}/candidates/{number}/sections/{section}/missing/clear", Access::May(Action::FlagMissing)),
+    route(
+        "POST",
+        "/samples/{sample}/candidates/{number}/sections/{section}/missing/clear",
+        Access::May(Action::FlagMissing),
+    ),
     route("GET", "/samples/{sample}/check", Access::May(Action::ViewWork)),
     route("GET", "/samples/{sample}/declarations/{declaration}", Access::May(Action::Submit)),
     route("POST", "/samples/{sample}/declarations/{declaration}", Access::May(Action::Submit)),

@@ -99,6 +99,7 @@ pub async fn api(State(service): State<Arc<Service>>, visitor: Option<Visitor>) 
         let group = group_of(route.path);
         let what = match route.access {
             routes::Access::Public => "Anyone.".to_owned(),
+            routes::Access::See => "Whose sample it is.".to_owned(),
             routes::Access::SignedIn => "Anyone signed in; what is theirs.".to_owned(),
             routes::Access::May(action) => format!("Who may {}.", action_words(action)),
         };

@@ -68,7 +68,8 @@ async fn form(
     let line = line_of(service, &visitor.actor.person, *id).await?;
     decide(&visitor.actor, Action::FlagMissing, &line.sample, &line.component)?;
     let rules = line.component.section(section).ok_or(ApiError::NotFound)?;
-    let standing = submissions::look(&service.db, &visitor.actor.person, *id).await?.ok_or(ApiError::NotFound)?;
+    let standing =
+        submissions::look(&service.db, &visitor.actor.person, *id).await?.ok_or(ApiError::NotFound)?;
     let candidate = standing.candidates.iter().find(|one| one.number == *number).ok_or(ApiError::NotFound)?;
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let view = MissingForm {
