@@ -131,7 +131,7 @@ fn action_words(action: crate::actor::Action) -> &'static str {
     match action {
         Action::ViewWork => "see the sample",
         Action::ChangeWork => "change its work",
-        Action::ReadWork => "read its files",
+        Action::Download => "read its bytes",
         Action::FlagMissing => "flag Missing",
         Action::Submit => "submit it",
         Action::ReadSubmission => "read what was submitted",
