@@ -1,1 +1,10 @@
+//! The whole service, started in this process, asked over HTTP as its users do.
+//!
+//! `STRONGROOM_TEST_BACKEND` says what it stands on: `embedded` (SQLite and a folder, the default) or `board`
+//! (PostgreSQL by `STRONGROOM_TEST_POSTGRES`, a bucket by `STRONGROOM_TEST_S3_*`).
 
+mod identity;
+mod reading;
+mod routes;
+mod support;
+mod work;

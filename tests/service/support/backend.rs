@@ -1,0 +1,95 @@
+//! What a test's service stands on, its own and gone afterwards.
+
+#![expect(clippy::disallowed_methods, reason = "where the test's servers are is told in the environment")]
+
+use std::env;
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection};
+use strongroom::config::Config;
+use strongroom::object_store::config::{Encryption, S3Config, StoreConfig};
+use strongroom::service::Service;
+
+/// SQLite and a folder, or PostgreSQL and a bucket.
+pub struct Backend {
+    folder: tempfile::TempDir,
+    board: Option<Board>,
+}
+
+struct Board {
+    /// Where databases are made.
+    admin: String,
+    database: String,
+}
+
+fn told(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("{name} is needed for the board backend; tests/run sets it"))
+}
+
+impl Backend {
+    pub async fn new() -> Self {
+        sqlx::any::install_default_drivers();
+        let folder = tempfile::tempdir().unwrap();
+        let board = match env::var("STRONGROOM_TEST_BACKEND").as_deref() {
+            Err(_) | Ok("embedded") => None,
+            Ok("board") => Some(Board::new().await),
+            Ok(other) => panic!("STRONGROOM_TEST_BACKEND is {other:?}, neither embedded nor board"),
+        };
+        Self { folder, board }
+    }
+
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn configure(&self, config: &mut Config) {
+        let Some(board) = &self.board else { return };
+        config.database.url = Some(board.url().into());
+        config.database.connections = 8;
+        config.store = StoreConfig::S3(S3Config {
+            endpoint: Some(told("STRONGROOM_TEST_S3_ENDPOINT")),
+            region: told("STRONGROOM_TEST_S3_REGION"),
+            bucket: told("STRONGROOM_TEST_S3_BUCKET"),
+            prefix: Some(board.database.clone()),
+            access_key: told("STRONGROOM_TEST_S3_ACCESS_KEY"),
+            secret_key: Some(told("STRONGROOM_TEST_S3_SECRET_KEY").into()),
+            secret_key_file: None,
+            path_style: true,
+            encryption: Encryption::None,
+            memory_mib: 96,
+        });
+    }
+
+    /// Runs one statement on the service's database.
+    pub async fn sql(&self, service: &Service, statement: &'static str) {
+        run(service.config.database_url().expose_secret(), statement.to_owned()).await;
+    }
+
+    /// Removes what was made.
+    pub async fn remove(self) {
+        if let Some(board) = self.board {
+            run(&board.admin, format!("DROP DATABASE {}", board.database)).await;
+        }
+    }
+}
+
+impl Board {
+    async fn new() -> Self {
+        let admin = told("STRONGROOM_TEST_POSTGRES");
+        let database = format!("strongroom_{:032x}", rand::random::<u128>());
+        run(&admin, format!("CREATE DATABASE {database}")).await;
+        Self { admin, database }
+    }
+
+    fn url(&self) -> String {
+        let (server, _) = self.admin.rsplit_once('/').expect("an address that ends in a database");
+        format!("{server}/{}", self.database)
+    }
+}
+
+async fn run(url: &str, statement: String) {
+    let mut connection = AnyConnection::connect(url).await.unwrap();
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}

@@ -1,0 +1,251 @@
+//! A service with the demo data, and the actors who use it.
+
+mod backend;
+mod scanner;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use strongroom::actor::PersonId;
+use strongroom::clock::Clock;
+use strongroom::config::{Config, Overrides, ServerOverrides};
+use strongroom::database::sessions;
+use strongroom::http::secret::Secret;
+use strongroom::reference;
+use strongroom::service::{Given, Role, Running, Service};
+
+pub use scanner::Verdicts;
+
+/// The component most tests use.
+pub const COMPONENT: &str = "01_3357_R085_01";
+/// The centre of `teacher.98765` and `officer.98765`.
+pub const CENTRE: &str = "98765";
+/// Another centre.
+pub const OTHER: &str = "20461";
+
+/// A service of one test's own.
+pub struct Strongroom {
+    running: Option<Running>,
+    pub address: SocketAddr,
+    pub verdicts: Verdicts,
+    backend: backend::Backend,
+}
+
+impl Strongroom {
+    /// Started, with the demo data.
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// Started with settings changed.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let backend = backend::Backend::new().await;
+        let bind = "127.0.0.1:0".parse().unwrap();
+        let data = Some(backend.data().to_owned());
+        let mut config =
+            Config::load(None, Overrides { data, server: Some(ServerOverrides { bind }) }).unwrap();
+        backend.configure(&mut config);
+        config.worker.poll = "50ms".parse().unwrap();
+        change(&mut config);
+        let verdicts = Verdicts::default();
+        let given = Given { scanner: Some(verdicts.scanner()), ..Given::default() };
+        let running = Service::start(config, Role::All, given).await.unwrap();
+        reference::import(&running.service.db, Path::new("config/demo"), &Clock::system()).await.unwrap();
+        let address = running.address.unwrap();
+        Self { running: Some(running), address, verdicts, backend }
+    }
+
+    pub fn service(&self) -> &Service {
+        &self.running.as_ref().unwrap().service
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// An actor with a token of their own.
+    pub async fn as_(&self, person: &str) -> Actor {
+        let (secret, now) = (Secret::new(), Timestamp::now_for_tests());
+        let person: PersonId = person.parse().unwrap();
+        let mut tx = self.service().db.begin().await.unwrap();
+        let end = now + jiff::SignedDuration::from_hours(1);
+        sessions::keep_token(&mut tx, secret.digest(), &person, now, end).await.unwrap();
+        tx.commit().await.unwrap();
+        Actor { base: self.url(""), token: Some(secret.expose().to_owned()), client: client() }
+    }
+
+    /// Someone without credentials.
+    pub fn stranger(&self) -> Actor {
+        Actor { base: self.url(""), token: None, client: client() }
+    }
+
+    /// Runs one statement, for what only a board or time itself would do.
+    pub async fn sql(&self, statement: &'static str) {
+        self.backend.sql(self.service(), statement).await;
+    }
+
+    /// The id of a centre's sample of a component.
+    pub async fn sample(&self, centre: &str) -> String {
+        let board = self.as_("board").await;
+        let list = board.get(&format!("/api/v1/samples?component={COMPONENT}&centre={centre}")).await.json();
+        list["items"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Ends it in order and removes what it stood on.
+    pub async fn stop(mut self) {
+        let running = self.running.take().unwrap();
+        tokio::time::timeout(Duration::from_secs(60), running.stop()).await.unwrap();
+        self.backend.remove().await;
+    }
+}
+
+/// The tests' own reading of the clock.
+pub trait Now {
+    fn now_for_tests() -> Timestamp;
+}
+
+impl Now for Timestamp {
+    fn now_for_tests() -> Timestamp {
+        Clock::system().now()
+    }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+/// Someone who asks.
+pub struct Actor {
+    base: String,
+    token: Option<String>,
+    client: reqwest::Client,
+}
+
+/// What was answered, body and all.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// The status, and the code of a problem.
+    pub fn code(&self) -> (u16, String) {
+        let code = serde_json::from_str::<Value>(&self.text)
+            .ok()
+            .and_then(|body| body["code"].as_str().map(ToOwned::to_owned));
+        (self.status.as_u16(), code.unwrap_or_default())
+    }
+}
+
+impl Actor {
+    /// A request, to be sent by [`send`].
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        send(self.request(Method::DELETE, path)).await
+    }
+
+    pub async fn post(&self, path: &str) -> Answer {
+        send(self.request(Method::POST, path)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        send(self.request(Method::PUT, path).json(&body)).await
+    }
+
+    /// Uploads a file in one request; its id.
+    pub async fn upload(
+        &self,
+        sample: &str,
+        candidate: &str,
+        section: &str,
+        name: &str,
+        bytes: &[u8],
+    ) -> String {
+        let answer = send(
+            self.request(Method::POST, &format!("/files/to/{sample}/{candidate}/{section}"))
+                .header("tus-resumable", "1.0.0")
+                .header("upload-length", bytes.len())
+                .header("upload-metadata", format!("filename {}", encode(name)))
+                .header("content-type", "application/offset+octet-stream")
+                .body(bytes.to_vec()),
+        )
+        .await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        let location = answer.headers["location"].to_str().unwrap();
+        location.rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// Begins an upload without a byte; its id.
+    pub async fn begin(
+        &self,
+        sample: &str,
+        candidate: &str,
+        section: &str,
+        name: &str,
+        length: u64,
+    ) -> Answer {
+        send(
+            self.request(Method::POST, &format!("/files/to/{sample}/{candidate}/{section}"))
+                .header("tus-resumable", "1.0.0")
+                .header("upload-length", length)
+                .header("upload-metadata", format!("filename {}", encode(name))),
+        )
+        .await
+    }
+
+    /// Waits until a file is in `state`; what is known of it then.
+    pub async fn wait_for(&self, file: &str, state: &str) -> Value {
+        let wait = async {
+            loop {
+                let answer = self.get(&format!("/api/v1/files/{file}")).await;
+                let known = answer.json();
+                if known["state"] == state {
+                    return known;
+                }
+                assert!(
+                    matches!(
+                        known["state"].as_str(),
+                        Some("created" | "receiving" | "received" | "checking")
+                    ),
+                    "waiting for {state}: {known}"
+                );
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap()
+    }
+}
+
+/// Sends a request and reads its answer.
+pub async fn send(request: RequestBuilder) -> Answer {
+    let response: Response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.unwrap() }
+}
+
+/// A value of `Upload-Metadata`.
+pub fn encode(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
