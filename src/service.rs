@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{Downloads, Limits};
@@ -43,6 +43,8 @@ pub struct Service {
     pub store: Arc<dyn ObjectStore>,
     pub scanner: Arc<dyn Scanner>,
     pub uploads: Uploads,
+    /// Places for streams of events.
+    pub streams: Arc<Semaphore>,
     pub submissions: Submissions,
     /// Files and zips on their way out.
     pub downloads: Downloads,
@@ -149,6 +151,7 @@ impl Service {
         let limits = config.upload.limits();
         let uploads = Uploads::new(db.clone(), store.clone(), given.clock.clone(), limits, shutdown.clone());
         let submissions = Submissions::new(db.clone(), given.clock.clone())?;
+        let streams = Arc::new(Semaphore::new(config.events.streams));
         let service = Arc::new(Self {
             config,
             db,
@@ -156,6 +159,7 @@ impl Service {
             store,
             scanner,
             uploads,
+            streams,
             submissions,
             clock: given.clock,
             tasks: Tasks::new(),

@@ -18,6 +18,7 @@ mod error;
 pub(crate) mod files;
 pub mod files_read;
 pub mod flags;
+pub mod news;
 pub mod people;
 pub mod reference;
 mod reference_samples;

@@ -78,6 +78,7 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/api/v1/files/{file}", Access::May(Action::ChangeWork)),
     route("POST", "/api/v1/files/{file}/restore", Access::May(Action::ChangeWork)),
     route("GET", "/api/v1/uploads", Access::SignedIn),
+    route("GET", "/api/v1/events", Access::SignedIn),
     // tus
     route("OPTIONS", "/files", Access::Public),
     route("POST", "/files", Access::SignedIn),

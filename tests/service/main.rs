@@ -3,6 +3,7 @@
 //! `STRONGROOM_TEST_BACKEND` says what it stands on: `embedded` (SQLite and a folder, the default) or `board`
 //! (PostgreSQL by `STRONGROOM_TEST_POSTGRES`, a bucket by `STRONGROOM_TEST_S3_*`).
 
+mod events;
 mod identity;
 mod reading;
 mod routes;

@@ -3,6 +3,7 @@
 //! What a handler answers is made by a function beside it that pages may call as well.
 
 pub mod candidates;
+mod events;
 pub mod files;
 pub mod missing;
 mod openapi;
@@ -43,6 +44,7 @@ pub fn routes() -> Router<Arc<Service>> {
         )
         .route("/api/v1/files/{file}", get(files::one).delete(files::delete))
         .route("/api/v1/files/{file}/restore", post(files::restore))
+        .route("/api/v1/events", get(events::stream))
         .route("/api/v1/uploads", get(files::uploads))
 }
 

@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use http::header;
 use utoipa::OpenApi;
 
-use super::{candidates, files, missing, samples};
+use super::{candidates, events, files, missing, samples};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,7 +29,8 @@ use super::{candidates, files, missing, samples};
         files::one,
         files::delete,
         files::restore,
-        files::uploads
+        files::uploads,
+        events::stream
     )
 )]
 struct Document;

@@ -1,0 +1,45 @@
+//! What happens, told as it happens.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use reqwest::Method;
+
+use crate::support::{CENTRE, OTHER, Strongroom};
+
+#[tokio::test]
+async fn a_change_is_told_to_who_may_see_it_and_again_after_a_break() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let path = format!("/api/v1/events?samples={sample}");
+    let foreign = strongroom.sample(OTHER).await;
+    assert_eq!(officer.get(&format!("/api/v1/events?samples={foreign}")).await.status, 404);
+
+    let listen = async |last: Option<String>, wanted: &str| -> String {
+        let mut request = officer.request(Method::GET, &path);
+        if let Some(last) = &last {
+            request = request.header("last-event-id", last);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        if last.is_none() {
+            let missing = format!("/api/v1/samples/{sample}/candidates/1005/sections/URS/missing");
+            assert_eq!(officer.put(&missing, serde_json::json!({ "reason": "lost" })).await.status, 204);
+        }
+        let (mut body, mut text) = (response.bytes_stream(), String::new());
+        let read = async {
+            while !text.contains(wanted) {
+                text.push_str(std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap());
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), read).await.unwrap();
+        text
+    };
+    let first = listen(None, "section.missing_set").await;
+    assert!(first.contains("\"candidate\":\"1005\""), "{first}");
+    let id = first.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().to_owned();
+    let again = listen(Some(id.clone()), "section.missing_set").await;
+    assert!(again.contains(&id));
+    strongroom.stop().await;
+}
