@@ -173,7 +173,7 @@ async fn card(service: &Service, visitor: &Visitor, line: SampleLine) -> Result<
         centre: format!("{} {}", line.sample.centre, line.centre),
         href: Some(format!("/samples/{}", line.sample.id)),
         words: words::sample(line.sample.state, line.sample.revision),
-        due: times.minute(due),
+        due: times.deadline(due),
         due_in: times.until(due),
         candidates: if total == 0 {
             format!("{entered} entered; the sample is not drawn yet")

@@ -271,7 +271,7 @@ pub async fn show(
             ("Files", format!("{}, {}", accepted.len(), words::bytes(bytes))),
             ("Missing", missing.count().to_string()),
             ("Doubtful", found.doubtful.len().to_string()),
-            ("Due", times.minute(line.sample.dates.due_at)),
+            ("Due", times.deadline(line.sample.dates.due_at)),
         ],
         problem: None,
         back: last.map_or_else(

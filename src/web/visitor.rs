@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jiff::tz::TimeZone;
 
 use super::page::{Frame, OrganisationView, PersonView};
@@ -104,6 +104,14 @@ impl Times {
     /// `Fri 15 May 2026, 23:59`.
     pub fn minute(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%a %-d %b %Y, %H:%M").to_string()
+    }
+
+    /// Like [`Times::minute`], for a deadline: one at midnight is the end of the day before.
+    pub fn deadline(&self, at: Timestamp) -> String {
+        let local = at.to_zoned(self.zone.clone());
+        let midnight = local.hour() == 0 && local.minute() == 0;
+        let shown = if midnight { at.saturating_sub(SignedDuration::from_mins(1)).unwrap_or(at) } else { at };
+        self.minute(shown)
     }
 
     /// `Friday 15 May 2026, 14:10:22`.

@@ -1,7 +1,7 @@
 // The service under the walks: the built binary with demonstration data in a folder of its own.
 
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, openSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -29,7 +29,8 @@ export async function start() {
   execFileSync(binary, ["import", "--data", data, "config/demo"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
   const base = `http://127.0.0.1:${await freePort()}`;
   const bind = new URL(base).host;
-  const child = spawn(binary, ["serve", "--data", data, "--bind", bind], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  const log = openSync(path.join(data, "service.log"), "w");
+  const child = spawn(binary, ["serve", "--data", data, "--bind", bind], { cwd: root, stdio: ["ignore", log, log] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const stop = async () => {
     child.kill("SIGTERM");

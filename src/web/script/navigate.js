@@ -36,7 +36,8 @@ function ours(event) {
   const url = new URL(event.destination.url);
   const native = event.sourceElement?.closest?.("[data-native]") ?? null;
   return event.canIntercept && !event.hashChange && event.downloadRequest === null && native === null
-    && !event.destination.sameDocument && event.navigationType !== "reload" && url.origin === location.origin
+    // Back and Forward between pages that were swapped in are moves within one document, and still ours.
+    && (!event.destination.sameDocument || event.navigationType === "traverse") && event.navigationType !== "reload" && url.origin === location.origin
     && !LEAVES.some((start) => url.pathname.startsWith(start) && url.pathname !== "/api/docs");
 }
 

@@ -208,6 +208,9 @@ impl Bench {
     }
 
     fn counter_words(&self, candidate: &CandidateFacts, counter: Counter) -> String {
+        if candidate.status != CandidateStatus::Entered {
+            return String::new();
+        }
         let files = words::count(self.facts.files(&candidate.id), "file").to_lowercase();
         let optional = match counter.optional {
             0 => String::new(),
@@ -345,7 +348,7 @@ impl Bench {
             (SampleState::Returned, Some(back)) => format!(
                 "Returned to you: {} Only the returned candidates are open, until {}.",
                 back.reason,
-                self.times.minute(back.due_at)
+                self.times.deadline(back.due_at)
             ),
             _ => String::new(),
         };
@@ -354,9 +357,9 @@ impl Bench {
             component: self.line.component.id.to_string(),
             centre: format!("{} {}", sample.centre, self.line.centre),
             words: words::sample(sample.state, sample.revision),
-            due: self.times.minute(sample.dates.due_at),
+            due: self.times.deadline(sample.dates.due_at),
             due_in: self.times.until(sample.dates.due_at),
-            cut_off: self.times.minute(sample.dates.cut_off_at),
+            cut_off: self.times.deadline(sample.dates.cut_off_at),
             complete,
             candidates,
             can_check: sample.state != SampleState::Submitted && (self.can_submit || self.can_change),
