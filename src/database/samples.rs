@@ -40,27 +40,14 @@ pub(crate) fn read(row: &AnyRow) -> Result<Sample, DatabaseError> {
     })
 }
 
-/// How firmly a sample is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// As it is, with others: uploads, deletes, flags.
-    Shared,
-    /// Against everyone: submit, return.
-    Exclusive,
-}
-
 /// Locks the sample and returns it with its component and its organisation's time zone, if the person works at its
-/// centre. First lock of the order.
-pub(crate) async fn lock(
+/// centre. First lock of the order; held with others.
+pub(crate) async fn lock_shared(
     tx: &mut Tx,
     person: &PersonId,
     sample: SampleId,
-    hold: Hold,
 ) -> Result<Option<(Sample, Component, String)>, DatabaseError> {
-    let suffix = match hold {
-        Hold::Shared => tx.engine().for_share(),
-        Hold::Exclusive => tx.engine().for_update(),
-    };
+    let suffix = tx.engine().for_share();
     // Locks the one table alone: the joins are read afterwards.
     let sql = format!("SELECT {COLUMNS} FROM samples s WHERE s.id = $1 AND {}{suffix}", centre_staff!("$2"));
     let row = sqlx::query(AssertSqlSafe(sql))

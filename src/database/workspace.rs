@@ -98,8 +98,6 @@ pub(crate) struct FileRow {
     pub id: FileId,
     pub sample: SampleId,
     /// `""` for a sample document.
-    pub candidate_id: String,
-    /// `""` for a sample document.
     pub number: String,
     pub candidate: String,
     pub kind: String,
@@ -124,7 +122,7 @@ pub(crate) struct FileRow {
     pub last_byte_at: Option<Timestamp>,
 }
 
-const FILE_COLUMNS: &str = "f.id, f.sample_id, f.candidate_id, f.kind, f.section, f.state, f.reason, f.detail, \
+const FILE_COLUMNS: &str = "f.id, f.sample_id, f.kind, f.section, f.state, f.reason, f.detail, \
 f.original_name, f.path, f.unique_name, f.size, f.sha256, f.media_type, f.late, f.unscanned, f.duplicate_of, \
 f.created_at, f.received_at, f.accepted_at, u.offset_bytes, u.length, u.last_byte_at, n.number, n.name";
 
@@ -211,7 +209,6 @@ fn file_row(row: &AnyRow) -> Result<FileRow, DatabaseError> {
     Ok(FileRow {
         id: id.parse().map_err(|_| broken("id"))?,
         sample: row.try_get::<String, _>("sample_id")?.parse().map_err(|_| broken("sample_id"))?,
-        candidate_id: row.try_get("candidate_id")?,
         number: text("number")?.unwrap_or_default(),
         candidate: text("name")?.unwrap_or_default(),
         kind: row.try_get("kind")?,

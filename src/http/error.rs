@@ -209,7 +209,7 @@ impl ApiError {
             Self::Forbidden => "Your role does not include this.".into(),
             Self::CrossSite => "Reload the page and try again.".into(),
             Self::NotFound => "There is nothing here, or it is not yours to see.".into(),
-            Self::MethodNotAllowed { allow } if allow.is_empty() => "Use another method.".into(),
+            Self::MethodNotAllowed { allow: "" } => "Use another method.".into(),
             Self::MethodNotAllowed { allow } => format!("Use {allow}."),
             Self::UnsupportedMediaType => "Send application/json.".into(),
             Self::TooLarge { limit } => format!("At most {limit} bytes are taken."),

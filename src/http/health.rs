@@ -38,7 +38,7 @@ pub(super) async fn live() -> &'static str {
 
 /// 200 when every part answers, else 503; either way which, and why.
 pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
-    let (database, store) = tokio::join!(
+    let (database, store, checks) = tokio::join!(
         part("database", async { service.db.ping().await.map(|()| "answers".to_owned()) }),
         part("store", async {
             let free = service.store.probe().await?;
@@ -47,13 +47,27 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
                 None => "answers".to_owned(),
             })
         }),
+        part("checks", waiting(&service)),
     );
     let scanner = service.scanner.readiness().await;
     let scanner = Part { name: "scanner", ready: scanner.ready, detail: scanner.detail };
-    let parts = vec![database, store, scanner];
+    let parts = vec![database, store, scanner, checks];
     let ready = parts.iter().all(|part| part.ready);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, parts })).into_response()
+}
+
+/// How many files wait for their verdict, and how long the first of them has.
+async fn waiting(service: &Service) -> Result<String, crate::database::DatabaseError> {
+    let (files, oldest) = crate::database::checks::queue(&service.db).await?;
+    let seconds = oldest.map_or(0, |at| service.clock.now().duration_since(at).as_secs().max(0));
+    metrics::gauge!("strongroom_checks_waiting").set(files as f64);
+    metrics::gauge!("strongroom_checks_oldest_seconds").set(seconds as f64);
+    Ok(match files {
+        0 => "no file waits".to_owned(),
+        1 => format!("1 file waits, for {seconds} s"),
+        _ => format!("{files} files wait, the first for {seconds} s"),
+    })
 }
 
 async fn part<E: std::error::Error>(

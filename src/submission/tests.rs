@@ -351,10 +351,10 @@ async fn two_officers_who_submit_at_once_get_one_receipt(desk: Desk) {
 impl Desk {
     /// Deletes an accepted file the way every change does: the sample first, shared.
     async fn delete(&self, file: FileId) -> bool {
-        use crate::database::samples::{self, Hold};
+        use crate::database::samples;
         let mut tx = self.db.begin().await.unwrap();
         let person = "teacher.98765".parse().unwrap();
-        let (sample, ..) = samples::lock(&mut tx, &person, self.sample, Hold::Shared).await.unwrap().unwrap();
+        let (sample, ..) = samples::lock_shared(&mut tx, &person, self.sample).await.unwrap().unwrap();
         if sample.state == crate::sample::SampleState::Submitted {
             return false;
         }

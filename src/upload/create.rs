@@ -10,7 +10,7 @@ use crate::check;
 use crate::component::{Component, Section};
 use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, NewFile};
-use crate::database::samples::{self, Hold};
+use crate::database::samples;
 use crate::database::{Tx, uploads};
 use crate::evidence::{OriginalName, Place, RelativePath, SectionCode, Sha256Digest};
 use crate::ids::{FileId, SampleId};
@@ -75,7 +75,7 @@ impl Uploads {
         let inner = &self.inner;
         let now = inner.clock.now();
         let mut tx = inner.db.begin().await?;
-        let found = samples::lock(&mut tx, &actor.person, creation.sample, Hold::Shared).await?;
+        let found = samples::lock_shared(&mut tx, &actor.person, creation.sample).await?;
         let (sample, component, _) = found.ok_or(CreateError::Unknown { what: "sample" })?;
         decide(actor, Action::ChangeWork, &sample, &component).map_err(|denied| match denied {
             Denied::Unknown => CreateError::Unknown { what: "sample" },

@@ -151,14 +151,15 @@ async fn a_silent_holder_gives_way_at_once_and_is_fenced() {
         Box::pin(stream::unfold(receive, async |mut receive| Some((receive.recv().await?, receive))));
     let lease = engine.lease(file).await;
     let uploads = engine.uploads.clone();
-    let held = tokio::spawn(async move { uploads.append(lease, 0, frames).await });
+    let mut held = tokio::task::JoinSet::new();
+    held.spawn(async move { uploads.append(lease, 0, frames).await });
     tokio::task::yield_now().await;
 
     let began = std::time::Instant::now();
     let lease = engine.lease(file).await;
     assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
     assert_eq!(lease.offset(), 400, "what had arrived is kept");
-    assert!(matches!(held.await.unwrap(), Err(UploadError::Evicted)));
+    assert!(matches!(held.join_next().await.unwrap().unwrap(), Err(UploadError::Evicted)));
     drop(send);
 }
 

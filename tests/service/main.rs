@@ -3,9 +3,13 @@
 //! `STRONGROOM_TEST_BACKEND` says what it stands on: `embedded` (SQLite and a folder, the default) or `board`
 //! (PostgreSQL by `STRONGROOM_TEST_POSTGRES`, a bucket by `STRONGROOM_TEST_S3_*`).
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod architecture;
 mod events;
 mod identity;
 mod reading;
 mod routes;
+mod rules;
 mod support;
 mod work;

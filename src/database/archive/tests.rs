@@ -14,7 +14,7 @@ const REGISTER: &str = "0190aaaabbbb7ccc8dddeeeeffff0014";
 
 pub(crate) struct World {
     db: Database,
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) _folder: tempfile::TempDir,
 }
 
 impl World {
@@ -28,7 +28,7 @@ impl World {
 
     /// Fills a fresh database; keeps the folder it lies in.
     pub(crate) async fn of(db: Database, folder: tempfile::TempDir) -> Self {
-        let world = Self { db, folder };
+        let world = Self { db, _folder: folder };
         for sql in [
             "INSERT INTO organisations VALUES ('ocr', 'OCR', 'Europe/London', 'red')",
             "INSERT INTO series VALUES ('june', 'ocr', 'June 2026'), ('november', 'ocr', 'November 2026')",

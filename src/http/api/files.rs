@@ -16,7 +16,7 @@ use crate::component::{Component, Section};
 use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, PlaceRef};
 use crate::database::files_read::{self, FileRow};
-use crate::database::samples::{self, Hold};
+use crate::database::samples;
 use crate::database::{Tx, flags, removal};
 use crate::evidence::FileState;
 use crate::http::body::{Query, Segments};
@@ -166,7 +166,7 @@ struct Held {
 /// Locks sample, place and file, in this order, once it is settled that the work can be changed.
 async fn hold(service: &Service, caller: &Caller, row: &FileRow) -> Result<Held, ApiError> {
     let mut tx = service.db.begin().await?;
-    let locked = samples::lock(&mut tx, caller.person(), row.sample, Hold::Shared).await?;
+    let locked = samples::lock_shared(&mut tx, caller.person(), row.sample).await?;
     let (sample, component, _) = locked.ok_or(ApiError::NotFound)?;
     let mut candidate = None;
     if let Some(number) = &row.candidate {

@@ -15,7 +15,7 @@ use crate::component::Component;
 use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, PlaceRef};
 use crate::database::flags::{self, Missing, MissingReason};
-use crate::database::samples::{self, Hold};
+use crate::database::samples;
 use crate::database::{DatabaseError, Tx};
 use crate::evidence::SectionCode;
 use crate::http::body::{Json, Segments};
@@ -151,7 +151,7 @@ struct Held {
 async fn hold(service: &Service, caller: &Caller, target: &Target) -> Result<(Tx, Held), ApiError> {
     may(service, caller, Action::FlagMissing, target.sample).await?;
     let mut tx = service.db.begin().await?;
-    let locked = samples::lock(&mut tx, caller.person(), target.sample, Hold::Shared).await?;
+    let locked = samples::lock_shared(&mut tx, caller.person(), target.sample).await?;
     let (sample, component, _) = locked.ok_or(ApiError::NotFound)?;
     component.section(&target.section).ok_or(ApiError::NotFound)?;
     let candidate = samples::candidate(&mut tx, &sample, &target.number).await?.ok_or(ApiError::NotFound)?;

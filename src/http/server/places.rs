@@ -8,20 +8,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::ServerConfig;
 
+/// Connections of each address.
+type Taken = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
 /// Places for connections.
 #[derive(Debug)]
 pub(super) struct Places {
     all: Arc<Semaphore>,
     each: usize,
     proxies: Vec<IpAddr>,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    taken: Taken,
 }
 
 /// One connection's place, free again when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     _room: OwnedSemaphorePermit,
-    of: Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    of: Option<(IpAddr, Taken)>,
 }
 
 impl Places {
