@@ -29,8 +29,6 @@ use axum::routing::{get, post};
 
 use crate::service::Service;
 
-const MISSING: &str = "/samples/{sample}/candidates/{number}/sections/{section}/missing";
-
 /// The pages, style and script.
 pub fn routes() -> Router<Arc<Service>> {
     Router::new()
@@ -45,7 +43,10 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/samples/{sample}/files/{file}", get(file::show))
         .route("/samples/{sample}/files/{file}/delete", post(file::delete))
         .route("/samples/{sample}/files/{file}/restore", post(file::restore))
-        .route(MISSING, get(missing::show).post(missing::set))
+        .route(
+            "/samples/{sample}/candidates/{number}/sections/{section}/missing",
+            get(missing::show).post(missing::set),
+        )
         .route("/samples/{sample}/candidates/{number}/sections/{section}/missing/clear", post(missing::clear))
         .route("/samples/{sample}/check", get(submit::check))
         .route("/samples/{sample}/declarations/{declaration}", get(submit::declaration).post(submit::tick))
