@@ -146,7 +146,9 @@ fn told(finding: &Finding, standing: &Standing, sample: &str) -> Line {
         (None, Some(place)) => Some(format!("{sample}{place}")),
         (None, None) => None,
     };
-    Line { who, what: finding.sentence.clone(), href }
+    // The line names the candidate already.
+    let repeated = candidate.and_then(|number| finding.sentence.strip_prefix(&format!("{number}, ")));
+    Line { who, what: repeated.unwrap_or(&finding.sentence).to_owned(), href }
 }
 
 fn name_of(line: &SampleLine) -> String {

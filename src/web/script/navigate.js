@@ -47,9 +47,15 @@ function swap(page, asked) {
   const target = new URL(page.url);
   if (target.hash === "") target.hash = hash;
   if (target.href !== location.href) history.replaceState(null, "", target.href);
-  for (const part of ["page", "polite"]) {
+  for (const part of ["top", "page"]) {
     const [old, now] = [document.getElementById(part), page.document.getElementById(part)];
-    if (part === "page" && old !== null && now !== null) old.replaceWith(document.adoptNode(now));
+    if (old !== null && now !== null && !old.isEqualNode(now)) old.replaceWith(document.adoptNode(now));
+  }
+  const accent = 'link[href$="/accent.css"]';
+  const [old, now] = [document.querySelector(accent), page.document.querySelector(accent)];
+  if (now !== null && now.getAttribute("href") !== old?.getAttribute("href")) {
+    old?.remove();
+    document.head.append(document.adoptNode(now));
   }
   document.title = page.document.title;
   const goal = hash === "" ? null : document.getElementById(hash.slice(1));
