@@ -211,7 +211,11 @@ fn submitted(file: &FileEntry, line: &SampleLine) -> SubmittedFile {
 
 /// `GET /moderation/{sample}/download?candidate=1005&candidate=1007`: on to the zip of the candidates chosen; of all
 /// when none is.
-pub async fn download(Path(id): Path<SampleId>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub async fn download(
+    _caller: crate::http::identity::Caller,
+    Path(id): Path<SampleId>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let mut chosen = Vec::new();
     for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let number = pair.strip_prefix("candidate=").and_then(|text| text.parse::<CandidateNumber>().ok());
