@@ -175,6 +175,16 @@ pub(crate) async fn release(tx: &mut Tx, file: FileId, epoch: i64) -> Result<(),
     Ok(())
 }
 
+/// Ends an upload whose file is *received*: the lease is free, and the ledger of parts has served. The row stays, for
+/// HEAD to answer from.
+pub(crate) async fn received(tx: &mut Tx, file: FileId, epoch: i64) -> Result<(), DatabaseError> {
+    sqlx::query("DELETE FROM upload_parts WHERE file_id = $1")
+        .bind(file.to_string())
+        .execute(tx.on())
+        .await?;
+    release(tx, file, epoch).await
+}
+
 /// Writes a new upload's row.
 pub(crate) async fn insert(tx: &mut Tx, new: &NewUpload<'_>) -> Result<(), DatabaseError> {
     sqlx::query(

@@ -54,7 +54,7 @@ impl Uploads {
         if !uploads::advance(&mut tx, &progress).await? || !files::receive(&mut tx, &received).await? {
             return Err(UploadError::Evicted);
         }
-        uploads::release(&mut tx, row.file, row.epoch).await?;
+        uploads::received(&mut tx, row.file, row.epoch).await?;
         let entry = Entry {
             sample: Some(at.sample),
             candidate: &at.candidate,
