@@ -78,9 +78,10 @@ impl Uploads {
         let whole = stream.is_whole();
         if whole && end != End::TooLong {
             let durable = stream.writer.finish().await?;
-            stream.adopt(&durable);
-            if durable.multipart.is_some() {
-                stream.commit(&durable).await?;
+            match durable.multipart {
+                Some(_) => stream.commit(&durable).await?,
+                // Put whole: it counts with the step to *received*.
+                None => stream.adopt(&durable),
             }
             drop(stream);
             return self.complete(*lease, durable.obsolete).await;
@@ -237,7 +238,7 @@ impl Receiving<'_> {
         Ok(())
     }
 
-    /// Brings the ledger in memory up to date.
+    /// Brings the ledger in memory up to date; once for each step, for its parts are added.
     fn adopt(&mut self, durable: &Durable) {
         let staged = &mut self.lease.row.staged;
         staged.offset = durable.offset;
