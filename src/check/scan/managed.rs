@@ -3,6 +3,8 @@
 //! Debian's defaults pass a 26 MB file with a virus at its first byte. This clamd listens on a unix socket alone, has
 //! no limit below what it can scan, and reports what it did not see.
 
+mod orphan;
+
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -107,6 +109,7 @@ impl ManagedClamd {
         let folder = std::path::absolute(data).map(|data| data.join("clamd"));
         let folder = folder.map_err(|source| StartError::Folder { folder: data.to_owned(), source })?;
         let fault = |source| StartError::Folder { folder: folder.clone(), source };
+        orphan::end(&folder, &folder.join("clamd.conf")).await.map_err(fault)?;
         let (socket, runtime) = socket_place(&folder).map_err(fault)?;
         let database = prepare(&folder, &socket, &limits).map_err(fault)?;
         // Without official signatures there is no date to insist on; readiness says so.
@@ -240,6 +243,10 @@ type Output = Arc<Mutex<VecDeque<String>>>;
 impl Running {
     async fn start(recipe: &Recipe, clamd: &Clamd) -> Result<Self, StartError> {
         let mut child = spawn(&recipe.config)?;
+        if let Some(id) = child.id() {
+            let fault = |source| StartError::Folder { folder: recipe.folder.clone(), source };
+            orphan::note(&recipe.folder, id).map_err(fault)?;
+        }
         let output = Output::default();
         let readers = TaskTracker::new();
         if let Some(stdout) = child.stdout.take() {
