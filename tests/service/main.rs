@@ -8,6 +8,7 @@
 mod architecture;
 mod events;
 mod identity;
+mod kill;
 mod reading;
 mod routes;
 mod rules;

@@ -61,6 +61,31 @@ impl Backend {
         });
     }
 
+    /// The same for a process: what of its settings is not the default.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let Some(board) = &self.board else { return Vec::new() };
+        vec![
+            ("STRONGROOM__DATABASE__URL", board.url()),
+            ("STRONGROOM__DATABASE__CONNECTIONS", "8".into()),
+            ("STRONGROOM__STORE__KIND", "s3".into()),
+            ("STRONGROOM__STORE__ENDPOINT", told("STRONGROOM_TEST_S3_ENDPOINT")),
+            ("STRONGROOM__STORE__REGION", told("STRONGROOM_TEST_S3_REGION")),
+            ("STRONGROOM__STORE__BUCKET", told("STRONGROOM_TEST_S3_BUCKET")),
+            ("STRONGROOM__STORE__PREFIX", board.database.clone()),
+            ("STRONGROOM__STORE__ACCESS_KEY", told("STRONGROOM_TEST_S3_ACCESS_KEY")),
+            ("STRONGROOM__STORE__SECRET_KEY", told("STRONGROOM_TEST_S3_SECRET_KEY")),
+            ("STRONGROOM__STORE__PATH_STYLE", "true".into()),
+        ]
+    }
+
+    /// What a `SELECT count(*)` says.
+    pub async fn count(&self, config: &Config, query: &'static str) -> i64 {
+        let mut connection = AnyConnection::connect(config.database_url().expose_secret()).await.unwrap();
+        let count = sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        count
+    }
+
     /// Runs one statement on the service's database.
     pub async fn sql(&self, service: &Service, statement: &'static str) {
         run(service.config.database_url().expose_secret(), statement.to_owned()).await;

@@ -1,6 +1,7 @@
 //! A service with the demo data, and the actors who use it.
 
 mod backend;
+mod process;
 mod scanner;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use strongroom::http::secret::Secret;
 use strongroom::reference;
 use strongroom::service::{Given, Role, Running, Service};
 
+pub use process::{Installation, Process};
 pub use scanner::Verdicts;
 
 /// The component most tests use.

@@ -1,0 +1,165 @@
+//! The built binary as a process of its own: one that can be killed, measured and started again on what it left.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use strongroom::config::{Config, Overrides};
+use strongroom::object_store::{self, ObjectStore};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::backend::Backend;
+use super::{Actor, client};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_strongroom");
+/// The longest any process may take for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What processes stand on, one after the other: a data folder, a database, a store.
+pub struct Installation {
+    backend: Backend,
+    config: Config,
+}
+
+impl Installation {
+    /// With what `dir` brings in.
+    pub async fn new(dir: &Path) -> Self {
+        let backend = Backend::new().await;
+        let data = Some(backend.data().to_owned());
+        let mut config = Config::load(None, Overrides { data, server: None }).unwrap();
+        backend.configure(&mut config);
+        let installation = Self { backend, config };
+        installation.run(&["import", dir.to_str().unwrap()]).await;
+        installation
+    }
+
+    pub fn data(&self) -> &Path {
+        self.backend.data()
+    }
+
+    /// The binary with this installation's settings; checks are taken over three seconds after their worker died.
+    fn command(&self) -> Command {
+        let mut command = Command::new(BINARY);
+        command
+            .env("STRONGROOM__DATA", self.data())
+            .env("STRONGROOM__WORKER__POLL", "50ms")
+            .env("STRONGROOM__WORKER__LEASE", "3s")
+            .envs(self.backend.environment())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a subcommand to its end; what it said.
+    async fn run(&self, arguments: &[&str]) -> String {
+        let output = timeout(PATIENCE, self.command().args(arguments).output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub async fn token(&self, person: &str) -> String {
+        let token = self.run(&["token", "create", "--user", person, "--expires-in", "1h"]).await;
+        token.trim().to_owned()
+    }
+
+    /// Serves; `kill_at`: the step at which the process will kill itself.
+    pub async fn serve(&self, kill_at: Option<&str>) -> Process {
+        let log = self.data().join("log");
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let mut command = self.command();
+        command.args(["serve", "--bind", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(file);
+        if let Some(step) = kill_at {
+            command.env("STRONGROOM_KILL_AT", step);
+        }
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
+        let told = || std::fs::read_to_string(&log).unwrap_or_default();
+        let first = first.unwrap_or_else(|| panic!("ended before it was ready: {}", told()));
+        let base = first.strip_prefix("ready ").unwrap().to_owned();
+        Process { child, base, log }
+    }
+
+    /// What a `SELECT count(*)` on the database says.
+    pub async fn count(&self, query: &'static str) -> i64 {
+        self.backend.count(&self.config, query).await
+    }
+
+    /// The store, opened beside the service.
+    pub async fn store(&self) -> Arc<dyn ObjectStore> {
+        object_store::config::open(&self.config.store, self.data()).await.unwrap()
+    }
+
+    /// Command lines of processes that run on this installation, whoever started them.
+    pub fn processes(&self) -> Vec<String> {
+        let data = self.data().to_str().unwrap();
+        let all = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path().join("cmdline"));
+        // Those that end while we look are none.
+        let lines = all.filter_map(|path| std::fs::read(path).ok());
+        lines
+            .map(|line| String::from_utf8_lossy(&line).into_owned())
+            .filter(|line| line.contains(data))
+            .collect()
+    }
+
+    /// Removes everything.
+    pub async fn remove(self) {
+        self.backend.remove().await;
+    }
+}
+
+/// A process that serves.
+pub struct Process {
+    child: Child,
+    pub base: String,
+    log: std::path::PathBuf,
+}
+
+impl Process {
+    /// Someone with a token of [`Installation::token`].
+    pub fn actor(&self, token: &str) -> Actor {
+        Actor { base: self.base.clone(), token: Some(token.to_owned()), client: client() }
+    }
+
+    /// Its number, while it runs.
+    pub fn id(&self) -> Pid {
+        let id = self.child.id().expect("a process that runs");
+        Pid::from_raw(i32::try_from(id).unwrap()).unwrap()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.id(), signal).unwrap();
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        let ended = timeout(PATIENCE, self.child.wait()).await;
+        ended.expect("the process goes on and on").unwrap()
+    }
+
+    /// Waits until it was ended by `kill -9`.
+    pub async fn killed(mut self) {
+        assert_eq!(self.ended().await.signal(), Some(9));
+    }
+
+    /// Ends it in order.
+    pub async fn stop(mut self) {
+        self.signal(Signal::TERM);
+        assert_eq!(self.ended().await.code(), Some(0));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
+        // Of a test that failed: in order, so that its scanner ends too.
+        if self.child.id().is_some() {
+            self.signal(Signal::TERM);
+        }
+    }
+}
