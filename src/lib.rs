@@ -11,15 +11,14 @@ pub mod evidence;
 pub mod ids;
 pub mod organisation;
 pub mod sample;
+pub mod sampling;
 
 // 2. what the service does
 pub mod archive;
 pub mod check;
 pub mod reference;
-pub mod sampling;
 pub mod submission;
 pub mod upload;
-pub mod worker;
 
 // 3. what it stands on
 pub mod database;
@@ -28,6 +27,7 @@ pub mod object_store;
 // 4. how it is reached
 pub mod http;
 pub mod web;
+pub mod worker;
 
 // 5. how it is started
 pub mod cli;
