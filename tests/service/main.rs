@@ -9,6 +9,7 @@ mod architecture;
 mod events;
 mod identity;
 mod kill;
+mod memory;
 mod reading;
 mod routes;
 mod rules;

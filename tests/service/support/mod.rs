@@ -218,6 +218,11 @@ impl Actor {
 
     /// Waits until a file is in `state`; what is known of it then.
     pub async fn wait_for(&self, file: &str, state: &str) -> Value {
+        self.wait_long_for(file, state, Duration::from_secs(30)).await
+    }
+
+    /// The same for a file that takes its time.
+    pub async fn wait_long_for(&self, file: &str, state: &str, limit: Duration) -> Value {
         let wait = async {
             loop {
                 let answer = self.get(&format!("/api/v1/files/{file}")).await;
@@ -235,7 +240,7 @@ impl Actor {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap()
+        tokio::time::timeout(limit, wait).await.unwrap()
     }
 }
 
