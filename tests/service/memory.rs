@@ -17,8 +17,8 @@ use crate::support::{Actor, CENTRE, COMPONENT, Installation, encode, send};
 const MOST: u64 = 200 << 20;
 const BLOCK: usize = 1 << 20;
 const BLOCKS: u64 = 3 << 10;
-/// For each way through: the file is read from end to end.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// For each way through, on a busy machine: the file is read from end to end.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 #[tokio::test]
 async fn three_gigabytes_in_and_out_take_little_memory() {
