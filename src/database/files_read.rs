@@ -1,6 +1,6 @@
 //! Files as their people see them. Reading never takes an upload's lease.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -9,11 +9,8 @@ use super::scope::file_visible;
 use super::{Database, DatabaseError};
 use crate::actor::PersonId;
 use crate::clock::from_micros;
-use crate::evidence::{FileState, Reason};
+use crate::evidence::{FileState, PAUSED_AFTER, Reason};
 use crate::ids::{FileId, SampleId};
-
-/// An open upload is *paused* when no byte came for this long.
-pub const PAUSED: SignedDuration = SignedDuration::from_secs(60);
 
 /// A file, and its upload while there is one.
 #[derive(Clone, Debug)]
@@ -67,7 +64,10 @@ impl FileRow {
     /// Whether bytes may arrive and none did for a while.
     pub fn paused(&self, now: Timestamp) -> bool {
         self.state.is_open()
-            && self.upload.as_ref().is_some_and(|upload| now.duration_since(upload.last_byte_at) >= PAUSED)
+            && self
+                .upload
+                .as_ref()
+                .is_some_and(|upload| now.duration_since(upload.last_byte_at) >= PAUSED_AFTER)
     }
 }
 

@@ -11,6 +11,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+/// An open upload is *paused* when no byte came for this long. Until then it holds its place in a section and blocks
+/// submission; afterwards a new upload may displace it, and submitting cancels it.
+pub const PAUSED_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
 /// Where a file stands. `as_str` is what the database, the API and the tests say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

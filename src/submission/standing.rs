@@ -8,14 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::candidate::{CandidateNumber, CandidateStatus};
 use crate::completeness::SectionFacts;
 use crate::component::Component;
-use crate::evidence::{FileState, Sha256Digest};
+use crate::evidence::{FileState, PAUSED_AFTER, Sha256Digest};
 use crate::ids::FileId;
 use crate::sample::{Dates, Sample};
 
 use super::declaration::Answer;
-
-/// An upload that received no byte for this long is paused: submitting cancels it.
-pub const PAUSED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// A sample with all that is in it.
 #[derive(Clone, Debug)]

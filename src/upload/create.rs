@@ -12,7 +12,7 @@ use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, NewFile};
 use crate::database::samples;
 use crate::database::{Tx, uploads};
-use crate::evidence::{OriginalName, Place, RelativePath, SectionCode, Sha256Digest};
+use crate::evidence::{OriginalName, PAUSED_AFTER, Place, RelativePath, SectionCode, Sha256Digest};
 use crate::ids::{FileId, SampleId};
 use crate::sample::{Dates, Sample, SampleState, Timeliness};
 
@@ -60,9 +60,6 @@ struct Target<'a> {
     candidate: String,
     dates: Dates,
 }
-
-/// Unfinished uploads hold their place in a section for this long after their last byte.
-const HOLDS_PLACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
 impl Uploads {
     /// Makes an upload, or says why not.
@@ -205,7 +202,7 @@ async fn make_room(
             return Err(CreateError::NothingToReplace);
         }
     }
-    let silent = now.checked_sub(HOLDS_PLACE).unwrap_or(Timestamp::MIN);
+    let silent = now.checked_sub(PAUSED_AFTER).unwrap_or(Timestamp::MIN);
     let (stale, firm): (Vec<_>, Vec<_>) =
         holders.into_iter().partition(|holder| holder.last_byte_at.is_some_and(|at| at < silent));
     let max = target.rules.max as usize;

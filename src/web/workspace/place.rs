@@ -4,8 +4,9 @@ use super::{FileView, MissingView, PlaceView};
 use crate::completeness::{SectionFacts, section_state};
 use crate::component::{Section, ZipAdvice};
 use crate::database::workspace::FileRow;
+use crate::evidence::PAUSED_AFTER;
 use crate::evidence::{FileState, Reason};
-use crate::submission::{Notes, PAUSED_AFTER};
+use crate::submission::Notes;
 use crate::web::visitor::Times;
 use crate::web::words::{self, FileFacts, Tone};
 
