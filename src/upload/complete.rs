@@ -12,6 +12,22 @@ use crate::evidence::UniqueName;
 use crate::object_store::{Durable, ObjectKey};
 
 impl Uploads {
+    /// Takes the last step of an upload whose bytes are all durable. One of no bytes has had no writer yet, so its
+    /// object is made here.
+    pub(super) async fn finish(&self, mut lease: Lease) -> Result<Appended, UploadError> {
+        let mut obsolete = lease.tails();
+        if lease.offset() == 0 {
+            let row = &mut lease.row;
+            let mut writer = self.inner.store.resume(row.file, row.epoch, &row.staged).await?;
+            let durable = writer.finish().await?;
+            row.staged.object_epoch = durable.object_epoch;
+            row.staged.multipart = durable.multipart;
+            row.staged.parts.extend(durable.new_parts);
+            obsolete.extend(durable.obsolete);
+        }
+        self.complete(lease, obsolete).await
+    }
+
     /// Makes the quarantined object whole, and the file *received*, in one transaction under the lease's epoch. May
     /// be repeated after a crash at any point. `obsolete`: what the last step made needless.
     pub(super) async fn complete(

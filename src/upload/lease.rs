@@ -127,8 +127,7 @@ impl Uploads {
         // All bytes are here, and the step to *received* was cut short: take it now.
         if lease.row.length == Some(lease.offset()) && lease.row.state.is_open() {
             let (length, metadata) = (lease.offset(), lease.row.metadata.clone());
-            let tails = lease.tails();
-            self.complete(*lease, tails).await?;
+            self.finish(*lease).await?;
             return Ok(Claimed::Finished(Finished { length, metadata }));
         }
         if lease.row.state.is_open() { Ok(Claimed::Open(lease)) } else { finished(lease.row.clone()) }

@@ -47,8 +47,7 @@ impl Uploads {
         if lease.row.length != Some(lease.offset()) || !lease.row.state.is_open() {
             return Ok(());
         }
-        let tails = lease.tails();
-        self.complete(*lease, tails).await.map(|_| ())
+        self.finish(*lease).await.map(|_| ())
     }
 
     async fn expire(&self, file: FileId) -> Result<(), UploadError> {

@@ -177,6 +177,21 @@ async fn a_lease_that_was_overtaken_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_file_of_no_bytes_is_whole_at_once_whoever_finds_it() {
+    let engine = engine().await;
+    let claimed = engine.create("Evidence", 0).await;
+    let found = engine.uploads.claim(&engine.officer, claimed).await.unwrap();
+    assert!(matches!(found, Claimed::Finished(Finished { length: 0, .. })), "{found:?}");
+    let swept = engine.create("Evidence", 0).await;
+    engine.uploads.sweep().await.unwrap();
+    let digest = crate::evidence::Sha256Digest(Sha256::digest(b"").into());
+    for file in [claimed, swept] {
+        assert_eq!(engine.text(file, "state").await, "received");
+        assert_eq!(engine.text(file, "sha256").await, digest.to_string());
+    }
+}
+
+#[tokio::test]
 async fn a_full_section_refuses_and_a_silent_upload_gives_up_its_place() {
     let engine = engine().await;
     let first = engine.create("URS", 10).await;
