@@ -121,6 +121,18 @@ pub(crate) async fn candidate(
     }))
 }
 
+/// Whether all whose work counts are open again in a returned sample: then what belongs to the sample itself is too.
+pub(crate) async fn wholly_returned(tx: &mut Tx, sample: SampleId) -> Result<bool, DatabaseError> {
+    let locked = sqlx::query(
+        "SELECT id FROM candidates WHERE sample_id = $1 AND in_sample = 1 AND status = 'entered' \
+         AND returned = 0 LIMIT 1",
+    )
+    .bind(sample.to_string())
+    .fetch_optional(tx.on())
+    .await?;
+    Ok(locked.is_none())
+}
+
 /// Locks a place (made when first needed). Second lock of the order. `candidate`: a candidate's id, or `""`.
 pub(crate) async fn lock_place(
     tx: &mut Tx,

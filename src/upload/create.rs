@@ -147,6 +147,9 @@ async fn target<'a>(
         Place::Document { document } => component.document(document).ok_or(unknown("document"))?,
     };
     let Some(number) = place.candidate() else {
+        if sample.state == SampleState::Returned && !samples::wholly_returned(tx, sample.id).await? {
+            return Err(CreateError::NotReturned);
+        }
         return Ok(Target { rules, candidate: String::new(), dates: sample.dates, place });
     };
     let entry = samples::candidate(tx, sample, number).await?.ok_or(unknown("candidate"))?;

@@ -18,7 +18,7 @@ pub enum CreateError {
     Forbidden,
     #[error("the sample is submitted and locked")]
     Submitted,
-    /// In a returned sample, only the returned candidates are open.
+    /// In a returned sample, only the returned candidates are open; its documents when all of it was returned.
     #[error("the sample was returned for other candidates only")]
     NotReturned,
     #[error("uploads closed at {at}")]

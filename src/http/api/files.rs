@@ -176,6 +176,8 @@ async fn hold(service: &Service, caller: &Caller, row: &FileRow) -> Result<Held,
         candidate = Some(entry.id);
     } else if sample.state == SampleState::Submitted {
         return Err(ApiError::Submitted);
+    } else if sample.state == SampleState::Returned && !samples::wholly_returned(&mut tx, sample.id).await? {
+        return Err(ApiError::Locked);
     } else if service.clock.now() >= sample.dates.closed_at() {
         return Err(ApiError::Closed);
     }

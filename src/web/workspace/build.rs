@@ -252,8 +252,10 @@ impl Bench {
         match sample.state {
             SampleState::Submitted => return Some("Submitted: nothing can be changed."),
             SampleState::Returned => {
-                let open = candidate.is_none_or(|candidate| {
-                    self.returned.as_ref().is_some_and(|back| back.candidates.contains(&candidate.number))
+                let open = self.returned.as_ref().is_some_and(|back| match candidate {
+                    Some(candidate) => back.candidates.contains(&candidate.number),
+                    // Documents belong to the whole sample.
+                    None => self.standing.counted().all(|one| back.candidates.contains(&one.number)),
                 });
                 if !open {
                     return Some("Part of what was submitted: locked.");
