@@ -16,12 +16,30 @@ pub enum By<'a> {
     Service,
 }
 
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// It was not theirs: nothing happened.
+    Denied,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Denied => "denied",
+        }
+    }
+}
+
 /// What happened to what.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
     pub by: By<'a>,
     /// `noun.verb`: `file.created`, `file.accepted`, `section.missing_set`, `sample.submitted`, `file.downloaded`, ...
     pub action: &'static str,
+    pub outcome: Outcome,
     /// The chain it belongs to; `None` is the system's.
     pub sample: Option<SampleId>,
     /// Candidate id, or `""`.
@@ -36,11 +54,12 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// An entry that names only who and what; fill in the rest with struct update.
+    /// An entry of something done that names only who and what; fill in the rest with struct update.
     pub fn new(by: By<'a>, action: &'static str) -> Self {
         Self {
             by,
             action,
+            outcome: Outcome::Done,
             sample: None,
             candidate: "",
             section: "",
@@ -55,7 +74,7 @@ impl<'a> Entry<'a> {
 pub async fn record(tx: &mut Tx, at: Timestamp, entry: Entry<'_>) -> Result<(), DatabaseError> {
     sqlx::query(
         "INSERT INTO audit (id, chain, at, actor, action, outcome, candidate_id, section, file_id, detail, \
-         request_id) VALUES ($1, $2, $3, $4, $5, 'done', $6, $7, $8, $9, $10)",
+         request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(AuditId::new().to_string())
     .bind(entry.sample.map_or_else(|| "system".to_owned(), |id| id.to_string()))
@@ -65,6 +84,7 @@ pub async fn record(tx: &mut Tx, at: Timestamp, entry: Entry<'_>) -> Result<(), 
         By::Service => "strongroom",
     })
     .bind(entry.action)
+    .bind(entry.outcome.as_str())
     .bind(entry.candidate)
     .bind(entry.section)
     .bind(entry.file.map_or_else(String::new, |id| id.to_string()))

@@ -22,6 +22,7 @@ pub mod news;
 pub mod people;
 pub mod reference;
 mod reference_samples;
+pub(crate) mod refusals;
 pub(crate) mod removal;
 pub(crate) mod samples;
 pub(crate) mod scope;

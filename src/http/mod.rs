@@ -16,6 +16,7 @@ mod health;
 pub mod identity;
 pub mod layers;
 mod range;
+mod refusals;
 pub mod routes;
 pub mod secret;
 pub mod server;

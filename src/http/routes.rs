@@ -8,7 +8,7 @@ use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::ApiError;
-use super::{api, archive, content, health, identity, layers, submissions, tus};
+use super::{api, archive, content, health, identity, layers, refusals, submissions, tus};
 use crate::actor::Action;
 use crate::service::Service;
 use crate::web;
@@ -121,7 +121,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/samples/{sample}/submissions/{revision}", Access::May(Action::ReadSubmission)),
     route("GET", "/moderation", Access::SignedIn),
     route("GET", "/moderation/{sample}", Access::May(Action::ReadSubmission)),
-    route("GET", "/moderation/{sample}/download", Access::See),
+    // Leads on to the archive, which knows whose it is.
+    route("GET", "/moderation/{sample}/download", Access::SignedIn),
     route("GET", "/help", Access::Public),
     route("GET", "/api/docs", Access::Public),
     route("GET", "/static/{hash}/{*name}", Access::Public),
@@ -142,6 +143,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(web::routes())
         .fallback(web::errors::unknown)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed { allow: "" })
+        .layer(from_fn_with_state(service.clone(), refusals::note))
         .layer(from_fn_with_state(service.clone(), identity::identify))
         .layer(from_fn_with_state(service.clone(), layers::sane))
         .layer(CatchPanicLayer::custom(layers::panicked))

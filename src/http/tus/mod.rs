@@ -25,10 +25,13 @@ use jiff::Timestamp;
 use super::error::ApiError;
 use super::identity::Caller;
 use super::layers::RequestId;
+use super::refusals::{self, About, Asked};
+use super::routes::Access;
+use crate::actor::Action;
 use crate::evidence::LARGEST;
 use crate::ids::FileId;
 use crate::service::Service;
-use crate::upload::{Appended, BodyError, Claimed, CreateError, Lease, UploadError};
+use crate::upload::{Appended, BodyError, Claimed, CreateError, Creation, Lease, UploadError};
 use metadata::Address;
 
 const VERSION: &str = "1.0.0";
@@ -162,12 +165,19 @@ async fn create(
     let caller = caller.ok_or(ApiError::SignedOut)?;
     check_version(request.headers())?;
     let length = declared_length(request.headers())?;
+    let addressed = address.sample.is_some();
     let creation = metadata::creation(request.headers(), address, length)?;
     let with_body = has_body_type(request.headers());
     if !with_body && number(request.headers(), &header::CONTENT_LENGTH)?.is_some_and(|length| length > 0) {
         return Err(ApiError::UnsupportedMediaType);
     }
-    let created = service.uploads.create(&caller.actor, &creation, &id.to_string()).await?;
+    let created = match service.uploads.create(&caller.actor, &creation, &id.to_string()).await {
+        // The address tells the layer of refusals what was asked for; metadata does not.
+        Err(error @ (CreateError::Unknown { .. } | CreateError::Forbidden)) if !addressed => {
+            return Err(refused(service, &caller, id, &creation, error).await);
+        }
+        created => created?,
+    };
     let location = format!("{}/files/{}", service.public_url(request.headers()), created.file);
     let mut appended = Appended { offset: 0, complete: false, expires_at: created.expires_at };
     // A file of no bytes is whole already, and the sweep that every creation wakes takes its last step.
@@ -192,6 +202,29 @@ async fn create(
         headers.insert(EXPIRES, date(appended.expires_at)?);
     }
     Ok(response)
+}
+
+/// Has it on the audit trail when the sample is there and not theirs.
+async fn refused(
+    service: &Service,
+    caller: &Caller,
+    id: RequestId,
+    creation: &Creation,
+    error: CreateError,
+) -> ApiError {
+    let error = ApiError::from(error);
+    let asked = Asked {
+        caller: caller.clone(),
+        request: id,
+        access: Access::May(Action::ChangeWork),
+        method: Method::POST,
+        route: "/files".to_owned(),
+        about: About { sample: Some(creation.sample), file: None },
+    };
+    match refusals::record(service, &asked, error.row().1).await {
+        Ok(()) => error,
+        Err(fault) => fault,
+    }
 }
 
 /// Core, *HEAD*. Takes the upload over, so that the offset it tells is the one the next PATCH meets.
