@@ -21,8 +21,9 @@ use crate::ids::SampleId;
 use crate::service::Service;
 
 /// What is asked for; all of the latest revision when empty.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
     /// Numbers, by comma.
     candidates: Option<String>,
@@ -32,6 +33,9 @@ pub(super) struct Wanted {
 }
 
 /// The zip. Its centre's staff and its moderators read it; to everyone else it is not there.
+#[utoipa::path(get, path = "/api/v1/samples/{sample}/archive", params(("sample" = String, Path), Wanted),
+    responses((status = 200, description = "The zip", content_type = "application/zip", body = Vec<u8>),
+        (status = 206, description = "A range of it"), (status = 416)))]
 pub(super) async fn zip(
     State(service): State<Arc<Service>>,
     caller: Caller,

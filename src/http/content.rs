@@ -19,6 +19,9 @@ use crate::service::Service;
 
 /// A file under the name it came with. Its centre's staff read what is accepted, its moderators what was submitted;
 /// to everyone else it is not there.
+#[utoipa::path(get, path = "/api/v1/files/{file}/content", params(("file" = String, Path)),
+    responses((status = 200, description = "The bytes", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 206, description = "A range of them"), (status = 416)))]
 pub(super) async fn file(
     State(service): State<Arc<Service>>,
     caller: Caller,

@@ -18,25 +18,28 @@ use crate::telemetry;
 /// How long a part may take to say that it is ready.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Readiness {
     ready: bool,
     parts: Vec<Part>,
 }
 
 /// One thing the service stands on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Part {
     name: &'static str,
     ready: bool,
     detail: String,
 }
 
+#[utoipa::path(get, path = "/health/live", security(()), responses((status = 200, body = String)))]
 pub(super) async fn live() -> &'static str {
     "live\n"
 }
 
 /// 200 when every part answers, else 503; either way which, and why.
+#[utoipa::path(get, path = "/health/ready", security(()),
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
     let (database, store, checks) = tokio::join!(
         part("database", async { service.db.ping().await.map(|()| "answers".to_owned()) }),

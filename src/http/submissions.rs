@@ -9,6 +9,7 @@ use axum::{Json as Answered, Router};
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::body::{Json, Segments};
 use super::error::ApiError;
@@ -34,13 +35,17 @@ pub fn routes() -> Router<Arc<Service>> {
 }
 
 /// What stands between a sample and its submission.
-#[derive(Debug, Serialize)]
-struct Checked {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Checked {
+    #[schema(value_type = String)]
     sample: SampleId,
+    #[schema(value_type = String)]
     state: SampleState,
     /// Submissions made so far.
     revision: u32,
+    #[schema(value_type = String)]
     due_at: Timestamp,
+    #[schema(value_type = String)]
     cut_off_at: Timestamp,
     /// Whether a submission made now is late; null when it would be refused.
     late: Option<bool>,
@@ -49,17 +54,20 @@ struct Checked {
     declarations: Vec<ToDeclare>,
 }
 
-#[derive(Debug, Serialize)]
-struct ToDeclare {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ToDeclare {
     id: String,
     version: u32,
     title: String,
     text: String,
+    #[schema(value_type = String)]
     text_sha256: Sha256Digest,
     ticked: bool,
 }
 
-async fn check(
+#[utoipa::path(get, path = "/api/v1/samples/{sample}/check", params(("sample" = String, Path)),
+    responses((status = 200, body = Checked)))]
+pub(super) async fn check(
     State(service): State<Arc<Service>>,
     caller: Caller,
     Segments(sample): Segments<SampleId>,
@@ -90,14 +98,17 @@ async fn check(
     }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Submission {
+pub(super) struct Submission {
     declarations: Vec<Answer>,
 }
 
 /// 201 with the receipt; 200 with the same receipt when the sample was submitted before.
-async fn submit(
+#[utoipa::path(post, path = "/api/v1/samples/{sample}/submissions", params(("sample" = String, Path)),
+    request_body = Submission,
+    responses((status = 201, body = Receipt), (status = 200, body = Receipt), (status = 409), (status = 422)))]
+pub(super) async fn submit(
     State(service): State<Arc<Service>>,
     caller: Caller,
     request: RequestId,
@@ -111,7 +122,9 @@ async fn submit(
     Ok((status, [(header::LOCATION, location)], Answered(done.receipt)).into_response())
 }
 
-async fn receipt(
+#[utoipa::path(get, path = "/api/v1/samples/{sample}/submissions/{revision}",
+    params(("sample" = String, Path), ("revision" = u32, Path)), responses((status = 200, body = Receipt)))]
+pub(super) async fn receipt(
     State(service): State<Arc<Service>>,
     caller: Caller,
     Segments((sample, revision)): Segments<(SampleId, u32)>,
@@ -120,7 +133,10 @@ async fn receipt(
 }
 
 /// The stored text, byte for byte: its SHA-256 is the receipt's `manifest_sha256`.
-async fn manifest_json(
+#[utoipa::path(get, path = "/api/v1/samples/{sample}/submissions/{revision}/manifest.json",
+    params(("sample" = String, Path), ("revision" = u32, Path)),
+    responses((status = 200, description = "The manifest", content_type = "application/json", body = Object)))]
+pub(super) async fn manifest_json(
     State(service): State<Arc<Service>>,
     caller: Caller,
     request: RequestId,
@@ -137,7 +153,10 @@ async fn manifest_json(
     Ok((headers, text).into_response())
 }
 
-async fn manifest_csv(
+#[utoipa::path(get, path = "/api/v1/samples/{sample}/submissions/{revision}/manifest.csv",
+    params(("sample" = String, Path), ("revision" = u32, Path)),
+    responses((status = 200, description = "The manifest's files", content_type = "text/csv", body = String)))]
+pub(super) async fn manifest_csv(
     State(service): State<Arc<Service>>,
     caller: Caller,
     request: RequestId,
@@ -158,7 +177,9 @@ fn attachment(sample: SampleId, revision: u32, extension: &str) -> String {
     format!("attachment; filename=\"manifest-{sample}-{revision}.{extension}\"")
 }
 
-async fn give_back(
+#[utoipa::path(post, path = "/api/v1/samples/{sample}/returns", params(("sample" = String, Path)),
+    request_body = Return, responses((status = 201, body = Returned), (status = 409)))]
+pub(super) async fn give_back(
     State(service): State<Arc<Service>>,
     caller: Caller,
     request: RequestId,

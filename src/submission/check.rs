@@ -11,16 +11,18 @@ use crate::ids::FileId;
 use crate::sample::SampleState;
 
 /// One thing that blocks or is doubtful, in words a person can act on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Finding {
     /// Stable: `section_unresolved`, `document_absent`, `file_running`, `not_drawn`, `closed`, `submitted`;
     /// `upload_paused`, `duplicate`, `late_file`, `late_submission`, `not_virus_checked`, `incomplete`.
     pub code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub candidate: Option<CandidateNumber>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub section: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub file: Option<FileId>,
     pub sentence: String,
 }

@@ -53,7 +53,7 @@ pub fn built_in() -> Result<Vec<Declaration>, DeclarationError> {
 }
 
 /// A declaration as the person answered it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     pub id: String,

@@ -31,13 +31,17 @@ pub fn number(year: i16, random: [u8; 8]) -> String {
 }
 
 /// A submission as its confirmation page and the API show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Receipt {
+    #[schema(value_type = String)]
     pub sample: SampleId,
     pub revision: u32,
     pub receipt: String,
+    #[schema(value_type = String)]
     pub submitted_at: Timestamp,
+    #[schema(value_type = String)]
     pub submitted_by: PersonId,
+    #[schema(value_type = String)]
     pub manifest_sha256: Sha256Digest,
     pub late: bool,
     /// Files in it, and their bytes together.
@@ -48,16 +52,20 @@ pub struct Receipt {
     pub missing: Vec<NotThere>,
     pub other_means: Vec<NotThere>,
     pub incomplete: Vec<NotThere>,
+    #[schema(value_type = Vec<String>)]
     pub absent: Vec<CandidateNumber>,
+    #[schema(value_type = Vec<String>)]
     pub withdrawn: Vec<CandidateNumber>,
     /// What the centre still has to do.
     pub keep: &'static str,
 }
 
 /// A section that was not provided, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct NotThere {
+    #[schema(value_type = String)]
     pub candidate: CandidateNumber,
+    #[schema(value_type = String)]
     pub section: SectionCode,
     pub reason: String,
 }

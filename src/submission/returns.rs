@@ -16,24 +16,30 @@ use crate::sample::SampleState;
 const LONGEST_REASON: usize = 2000;
 
 /// What is sent back, why, and until when.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Return {
     /// The candidates to open; `None` opens all of the sample.
     #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
     pub candidates: Option<Vec<CandidateNumber>>,
     pub reason: String,
     /// New due date and cut-off of what is opened.
+    #[schema(value_type = String)]
     pub due_at: Timestamp,
 }
 
 /// A return that was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Returned {
+    #[schema(value_type = Vec<String>)]
     pub candidates: Vec<CandidateNumber>,
     pub reason: String,
+    #[schema(value_type = String)]
     pub due_at: Timestamp,
+    #[schema(value_type = String)]
     pub returned_at: Timestamp,
+    #[schema(value_type = String)]
     pub returned_by: PersonId,
 }
 

@@ -1,4 +1,7 @@
-//! The OpenAPI document, made from the annotations beside the handlers.
+//! The OpenAPI document, made from the annotations beside the handlers; tus, whose handlers read headers, is told by
+//! hand.
+
+mod tus;
 
 use std::sync::LazyLock;
 
@@ -6,7 +9,9 @@ use axum::response::IntoResponse;
 use http::header;
 use utoipa::OpenApi;
 
+use self::tus::Tus;
 use super::{candidates, events, files, missing, samples};
+use crate::http::{archive, content, health, submissions};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,7 +20,19 @@ use super::{candidates, events, files, missing, samples};
         description = "Errors are application/problem+json with code, title, detail and \
         request_id. Lists page by cursor and limit. Uploads speak tus 1.0.0 at /files."
     ),
+    modifiers(&Tus),
     paths(
+        document,
+        health::live,
+        health::ready,
+        submissions::check,
+        submissions::submit,
+        submissions::receipt,
+        submissions::manifest_json,
+        submissions::manifest_csv,
+        submissions::give_back,
+        archive::zip,
+        content::file,
         samples::me,
         samples::organisations,
         samples::assessments,
@@ -37,6 +54,8 @@ struct Document;
 
 static TEXT: LazyLock<Option<String>> = LazyLock::new(|| Document::openapi().to_json().ok());
 
+#[utoipa::path(get, path = "/api/openapi.json", security(()),
+    responses((status = 200, description = "This document", content_type = "application/json", body = Object)))]
 pub(super) async fn document() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], TEXT.clone().unwrap_or_default())
 }
