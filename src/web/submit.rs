@@ -172,11 +172,11 @@ async fn declare(
     problem: Option<Problem>,
 ) -> Result<Response, ApiError> {
     let line = line_of(service, &visitor.actor.person, id).await?;
+    decide(&visitor.actor, Action::Submit, &line.sample, &line.component)?;
     let (found, standing) = service.submissions.check(&visitor.actor, id).await?;
     if !found.may_submit() {
         return Ok(check_page(service, visitor, &line, &found, &standing, None));
     }
-    decide(&visitor.actor, Action::Submit, &line.sample, &line.component)?;
     let all = service.submissions.declarations();
     let at = all.iter().position(|one| one.id == name).ok_or(ApiError::NotFound)?;
     let (this, sample) = (&all[at], format!("/samples/{id}"));
@@ -248,11 +248,11 @@ pub async fn show(
     Path(id): Path<SampleId>,
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
+    decide(&visitor.actor, Action::Submit, &line.sample, &line.component)?;
     let (found, standing) = service.submissions.check(&visitor.actor, id).await?;
     if !found.may_submit() {
         return Ok(check_page(&service, &visitor, &line, &found, &standing, None));
     }
-    decide(&visitor.actor, Action::Submit, &line.sample, &line.component)?;
     let (_, candidates) = tally(&standing);
     let accepted: Vec<_> = standing.files().filter(|file| file.is_accepted()).collect();
     let bytes = accepted.iter().filter_map(|file| file.size).map(i64::unsigned_abs).sum();

@@ -91,6 +91,15 @@ impl Backend {
         run(service.config.database_url().expose_secret(), statement.to_owned()).await;
     }
 
+    /// The first column of what a query finds, as text.
+    pub async fn texts(&self, service: &Service, query: &'static str) -> Vec<String> {
+        let mut connection =
+            AnyConnection::connect(service.config.database_url().expose_secret()).await.unwrap();
+        let found = sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        found
+    }
+
     /// Removes what was made.
     pub async fn remove(self) {
         if let Some(board) = self.board {

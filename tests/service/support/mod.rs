@@ -91,6 +91,11 @@ impl Strongroom {
         self.backend.sql(self.service(), statement).await;
     }
 
+    /// The first column of what a query finds, as text: what no answer tells.
+    pub async fn texts(&self, query: &'static str) -> Vec<String> {
+        self.backend.texts(self.service(), query).await
+    }
+
     /// The id of a centre's sample of a component.
     pub async fn sample(&self, centre: &str) -> String {
         let board = self.as_("board").await;
@@ -214,6 +219,36 @@ impl Actor {
                 .header("upload-metadata", format!("filename {}", encode(name))),
         )
         .await
+    }
+
+    /// Marks everything that is not there as Missing, and submits.
+    pub async fn submit(&self, sample: &str) {
+        let path = format!("/api/v1/samples/{sample}");
+        let candidates = self.get(&format!("{path}/candidates?filter=incomplete")).await.json();
+        for candidate in candidates["items"].as_array().unwrap() {
+            if candidate["in_sample"] != true {
+                continue;
+            }
+            let candidate = format!("{path}/candidates/{}", candidate["number"].as_str().unwrap());
+            let sections = self.get(&candidate).await.json()["sections"].clone();
+            for section in sections.as_array().unwrap() {
+                if section["required"] == true && section["state"] == "empty" {
+                    let missing =
+                        format!("{candidate}/sections/{}/missing", section["code"].as_str().unwrap());
+                    let answer = self.put(&missing, serde_json::json!({ "reason": "lost" })).await;
+                    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.text);
+                }
+            }
+        }
+        let check = self.get(&format!("{path}/check")).await.json();
+        let answers =
+            check["declarations"].as_array().unwrap().iter().map(
+                |one| serde_json::json!({ "id": one["id"], "version": one["version"], "accepted": true }),
+            );
+        let body = serde_json::json!({ "declarations": answers.collect::<Vec<_>>() });
+        let request = self.request(Method::POST, &format!("{path}/submissions")).json(&body);
+        let answer = send(request).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     }
 
     /// Waits until a file is in `state`; what is known of it then.
