@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::actor::{Allocation, Grant, Role};
+use crate::evidence::PAUSED_AFTER;
 use crate::ids::FileId;
 use jiff::{SignedDuration, Timestamp};
 
