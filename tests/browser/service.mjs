@@ -24,7 +24,7 @@ function freePort() {
 
 /** Starts it. @returns {Promise<{base: string, stop: () => Promise<void>}>} */
 export async function start() {
-  const binary = process.env.STRONGROOM_BINARY ?? path.join(root, "target/debug/strongroom");
+  const binary = process.env.STRONGROOM_TEST_BINARY ?? path.join(root, "target/debug/strongroom");
   const data = mkdtempSync(path.join(tmpdir(), "strongroom-walk-"));
   execFileSync(binary, ["import", "--data", data, "config/demo"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
   const base = `http://127.0.0.1:${await freePort()}`;

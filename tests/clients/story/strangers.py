@@ -94,11 +94,13 @@ def tell(book):
         compare(book.stranger, ROUTES, 401)
     with book.check("the table of this chapter has every route of the interface's own description"):
         described = book.stranger.read("/api/openapi.json")["paths"]
-        plain = lambda path: re.sub(r"\{\w+\}", "{}", path.split("?")[0])
+        known = {"{revision}": "1", "{document}": "Coversheet"}
+        variable = lambda found: known.get(found.group(), "{}")
+        plain = lambda path: re.sub(r"\{\w+\}", variable, path.split("?")[0])
         tried = {(method, plain(path)) for method, path, *_ in ROUTES}
         named = {
             (method.upper(), plain(path)) for path, methods in described.items() for method in methods
-            if "{sample}" in path or "{file}" in path
+            if ("{sample}" in path or "{file}" in path) and method != "options"
         }  # fmt: skip
         expect(named, "the description names no route")
         expect(named <= tried, f"not tried: {sorted(named - tried)}")
