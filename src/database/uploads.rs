@@ -31,6 +31,7 @@ pub(crate) struct UploadRow {
     pub digest: DigestState,
     /// `Upload-Metadata` as it came.
     pub metadata: String,
+    pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }
 
@@ -48,7 +49,8 @@ pub(crate) struct NewUpload<'a> {
 }
 
 const COLUMNS: &str = "u.file_id, f.state, u.epoch, u.offset_bytes, u.length, u.max_length, u.part_size, \
-     u.object_epoch, u.multipart, u.tail, u.hash_state, u.hash_check, u.metadata, u.expires_at";
+     u.object_epoch, u.multipart, u.tail, u.hash_state, u.hash_check, u.metadata, f.created_at, \
+     u.expires_at";
 
 fn read(row: &AnyRow) -> Result<UploadRow, DatabaseError> {
     let id: String = row.try_get("file_id")?;
@@ -78,6 +80,7 @@ fn read(row: &AnyRow) -> Result<UploadRow, DatabaseError> {
             check: u32::try_from(row.try_get::<i64, _>("hash_check")?).map_err(|_| broken("hash_check"))?,
         },
         metadata: row.try_get("metadata")?,
+        created_at: from_micros(row.try_get("created_at")?),
         expires_at: from_micros(row.try_get("expires_at")?),
     })
 }

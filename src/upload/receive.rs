@@ -4,10 +4,15 @@
 //! writer reports a durable border, or enough is pending, or the stream is slow, everything durable is committed in
 //! one transaction with the digest's state and the lease's epoch. Nothing is acknowledged that was not committed.
 //!
+//! **Too many bytes.** A body that says its length is refused before its first byte. One that does not is found out
+//! by its bytes; so the frame that would make a file whole is held back until the body has ended, and what is not yet
+//! committed is dropped when more comes. A file never becomes whole from a body that had more.
+//!
 //! **Giving way.** A request that is asked to stop first drains what has already arrived (bounded by [`DRAIN`]):
 //! yielding at the first pending frame was measured to lose 2.3 MB a cut. Then it flushes, commits, and ends without
 //! an answer.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -73,10 +78,17 @@ impl Uploads {
             return Err(UploadError::Gone);
         }
         let writer = inner.store.resume(lease.file(), lease.row.epoch, &lease.row.staged).await?;
-        let mut stream = Receiving { lease: &mut lease, writer, closes, last_commit: Instant::now() };
+        let last_commit = Instant::now();
+        let mut stream = Receiving { lease: &mut lease, writer, held: Bytes::new(), closes, last_commit };
         let end = stream.take(body).await?;
-        let whole = stream.is_whole();
-        if whole && end != End::TooLong {
+        if end == End::TooLong {
+            drop(stream);
+            let limit = lease.length().unwrap_or(lease.max_length());
+            inner.release(&lease.row).await?;
+            return Err(UploadError::TooLong { limit });
+        }
+        stream.write_held().await?;
+        if stream.is_whole() {
             let durable = stream.writer.finish().await?;
             match durable.multipart {
                 Some(_) => stream.commit(&durable).await?,
@@ -97,8 +109,7 @@ impl Uploads {
             End::Body => Ok(Appended { offset, complete: false, expires_at }),
             End::Cut => Err(UploadError::Cut { committed: offset }),
             End::Asked if inner.shutdown.is_cancelled() => Err(UploadError::Stopping),
-            End::Asked => Err(UploadError::Evicted),
-            End::TooLong => Err(UploadError::TooLong { limit: lease.length().unwrap_or(lease.max_length()) }),
+            End::Asked | End::TooLong => Err(UploadError::Evicted),
         }
     }
 
@@ -127,6 +138,8 @@ impl Uploads {
 struct Receiving<'a> {
     lease: &'a mut Lease,
     writer: Box<dyn StagedWriter>,
+    /// The frame that brings the last byte, until it is known that no other follows.
+    held: Bytes,
     closes: Timestamp,
     last_commit: Instant,
 }
@@ -186,11 +199,24 @@ impl Receiving<'_> {
         Ok(End::Asked)
     }
 
-    /// Takes a frame; `false` when it has more bytes than the file (what fits is taken).
-    async fn push(&mut self, mut bytes: Bytes, limit: u64) -> Result<bool, UploadError> {
-        let room = limit - self.lease.digest.len();
-        let fits = bytes.len() as u64 <= room;
-        bytes.truncate(usize::try_from(room).unwrap_or(usize::MAX));
+    /// Takes a frame; `false` when the file has no room for it.
+    async fn push(&mut self, bytes: Bytes, limit: u64) -> Result<bool, UploadError> {
+        let room = limit - self.lease.digest.len() - self.held.len() as u64;
+        match (bytes.len() as u64).cmp(&room) {
+            Ordering::Less => self.write(bytes).await?,
+            Ordering::Equal if bytes.is_empty() => {}
+            Ordering::Equal => self.held = bytes,
+            Ordering::Greater => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    async fn write_held(&mut self) -> Result<(), UploadError> {
+        let held = std::mem::take(&mut self.held);
+        self.write(held).await
+    }
+
+    async fn write(&mut self, mut bytes: Bytes) -> Result<(), UploadError> {
         while !bytes.is_empty() {
             let border = usize::try_from(self.writer.until_border()).unwrap_or(usize::MAX);
             let piece = bytes.split_to(border.min(bytes.len()));
@@ -200,7 +226,7 @@ impl Receiving<'_> {
                 self.commit(&durable).await?;
             }
         }
-        Ok(fits)
+        Ok(())
     }
 
     fn is_whole(&self) -> bool {
@@ -216,7 +242,8 @@ impl Receiving<'_> {
         fail::fail_point!("upload::before_commit");
         let inner = self.lease.uploads.inner.clone();
         let now = inner.clock.now();
-        let expires_at = self.lease.row.expires_at.max(inner.expiry(now, now, self.closes));
+        let expires_at =
+            self.lease.row.expires_at.max(inner.expiry(self.lease.row.created_at, now, self.closes));
         let progress = Progress {
             file: self.lease.row.file,
             epoch: self.lease.row.epoch,

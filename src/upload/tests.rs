@@ -142,6 +142,54 @@ async fn a_cut_keeps_every_byte_and_the_rest_makes_it_whole() {
 }
 
 #[tokio::test]
+async fn a_body_with_more_than_the_file_leaves_no_byte_of_itself() {
+    let engine = engine().await;
+    let file = engine.create("Evidence", 1000).await;
+    let first = body(vec![bytes(400)], false);
+    engine.uploads.append(engine.lease(file).await, 0, first).await.unwrap();
+    // The last byte of the file ends a frame, or lies within one; more follows.
+    for frames in [vec![bytes(600), vec![], bytes(1)], vec![bytes(100), bytes(501)], vec![bytes(601)]] {
+        let over = engine.uploads.append(engine.lease(file).await, 400, body(frames, false)).await;
+        assert!(matches!(over, Err(UploadError::TooLong { limit: 1000 })), "{over:?}");
+        engine.uploads.sweep().await.unwrap();
+        assert_eq!(engine.lease(file).await.offset(), 400);
+    }
+    // A line that breaks after the last byte has brought the file, and nothing speaks for more.
+    let all = [bytes(400), bytes(600)].concat();
+    let cut = engine.uploads.append(engine.lease(file).await, 400, body(vec![bytes(600)], true)).await;
+    assert!(cut.is_ok_and(|appended| appended.complete));
+    let digest = crate::evidence::Sha256Digest(Sha256::digest(&all).into());
+    assert_eq!(engine.text(file, "sha256").await, digest.to_string());
+}
+
+#[tokio::test]
+async fn an_upload_lives_from_its_last_byte_but_not_for_ever_from_its_first() {
+    let engine = engine().await;
+    let day = jiff::SignedDuration::from_hours(24);
+    let start = Timestamp::now();
+    let clock = Clock::fixed(start);
+    let ten_days = Duration::from_secs(10 * 24 * 3600);
+    let limits = UploadLimits { keep_at_most: ten_days, ..UploadLimits::default() };
+    let (db, store) = (engine.db.clone(), engine.store.clone());
+    let uploads = Uploads::new(db, store, clock.clone(), limits, CancellationToken::new());
+    sqlx::query("UPDATE samples SET due_at = $1, cut_off_at = $1")
+        .bind((start + day * 6).as_microsecond())
+        .execute(engine.db.reader())
+        .await
+        .unwrap();
+    let creation = engine.creation("Evidence", "a.pdf", 100);
+    let file = uploads.create(&engine.officer, &creation, "").await.unwrap().file;
+    for (byte, today, last_day) in [(0, 0, 7), (1, 2, 9), (2, 5, 10)] {
+        clock.set(start + day * today);
+        let Claimed::Open(lease) = uploads.claim(&engine.officer, file).await.unwrap() else {
+            panic!("finished")
+        };
+        let appended = uploads.append(lease, byte, body(vec![bytes(1)], false)).await.unwrap();
+        assert_eq!(appended.expires_at.as_millisecond(), (start + day * last_day).as_millisecond());
+    }
+}
+
+#[tokio::test]
 async fn a_silent_holder_gives_way_with_all_it_has_and_is_fenced() {
     let engine = engine().await;
     let file = engine.create("Evidence", 1000).await;
