@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
@@ -111,14 +112,21 @@ enum Failed {
     Io(#[from] std::io::Error),
 }
 
+/// How long work that cannot be cancelled is waited for at the end.
+const LAST_WORK: Duration = Duration::from_secs(5);
+
 /// Runs the command of the process's arguments. 0 when it succeeded, 1 when not, with the reason on stderr.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Failed::Io)
-        .and_then(|runtime| runtime.block_on(execute(cli.command)));
+    let outcome =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failed::Io).and_then(
+            |runtime| {
+                let outcome = runtime.block_on(execute(cli.command));
+                // Work on a blocking thread cannot be cancelled: a digest of a film is not waited for.
+                runtime.shutdown_timeout(LAST_WORK);
+                outcome
+            },
+        );
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -3,7 +3,7 @@
 //! The state column is the queue. A worker's claim has an owner, an end and an epoch; every outcome is written under
 //! that epoch, so two workers on one file cannot both write one.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::files::{file_id, version_text};
@@ -33,15 +33,47 @@ pub(crate) struct CheckRow {
     pub client_sha256: Option<Sha256Digest>,
     pub replaces: Option<FileId>,
     pub quarantine: (ObjectKey, ObjectVersion),
+    /// More than one request brought it: cut ones may have left pieces.
+    pub resumed: bool,
 }
 
-/// Claims the file that has waited longest, small ones before large ones of the same moment.
+/// Rows that cannot be read, passed over in one claim.
+const BROKEN_AT_ONCE: usize = 100;
+
+/// Claims the file that has waited longest, small ones before large ones of the same moment. One whose row cannot be
+/// read is put by for a minute, and told in the log: it must not hold up the others.
 pub(crate) async fn claim(
     tx: &mut Tx,
     now: Timestamp,
     node: &str,
     ttl_micros: i64,
 ) -> Result<Option<CheckRow>, DatabaseError> {
+    for _ in 0..BROKEN_AT_ONCE {
+        let Some(id) = next(tx, now, node, ttl_micros).await? else { return Ok(None) };
+        match read(tx, &id).await {
+            Err(
+                broken @ (DatabaseError::BrokenRow { .. }
+                | DatabaseError::Query(sqlx::Error::ColumnDecode { .. })),
+            ) => {
+                tracing::error!(
+                    file = id,
+                    error = &broken as &dyn std::error::Error,
+                    "a file cannot be checked"
+                );
+                put_by(tx, &id, now + SignedDuration::from_mins(1)).await?;
+            }
+            read => return read.map(Some),
+        }
+    }
+    Ok(None)
+}
+
+async fn next(
+    tx: &mut Tx,
+    now: Timestamp,
+    node: &str,
+    ttl_micros: i64,
+) -> Result<Option<String>, DatabaseError> {
     let engine = tx.engine();
     let sql = format!(
         "SELECT id FROM files WHERE state IN ('received', 'checking') AND check_after <= $1 \
@@ -58,15 +90,27 @@ pub(crate) async fn claim(
         engine.now()
     );
     sqlx::query(AssertSqlSafe(sql)).bind(&id).bind(node).bind(ttl_micros).execute(tx.on()).await?;
-    read(tx, &id).await.map(Some)
+    Ok(Some(id))
+}
+
+async fn put_by(tx: &mut Tx, id: &str, until: Timestamp) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "UPDATE files SET check_owner = NULL, check_until = NULL, check_after = $2, waits_for = 'service' \
+         WHERE id = $1",
+    )
+    .bind(id)
+    .bind(until.as_microsecond())
+    .execute(tx.on())
+    .await?;
+    Ok(())
 }
 
 async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
     let row = sqlx::query(
         "SELECT f.id, f.check_epoch, f.check_attempts, f.sample_id, f.candidate_id, f.kind, f.section, \
          f.original_name, f.unique_name, f.size, f.sha256, f.client_sha256, f.replaces, f.quarantine_key, \
-         f.quarantine_version, s.component_id, c.definition FROM files f JOIN samples s ON s.id = f.sample_id \
-         JOIN components c ON c.id = s.component_id WHERE f.id = $1",
+         f.quarantine_version, s.component_id, c.definition, COALESCE(u.epoch, 2) AS leases FROM files f JOIN samples s ON s.id = f.sample_id \
+         JOIN components c ON c.id = s.component_id LEFT JOIN uploads u ON u.file_id = f.id WHERE f.id = $1",
     )
     .bind(id)
     .fetch_one(tx.on())
@@ -98,6 +142,7 @@ async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
             .map_err(|_| broken("client_sha256"))?,
         replaces: optional("replaces")?.map(|id| id.parse()).transpose().map_err(|_| broken("replaces"))?,
         quarantine: (text("quarantine_key")?.parse().map_err(|_| broken("quarantine_key"))?, version),
+        resumed: row.try_get::<i64, _>("leases")? > 1,
     })
 }
 
@@ -317,4 +362,45 @@ pub(crate) async fn queue(db: &Database) -> Result<(i64, Option<Timestamp>), Dat
     .await?;
     let oldest: Option<i64> = row.try_get("oldest")?;
     Ok((row.try_get("waiting")?, oldest.map(crate::clock::from_micros)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::archive::tests::{ESSAY, World};
+
+    #[tokio::test]
+    async fn a_file_whose_section_is_gone_does_not_hold_up_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/t.db?mode=rwc", folder.path().display());
+        let db = Database::connect(&url, 2).await.unwrap();
+        db.migrate().await.unwrap();
+        let world = World::of(db.clone(), folder).await;
+        world
+            .run(
+                "UPDATE components SET definition = '{\"id\": \"R085\", \"title\": \"R085\", \
+                 \"sample_mode\": \"all\", \"sections\": [{\"code\": \"URS\", \"title\": \"URS\", \
+                 \"required\": true, \"min\": 1, \"max\": 9, \"accepts\": [\"pdf\"], \"max_bytes\": 1048576}]}'",
+            )
+            .await;
+        world.run("UPDATE files SET state = 'received', check_after = 1, section = 'Gone'").await;
+        world
+            .run(&format!(
+                "UPDATE files SET section = 'URS', check_after = 2, quarantine_version = evidence_version, \
+                 quarantine_key = 'quarantine/{ESSAY}/1' WHERE id = '{ESSAY}'"
+            ))
+            .await;
+        let now = crate::clock::Clock::system().now();
+        for claimed in [Some(ESSAY), None] {
+            let mut tx = db.begin().await.unwrap();
+            let row = claim(&mut tx, now, "node", 1_000_000).await.unwrap();
+            assert_eq!(row.map(|row| row.file.to_string()).as_deref(), claimed);
+            tx.commit().await.unwrap();
+        }
+        let waiting: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM files WHERE waits_for = 'service'")
+            .fetch_one(db.reader())
+            .await
+            .unwrap();
+        assert_eq!(waiting, 3, "they are tried again in a minute");
+    }
 }

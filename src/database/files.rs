@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Database, DatabaseError, Tx, uploads};
+use super::{Database, DatabaseError, Tx};
 use crate::actor::PersonId;
 use crate::centre::CentreNumber;
 use crate::clock::from_micros;
@@ -110,28 +110,6 @@ pub(super) fn state(id: &str, word: String) -> Result<FileState, DatabaseError> 
 
 pub(super) fn file_id(id: String) -> Result<FileId, DatabaseError> {
     id.parse().map_err(|_| DatabaseError::BrokenRow { table: "files", id, column: "id" })
-}
-
-/// Ends an open upload: its writer is fenced, its bytes are the sweeper's. `false`: it was not open any more.
-pub(crate) async fn cancel(tx: &mut Tx, file: FileId) -> Result<bool, DatabaseError> {
-    end(tx, file, FileState::Cancelled).await
-}
-
-/// Like [`cancel`], for an upload whose time is over.
-pub(crate) async fn expire(tx: &mut Tx, file: FileId) -> Result<bool, DatabaseError> {
-    end(tx, file, FileState::Expired).await
-}
-
-async fn end(tx: &mut Tx, file: FileId, to: FileState) -> Result<bool, DatabaseError> {
-    let done = sqlx::query("UPDATE files SET state = $2 WHERE id = $1 AND state IN ('created', 'receiving')")
-        .bind(file.to_string())
-        .bind(to.as_str())
-        .execute(tx.on())
-        .await?;
-    if done.rows_affected() == 1 {
-        uploads::fence(tx, file).await?;
-    }
-    Ok(done.rows_affected() == 1)
 }
 
 /// Where a file lies in its sample: enough for an audit row.

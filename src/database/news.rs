@@ -25,7 +25,8 @@ pub struct Happened {
 }
 
 /// What happened to `sample` from `from` on and after the row `after`, oldest first, at most `limit`; nothing while
-/// the sample is not the person's to see. A moderator hears of the sample's returns and submissions alone.
+/// the sample is not the person's to see. A moderator hears of the sample's returns and submissions alone; who fetched
+/// what is for the audit trail alone.
 pub async fn since(
     db: &Database,
     person: &PersonId,
@@ -38,7 +39,8 @@ pub async fn since(
         "SELECT a.id, a.chain, a.action, COALESCE(c.number, ''), a.section, a.file_id, COALESCE(f.state, '') \
          FROM audit a JOIN samples s ON s.id = a.chain LEFT JOIN candidates c ON c.id = a.candidate_id \
          LEFT JOIN files f ON f.id = a.file_id WHERE a.chain = $2 AND a.at >= $3 AND a.id > $4 \
-         AND a.outcome = 'done' AND (({} OR {}) OR ({} AND a.action LIKE 'sample.%')) ORDER BY a.id LIMIT $5",
+         AND a.outcome = 'done' AND a.action NOT LIKE '%download%' AND (({} OR {}) OR ({} AND \
+         a.action IN ('sample.submitted', 'sample.returned'))) ORDER BY a.id LIMIT $5",
         centre_staff!("$1"),
         overseer!("$1"),
         allocated!("$1")

@@ -62,33 +62,6 @@ pub(crate) async fn standing(tx: &mut Tx, sample: Sample) -> Result<Standing, Da
     standing::read(tx.on(), sample).await
 }
 
-/// Ends an upload that stands still since before `idle_since`, and fences its writer. `false`: it moves again, or has
-/// ended by itself.
-pub(crate) async fn cancel_paused(
-    tx: &mut Tx,
-    file: FileId,
-    idle_since: Timestamp,
-) -> Result<bool, DatabaseError> {
-    let fenced = sqlx::query(
-        "UPDATE uploads SET epoch = epoch + 1, owner = NULL, lease_until = NULL \
-         WHERE file_id = $1 AND last_byte_at <= $2 AND (length IS NULL OR offset_bytes < length)",
-    )
-    .bind(file.to_string())
-    .bind(idle_since.as_microsecond())
-    .execute(tx.on())
-    .await?;
-    if fenced.rows_affected() != 1 {
-        return Ok(false);
-    }
-    let ended = sqlx::query(
-        "UPDATE files SET state = 'cancelled' WHERE id = $1 AND state IN ('created', 'receiving')",
-    )
-    .bind(file.to_string())
-    .execute(tx.on())
-    .await?;
-    Ok(ended.rows_affected() == 1)
-}
-
 /// Stores a tick, or keeps the one that is there.
 pub(crate) async fn tick(
     tx: &mut Tx,

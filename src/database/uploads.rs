@@ -308,13 +308,44 @@ pub(crate) async fn discard(tx: &mut Tx, keys: &[ObjectKey], now: Timestamp) -> 
     Ok(())
 }
 
-/// Raises the epoch whoever holds the lease, so that a live writer's next commit fails. For ending an upload.
-pub(crate) async fn fence(tx: &mut Tx, file: FileId) -> Result<(), DatabaseError> {
-    sqlx::query("UPDATE uploads SET epoch = epoch + 1, owner = NULL, lease_until = NULL WHERE file_id = $1")
-        .bind(file.to_string())
-        .execute(tx.on())
-        .await?;
-    Ok(())
+/// Why an unfinished upload ends, and what must still be so when it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    /// Its sender cancels it.
+    Asked,
+    /// No byte has come since then, and its place is wanted.
+    SilentSince(Timestamp),
+    /// Its time is over.
+    Expired(Timestamp),
+}
+
+/// Ends an open upload that lacks bytes: its writer is fenced, what it has is the sweeper's. `false`: it moved on in
+/// the meantime, and nothing was written. Locks the upload before the file, as every commit does.
+pub(crate) async fn end(tx: &mut Tx, file: FileId, why: End) -> Result<bool, DatabaseError> {
+    let (silent, expired, state) = match why {
+        End::Asked => (Timestamp::MAX, Timestamp::MAX, FileState::Cancelled),
+        End::SilentSince(then) => (then, Timestamp::MAX, FileState::Cancelled),
+        End::Expired(now) => (Timestamp::MAX, now, FileState::Expired),
+    };
+    let fenced = sqlx::query(
+        "UPDATE uploads SET epoch = epoch + 1, owner = NULL, lease_until = NULL WHERE file_id = $1 \
+         AND last_byte_at <= $2 AND expires_at <= $3 AND (length IS NULL OR offset_bytes < length)",
+    )
+    .bind(file.to_string())
+    .bind(silent.as_microsecond())
+    .bind(expired.as_microsecond())
+    .execute(tx.on())
+    .await?;
+    if fenced.rows_affected() != 1 {
+        return Ok(false);
+    }
+    let ended =
+        sqlx::query("UPDATE files SET state = $2 WHERE id = $1 AND state IN ('created', 'receiving')")
+            .bind(file.to_string())
+            .bind(state.as_str())
+            .execute(tx.on())
+            .await?;
+    Ok(ended.rows_affected() == 1)
 }
 
 /// Removes an ended upload's rows, once its bytes are gone from the store.

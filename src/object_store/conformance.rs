@@ -19,6 +19,8 @@ macro_rules! conformance {
             every_size_is_kept_and_sealed_twice_alike,
             a_cut_upload_goes_on_at_any_offset,
             what_was_not_committed_is_dropped,
+            a_last_step_that_was_never_committed_is_taken_again,
+            what_lies_in_pieces_alone_becomes_an_object,
             a_writer_that_was_taken_over_spoils_nothing,
             staged_bytes_that_vanish_are_lost,
             promotion_may_be_repeated_and_overwrites_nothing,
@@ -38,6 +40,35 @@ macro_rules! conformance {
     };
 }
 pub(super) use conformance;
+
+/// A crash between the sealed object and the row that says so: the ledger of before still holds.
+pub(super) async fn a_last_step_that_was_never_committed_is_taken_again(store: &dyn ObjectStore) {
+    let mut upload = Upload::new(store, 300_000, 31);
+    let mut writer = upload.resume(store).await;
+    upload.write(store, &mut *writer, 0..100_000, 50_000).await;
+    upload.flush(store, &mut *writer).await;
+    let mut writer = upload.resume(store).await;
+    upload.write(store, &mut *writer, 100_000..300_000, 50_000).await;
+    let mut after = upload.staged.clone();
+    after.advance(&writer.finish().await.unwrap());
+    store.seal(upload.file, &after, upload.size()).await.unwrap();
+
+    let mut writer = upload.resume(store).await;
+    upload.write(store, &mut *writer, 100_000..300_000, 50_000).await;
+    let kept = upload.finish(store, &mut *writer).await;
+    assert_kept(store, &upload, &kept).await;
+}
+
+/// The length is told after the last byte.
+pub(super) async fn what_lies_in_pieces_alone_becomes_an_object(store: &dyn ObjectStore) {
+    let mut upload = Upload::new(store, 100_000, 32);
+    let mut writer = upload.resume(store).await;
+    upload.write(store, &mut *writer, 0..100_000, 50_000).await;
+    upload.flush(store, &mut *writer).await;
+    let mut writer = upload.resume(store).await;
+    let kept = upload.finish(store, &mut *writer).await;
+    assert_kept(store, &upload, &kept).await;
+}
 
 /// An upload under test: its bytes, and the ledger a database would hold.
 pub(super) struct Upload {

@@ -7,7 +7,9 @@
 //! One process writes. Within it a fence keeps a writer whose upload was taken over from touching the file again;
 //! several nodes need the [S3 store](super::s3).
 //!
-//! A version is inode, modification time and size. A hard link changes none of the three.
+//! A version is inode, modification time and size. A hard link changes none of the three. Evidence is never written
+//! again, so that it is known by time (in seconds) and size alone: a data folder that was restored or moved by a tool
+//! that keeps times stays readable.
 
 mod fence;
 mod folder;
@@ -76,10 +78,15 @@ impl FilesystemStore {
     /// Opens the object read-only and holds it to `version`.
     async fn open_version(&self, key: &ObjectKey, version: &ObjectVersion) -> Result<File, StoreError> {
         let (place, path, version) = (self.place(key), key.path(), version.clone());
+        let evidence = matches!(key, ObjectKey::Evidence { .. });
         blocking("read", &key.path(), move || {
             let file = File::open(place).map_err(|e| trouble("read", &path, e))?;
             let now = file.metadata().map_err(|e| trouble("read", &path, e))?;
-            if version_of(&now).etag == version.etag { Ok(file) } else { Err(StoreError::Changed { path }) }
+            if same(&version_of(&now), &version, evidence) {
+                Ok(file)
+            } else {
+                Err(StoreError::Changed { path })
+            }
         })
         .await
     }
@@ -259,6 +266,17 @@ fn version_of(found: &Metadata) -> ObjectVersion {
         version_id: None,
         size: found.size(),
     }
+}
+
+/// Whether an object is the version it should be.
+fn same(now: &ObjectVersion, version: &ObjectVersion, evidence: bool) -> bool {
+    fn seconds(etag: &str) -> Option<&str> {
+        let (_inode, rest) = etag.split_once('-')?;
+        let (nanoseconds, _size) = rest.split_once('-')?;
+        Some(nanoseconds.get(..nanoseconds.len().checked_sub(9)?).unwrap_or_default())
+    }
+    now.etag == version.etag
+        || evidence && now.size == version.size && seconds(&now.etag) == seconds(&version.etag)
 }
 
 /// Holds the file to its size and syncs it whole: `fdatasync` may leave the modification time behind, and the time

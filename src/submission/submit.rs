@@ -14,6 +14,7 @@ use super::standing::Standing;
 use crate::actor::{Action, Actor, Denied, decide};
 use crate::database::audit::{self, By, Entry};
 use crate::database::submissions::{self, NewSubmission};
+use crate::database::uploads::{self, End};
 use crate::database::{DatabaseError, Tx};
 use crate::evidence::PAUSED_AFTER;
 use crate::evidence::Sha256Digest;
@@ -171,7 +172,7 @@ async fn cancel_paused(
 ) -> Result<(), SubmitError> {
     let idle_since = now.saturating_sub(PAUSED_AFTER).unwrap_or(Timestamp::MIN);
     for file in standing.files().filter(|file| file.is_paused(now)) {
-        if !submissions::cancel_paused(tx, file.id, idle_since).await? {
+        if !uploads::end(tx, file.id, End::SilentSince(idle_since)).await? {
             return Err(SubmitError::Blocked(Box::new(Check {
                 blocking: vec![Finding {
                     code: "file_running",

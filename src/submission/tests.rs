@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::actor::{Allocation, Grant, Role};
+use crate::database::uploads;
 use crate::evidence::PAUSED_AFTER;
 use crate::ids::FileId;
 use jiff::{SignedDuration, Timestamp};
@@ -403,7 +404,8 @@ async fn an_upload_that_moves_again_is_not_cancelled_under_its_sender(desk: Desk
         .execute(tx.on())
         .await
         .unwrap();
-    assert!(!submissions::cancel_paused(&mut tx, file, idle_since).await.unwrap());
+    let silent = uploads::End::SilentSince(idle_since);
+    assert!(!uploads::end(&mut tx, file, silent).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(blocked(desk.submit().await).blocking[0].code, "file_running");
     assert_eq!(desk.texts("SELECT CAST(epoch AS TEXT) FROM uploads").await, ["4"]);

@@ -12,20 +12,28 @@ use crate::evidence::UniqueName;
 use crate::object_store::{Durable, ObjectKey};
 
 impl Uploads {
-    /// Takes the last step of an upload whose bytes are all durable. One of no bytes has had no writer yet, so its
-    /// object is made here.
-    pub(super) async fn finish(&self, mut lease: Lease) -> Result<Appended, UploadError> {
-        let mut obsolete = lease.tails();
-        if lease.offset() == 0 {
-            let row = &mut lease.row;
-            let mut writer = self.inner.store.resume(row.file, row.epoch, &row.staged).await?;
-            let durable = writer.finish().await?;
-            row.staged.object_epoch = durable.object_epoch;
-            row.staged.multipart = durable.multipart;
-            row.staged.parts.extend(durable.new_parts);
-            obsolete.extend(durable.obsolete);
+    /// Takes the last step of an upload whose bytes are all durable. One of no bytes has had no writer yet, and one
+    /// whose length was told after its last byte may still lie in tails: those are made an object here.
+    pub(super) async fn finish(&self, lease: Lease) -> Result<Appended, UploadError> {
+        let row = &lease.row;
+        if lease.offset() > 0 && row.staged.tail.is_empty() {
+            return self.complete(lease, Vec::new()).await;
         }
-        self.complete(lease, obsolete).await
+        let mut writer = self.inner.store.resume(row.file, row.epoch, &row.staged).await?;
+        let durable = writer.finish().await?;
+        self.settle(lease, durable).await
+    }
+
+    /// Goes from the last durable byte to *received*.
+    pub(super) async fn settle(&self, mut lease: Lease, durable: Durable) -> Result<Appended, UploadError> {
+        if durable.multipart.is_some() {
+            let expires_at = lease.expires_at();
+            lease.commit(&durable, expires_at).await?;
+            return self.complete(lease, Vec::new()).await;
+        }
+        // Put whole: it counts with the step to *received*.
+        lease.row.staged.advance(&durable);
+        self.complete(lease, durable.obsolete).await
     }
 
     /// Makes the quarantined object whole, and the file *received*, in one transaction under the lease's epoch. May

@@ -8,10 +8,11 @@ use crate::actor::{Action, Actor, Denied, decide};
 use crate::candidate::CandidateStatus;
 use crate::check;
 use crate::component::{Component, Section};
+use crate::database::Tx;
 use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, NewFile};
 use crate::database::samples;
-use crate::database::{Tx, uploads};
+use crate::database::uploads::{self, End};
 use crate::evidence::{OriginalName, PAUSED_AFTER, Place, RelativePath, SectionCode, Sha256Digest};
 use crate::ids::{FileId, SampleId};
 use crate::sample::{Dates, Sample, SampleState, Timeliness};
@@ -191,7 +192,7 @@ async fn make_room(
     replaces: Option<FileId>,
     now: Timestamp,
 ) -> Result<(), CreateError> {
-    samples::lock_place(tx, sample.id, &target.candidate, target.rules.code.as_str()).await?;
+    samples::lock_place(tx, sample.id, &target.candidate, section_column(target)).await?;
     let place = files::PlaceRef {
         sample: sample.id,
         candidate: &target.candidate,
@@ -215,8 +216,15 @@ async fn make_room(
         return Err(CreateError::SectionFull { max: target.rules.max, files });
     }
     let surplus = (taken + stale.len() + 1).saturating_sub(max);
-    for holder in stale.iter().take(surplus) {
-        files::cancel(tx, holder.file).await?;
+    let mut ended = 0;
+    for holder in &stale {
+        if ended == surplus {
+            break;
+        }
+        if !uploads::end(tx, holder.file, End::SilentSince(silent)).await? {
+            continue;
+        }
+        ended += 1;
         let entry = Entry {
             sample: Some(sample.id),
             candidate: &target.candidate,
@@ -226,6 +234,11 @@ async fn make_room(
             ..Entry::new(By::Service, "file.cancelled")
         };
         audit::record(tx, now, entry).await?;
+    }
+    if ended < surplus {
+        // One that had been silent goes on after all, or has just become whole.
+        let files = firm.iter().chain(&stale).map(|holder| holder.file).collect();
+        return Err(CreateError::SectionFull { max: target.rules.max, files });
     }
     Ok(())
 }

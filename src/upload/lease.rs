@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Inner, RunningDigest, UploadError, Uploads};
 use crate::actor::Actor;
-use crate::database::uploads::{self, UploadRow};
+use crate::database::uploads::{self, End, Progress, UploadRow};
 use crate::evidence::FileState;
 use crate::ids::FileId;
-use crate::object_store::{ObjectKey, TailSegment};
+use crate::object_store::Durable;
 
 /// How long a holder is waited for that was asked to stop. Then its epoch is overridden.
 pub(super) const HANDOVER: Duration = Duration::from_secs(1);
@@ -65,20 +65,36 @@ impl Lease {
         &self.row.metadata
     }
 
-    /// The keys of its tail segments.
-    pub(super) fn tails(&self) -> Vec<ObjectKey> {
-        let file = self.row.file;
-        let key = |tail: &TailSegment| ObjectKey::Tail {
-            file,
-            epoch: tail.epoch,
-            start: tail.start,
-            len: tail.len,
-        };
-        self.row.staged.tail.iter().map(key).collect()
-    }
-
     pub fn expires_at(&self) -> jiff::Timestamp {
         self.row.expires_at
+    }
+
+    /// Makes durable bytes count. From here on they may be acknowledged.
+    pub(super) async fn commit(
+        &mut self,
+        durable: &Durable,
+        expires_at: jiff::Timestamp,
+    ) -> Result<(), UploadError> {
+        fail::fail_point!("upload::before_commit");
+        let inner = &self.uploads.inner;
+        let progress = Progress {
+            file: self.row.file,
+            epoch: self.row.epoch,
+            durable,
+            digest: &self.digest.state(),
+            now: inner.clock.now(),
+            expires_at,
+            ttl_micros: inner.lease_micros(),
+        };
+        let mut tx = inner.db.begin().await?;
+        if !uploads::advance(&mut tx, &progress).await? {
+            return Err(UploadError::Evicted);
+        }
+        tx.commit().await?;
+        fail::fail_point!("upload::after_commit");
+        self.row.staged.advance(durable);
+        self.row.expires_at = expires_at;
+        Ok(())
     }
 }
 
@@ -145,8 +161,14 @@ impl Uploads {
         let (gone_tx, gone) = watch::channel(());
         if let Ok(mut holders) = inner.holders.lock() {
             let holder = Holder { epoch: row.epoch, stop: stop.clone(), gone };
-            if let Some(earlier) = holders.insert(file, holder) {
-                earlier.stop.cancel();
+            match holders.get(&file) {
+                // Two took it at once, and the later one was here first.
+                Some(later) if later.epoch > row.epoch => stop.cancel(),
+                _ => {
+                    if let Some(earlier) = holders.insert(file, holder) {
+                        earlier.stop.cancel();
+                    }
+                }
             }
         }
         Ok(Box::new(Lease { uploads: self.clone(), row, digest, stop, _gone: gone_tx }))
@@ -179,7 +201,7 @@ impl Uploads {
         let now = inner.clock.now();
         let mut tx = inner.db.begin().await?;
         let Some(at) = files::whereabouts(&mut tx, file).await? else { return Err(UploadError::Gone) };
-        if !files::cancel(&mut tx, file).await? {
+        if !uploads::end(&mut tx, file, End::Asked).await? {
             return Err(UploadError::Finished);
         }
         let entry = Entry {

@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 
 use super::lease::Lease;
 use super::{UploadError, Uploads};
-use crate::database::uploads::{self, Progress};
+use crate::database::uploads;
 use crate::object_store::{Durable, StagedWriter};
 
 /// The sender's side of the stream broke.
@@ -77,6 +77,14 @@ impl Uploads {
         if inner.clock.now() >= closes {
             return Err(UploadError::Gone);
         }
+        // Overtaken while it waited: its successor's bytes are not its to cut back.
+        if lease.stop.is_cancelled() {
+            return Err(if inner.shutdown.is_cancelled() {
+                UploadError::Stopping
+            } else {
+                UploadError::Evicted
+            });
+        }
         let writer = inner.store.resume(lease.file(), lease.row.epoch, &lease.row.staged).await?;
         let last_commit = Instant::now();
         let mut stream = Receiving { lease: &mut lease, writer, held: Bytes::new(), closes, last_commit };
@@ -90,13 +98,8 @@ impl Uploads {
         stream.write_held().await?;
         if stream.is_whole() {
             let durable = stream.writer.finish().await?;
-            match durable.multipart {
-                Some(_) => stream.commit(&durable).await?,
-                // Put whole: it counts with the step to *received*.
-                None => stream.adopt(&durable),
-            }
             drop(stream);
-            return self.complete(*lease, durable.obsolete).await;
+            return self.settle(*lease, durable).await;
         }
         if stream.writer.pending() > 0 || stream.digest_ahead() {
             let durable = stream.writer.flush().await?;
@@ -237,41 +240,13 @@ impl Receiving<'_> {
         self.lease.digest.len() > self.lease.row.staged.offset
     }
 
-    /// Makes durable bytes count. From here on they may be acknowledged.
     async fn commit(&mut self, durable: &Durable) -> Result<(), UploadError> {
-        fail::fail_point!("upload::before_commit");
-        let inner = self.lease.uploads.inner.clone();
-        let now = inner.clock.now();
-        let expires_at =
-            self.lease.row.expires_at.max(inner.expiry(self.lease.row.created_at, now, self.closes));
-        let progress = Progress {
-            file: self.lease.row.file,
-            epoch: self.lease.row.epoch,
-            durable,
-            digest: &self.lease.digest.state(),
-            now,
-            expires_at,
-            ttl_micros: inner.lease_micros(),
-        };
-        let mut tx = inner.db.begin().await?;
-        if !uploads::advance(&mut tx, &progress).await? {
-            return Err(UploadError::Evicted);
-        }
-        tx.commit().await?;
-        fail::fail_point!("upload::after_commit");
-        self.adopt(durable);
-        self.lease.row.expires_at = expires_at;
+        let row = &self.lease.row;
+        let inner = &self.lease.uploads.inner;
+        let expiry = inner.expiry(row.created_at, inner.clock.now(), self.closes);
+        let expires_at = row.expires_at.max(expiry);
+        self.lease.commit(durable, expires_at).await?;
         self.last_commit = Instant::now();
         Ok(())
-    }
-
-    /// Brings the ledger in memory up to date; once for each step, for its parts are added.
-    fn adopt(&mut self, durable: &Durable) {
-        let staged = &mut self.lease.row.staged;
-        staged.offset = durable.offset;
-        staged.object_epoch = durable.object_epoch;
-        staged.multipart.clone_from(&durable.multipart);
-        staged.parts.extend(durable.new_parts.iter().cloned());
-        staged.tail.clone_from(&durable.tail);
     }
 }

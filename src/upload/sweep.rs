@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::{UploadError, Uploads};
 use crate::database::audit::{self, By, Entry};
-use crate::database::{files, uploads};
+use crate::database::files;
+use crate::database::uploads::{self, End};
 use crate::ids::FileId;
 
 /// Rows a pass takes at most of each kind.
@@ -54,7 +55,7 @@ impl Uploads {
         let inner = &self.inner;
         let mut tx = inner.db.begin().await?;
         let Some(at) = files::whereabouts(&mut tx, file).await? else { return Ok(()) };
-        if files::expire(&mut tx, file).await? {
+        if uploads::end(&mut tx, file, End::Expired(inner.clock.now())).await? {
             let entry = Entry {
                 sample: Some(at.sample),
                 candidate: &at.candidate,

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::actor::{Actor, Grant, Role};
+use crate::database::uploads::{self, End};
 use crate::evidence::{FileState, Place};
 use crate::ids::FileId;
 use crate::object_store::filesystem::FilesystemStore;
@@ -166,7 +167,7 @@ async fn a_body_with_more_than_the_file_leaves_no_byte_of_itself() {
 async fn an_upload_lives_from_its_last_byte_but_not_for_ever_from_its_first() {
     let engine = engine().await;
     let day = jiff::SignedDuration::from_hours(24);
-    let start = Timestamp::now();
+    let start = Clock::system().now();
     let clock = Clock::fixed(start);
     let ten_days = Duration::from_secs(10 * 24 * 3600);
     let limits = UploadLimits { keep_at_most: ten_days, ..UploadLimits::default() };
@@ -235,6 +236,46 @@ async fn a_file_of_no_bytes_is_whole_at_once_whoever_finds_it() {
         assert_eq!(engine.text(file, "state").await, "received");
         assert_eq!(engine.text(file, "sha256").await, digest.to_string());
     }
+}
+
+#[tokio::test]
+async fn a_length_told_after_the_last_byte_makes_it_whole() {
+    let engine = engine().await;
+    let creation = Creation { length: None, ..engine.creation("Evidence", "a.pdf", 0) };
+    let file = engine.uploads.create(&engine.officer, &creation, "").await.unwrap().file;
+    let some = body(vec![bytes(1000)], false);
+    assert!(!engine.uploads.append(engine.lease(file).await, 0, some).await.unwrap().complete);
+    let mut lease = engine.lease(file).await;
+    engine.uploads.set_length(&mut lease, 1000).await.unwrap();
+    // The node ends here.
+    drop(lease);
+    let found = engine.uploads.claim(&engine.officer, file).await.unwrap();
+    assert!(matches!(found, Claimed::Finished(Finished { length: 1000, .. })), "{found:?}");
+    assert_eq!(engine.text(file, "state").await, "received");
+}
+
+#[tokio::test]
+async fn an_upload_that_moved_on_is_not_ended_by_others() {
+    let engine = engine().await;
+    let file = engine.create("URS", 10).await;
+    let now = Clock::system().now();
+    let early = now - jiff::SignedDuration::from_hours(1);
+    for why in [End::SilentSince(early), End::Expired(now)] {
+        let mut tx = engine.db.begin().await.unwrap();
+        assert!(!uploads::end(&mut tx, file, why).await.unwrap(), "{why:?}");
+        tx.commit().await.unwrap();
+    }
+    // All its bytes are here, and only the last step is missing: whatever the time, it is not ended.
+    sqlx::query("UPDATE uploads SET offset_bytes = 10, last_byte_at = 0, expires_at = 0")
+        .execute(engine.db.reader())
+        .await
+        .unwrap();
+    for why in [End::Asked, End::SilentSince(now), End::Expired(now)] {
+        let mut tx = engine.db.begin().await.unwrap();
+        assert!(!uploads::end(&mut tx, file, why).await.unwrap(), "{why:?}");
+    }
+    let refused = engine.uploads.create(&engine.officer, &engine.creation("URS", "b.pdf", 10), "").await;
+    assert!(matches!(refused, Err(CreateError::SectionFull { .. })), "{refused:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@
 use serde_json::json;
 
 use super::Workers;
-use super::check::CheckError;
+use super::check::{CheckError, evidence_key};
 use crate::check::{Clean, Judgement};
 use crate::database::audit::{self, By, Entry};
 use crate::database::checks::{self, Accepted, CheckRow, Refused};
@@ -24,7 +24,7 @@ impl Workers {
         judgement: &Judgement,
         clean: &Clean,
     ) -> Result<(), CheckError> {
-        let key = ObjectKey::Evidence { sample: row.sample, file: row.file, name: row.unique_name.clone() };
+        let key = evidence_key(row);
         fail::fail_point!("promote::before_copy");
         let version = self.store.promote(&row.quarantine.0, clean.version(), &key).await?;
         fail::fail_point!("promote::copied");

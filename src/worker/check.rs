@@ -33,6 +33,9 @@ pub(super) enum CheckError {
     Stopping,
 }
 
+/// Objects of one file looked for when it leaves quarantine.
+const LEFTOVERS: usize = 1000;
+
 impl CheckError {
     /// What the file waits for, for people.
     fn waits_for(&self) -> Option<&'static str> {
@@ -141,7 +144,9 @@ impl Workers {
         judgement: &Judgement,
         refused: Refused,
     ) -> Result<(), CheckError> {
-        let obsolete = self.quarantined(row).await?;
+        let mut obsolete = self.quarantined(row).await?;
+        // An earlier try may have copied it, and then found no end.
+        obsolete.push(evidence_key(row));
         let mut tx = self.db.begin().await?;
         self.write_refusal(&mut tx, row, judgement, &refused, &obsolete).await?;
         tx.commit().await?;
@@ -175,11 +180,19 @@ impl Workers {
         Ok(())
     }
 
-    /// Every quarantined object of the file: its own, and any left by a step that was cut short.
+    /// Every object of the file that is not evidence: its own, and any left by a step that was cut short.
     pub(super) async fn quarantined(&self, row: &CheckRow) -> Result<Vec<ObjectKey>, CheckError> {
-        let paths = self.store.list(&format!("quarantine/{}/", row.file), None, 1000).await?;
+        let mut paths = self.store.list(&format!("quarantine/{}/", row.file), None, LEFTOVERS).await?;
+        if row.resumed {
+            paths.extend(self.store.list(&format!("tail/{}/", row.file), None, LEFTOVERS).await?);
+        }
         Ok(paths.iter().filter_map(|path| path.parse().ok()).collect())
     }
+}
+
+/// Where a file goes that is accepted.
+pub(super) fn evidence_key(row: &CheckRow) -> ObjectKey {
+    ObjectKey::Evidence { sample: row.sample, file: row.file, name: row.unique_name.clone() }
 }
 
 /// The final state of a judgement that admits nothing.

@@ -1,5 +1,5 @@
 //! A file to check, as a local descriptor: the stored file itself where the store is local, else a copy in an unlinked
-//! spool file within a budget of bytes. When the budget is spent, checks wait.
+//! spool file within a budget of bytes. When the budget is spent the check is put off, so that smaller files pass it.
 
 use std::io;
 use std::path::PathBuf;
@@ -34,6 +34,8 @@ pub(super) struct Spooled {
 pub(super) enum SpoolError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the spool's budget is spent for now")]
+    Spent,
     #[error("the spool folder cannot be used")]
     Folder(#[source] io::Error),
 }
@@ -54,10 +56,9 @@ impl Spool {
         if let Some(file) = store.local(key, version).await? {
             return Ok(Spooled { file, _share: None });
         }
-        // A file larger than the whole budget waits for all of it, and goes alone.
+        // A file larger than the whole budget needs all of it, and goes alone.
         let units = u32::try_from(version.size.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, self.units);
-        let share = self.budget.clone().acquire_many_owned(units).await;
-        let share = share.map_err(|closed| SpoolError::Folder(io::Error::other(closed)))?;
+        let share = self.budget.clone().try_acquire_many_owned(units).map_err(|_| SpoolError::Spent)?;
         let file = self.unlinked().await.map_err(SpoolError::Folder)?;
         let mut writing = tokio::fs::File::from_std(file.try_clone().map_err(SpoolError::Folder)?);
         let mut bytes = store.read(key, version, 0..version.size).await?;

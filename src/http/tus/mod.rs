@@ -277,6 +277,9 @@ async fn patch(
             Appended { offset, complete: true, expires_at: Timestamp::MIN }
         }
         Claimed::Finished(finished) => return Err(ApiError::WrongOffset { committed: finished.length }),
+        Claimed::Open(lease) if lease.offset() != offset => {
+            return Err(ApiError::WrongOffset { committed: lease.offset() });
+        }
         Claimed::Open(mut lease) => {
             if let Some(length) = number(request.headers(), &LENGTH)? {
                 service.uploads.set_length(&mut lease, length).await?;

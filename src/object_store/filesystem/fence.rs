@@ -1,26 +1,44 @@
 //! Who may write a staged file: the latest lease, and under it the last to take it over.
 //!
 //! The lease in the database decides whose bytes count; the fence sees to it that a writer which lost its lease, and
-//! may still have a write under way, cannot change a file that its successor has cut back, sealed or removed.
+//! may still have a write under way, cannot change a file that its successor has cut back, sealed or removed. It is
+//! remembered for a while after the last of them: a lease may be late before its first step, too.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::ids::FileId;
 
-/// Fences are forgotten once nobody holds them; the map is swept when it has doubled.
+/// Fences are forgotten this long after they were asked for last and once nobody holds them. No step of a lease takes
+/// as long: each waits for its deadline at most.
+const REMEMBERED: Duration = Duration::from_secs(600);
+/// The map is swept when it has doubled.
 const SWEEP_FROM: usize = 64;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fences {
     held: Mutex<Held>,
+    remembered: Duration,
 }
 
 #[derive(Debug, Default)]
 struct Held {
-    by_file: HashMap<FileId, Weak<Mutex<Latest>>>,
+    by_file: HashMap<FileId, Fence>,
     sweep_at: usize,
     turns: u64,
+}
+
+#[derive(Debug)]
+struct Fence {
+    latest: Arc<Mutex<Latest>>,
+    asked_at: Instant,
+}
+
+impl Default for Fences {
+    fn default() -> Self {
+        Self { held: Mutex::default(), remembered: REMEMBERED }
+    }
 }
 
 /// The pass that was entered last.
@@ -51,14 +69,17 @@ impl Fences {
     pub(super) fn take_over(&self, file: FileId, epoch: Option<i64>) -> Pass {
         let mut held = lock(&self.held);
         if held.by_file.len() >= held.sweep_at.max(SWEEP_FROM) {
-            held.by_file.retain(|_, fence| fence.strong_count() > 0);
+            held.by_file.retain(|_, fence| {
+                Arc::strong_count(&fence.latest) > 1 || fence.asked_at.elapsed() < self.remembered
+            });
             held.sweep_at = 2 * held.by_file.len();
         }
         held.turns += 1;
         let turn = held.turns;
-        let fence = held.by_file.get(&file).and_then(Weak::upgrade).unwrap_or_default();
-        held.by_file.insert(file, Arc::downgrade(&fence));
-        Pass { fence, epoch, turn }
+        let asked_at = Instant::now();
+        let fence = held.by_file.entry(file).or_insert_with(|| Fence { latest: Arc::default(), asked_at });
+        fence.asked_at = asked_at;
+        Pass { fence: fence.latest.clone(), epoch, turn }
     }
 }
 
@@ -108,8 +129,17 @@ mod tests {
     }
 
     #[test]
-    fn fences_nobody_holds_are_forgotten() {
-        let fences = Fences::default();
+    fn a_lease_that_is_late_for_its_first_step_is_shut_out() {
+        let (fences, file) = (Fences::default(), FileId::new());
+        assert_eq!(fences.take_over(file, Some(8)).enter(|| 1), Some(1));
+        assert_eq!(fences.take_over(file, None).enter(|| 2), Some(2));
+        // Nobody holds a pass any more.
+        assert_eq!(fences.take_over(file, Some(7)).enter(|| 3), None);
+    }
+
+    #[test]
+    fn fences_nobody_holds_are_forgotten_in_time() {
+        let fences = Fences { remembered: Duration::ZERO, ..Fences::default() };
         for _ in 0..10_000 {
             fences.take_over(FileId::new(), None);
         }

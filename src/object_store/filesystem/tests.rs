@@ -57,6 +57,24 @@ async fn a_file_that_was_changed_behind_our_back_is_not_read() {
 }
 
 #[tokio::test]
+async fn evidence_that_was_restored_with_its_times_is_read() {
+    let (store, folder) = fresh().await;
+    let (from, version, file) = small(&*store).await;
+    let to = evidence(file);
+    let version = store.promote(&from, &version, &to).await.unwrap();
+    let place = folder.path().join(to.path());
+    let modified = std::fs::metadata(&place).unwrap().modified().unwrap();
+    let copy = folder.path().join("copy");
+    std::fs::copy(&place, &copy).unwrap();
+    std::fs::rename(&copy, &place).unwrap();
+    let restored = std::fs::File::options().write(true).open(&place).unwrap();
+    for (read, time) in [(true, modified), (false, modified + Duration::from_secs(2))] {
+        restored.set_modified(time).unwrap();
+        assert_eq!(store.read(&to, &version, 0..8).await.is_ok(), read);
+    }
+}
+
+#[tokio::test]
 async fn a_file_shorter_than_what_was_acknowledged_is_lost() {
     let (store, folder) = fresh().await;
     let file = FileId::new();

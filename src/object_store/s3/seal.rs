@@ -45,16 +45,15 @@ pub(super) async fn seal(
     }
 }
 
-/// Removes what cut writers left that nobody committed: uploads begun, tails spilt. A small file of the first lease
-/// has none, and costs no listing.
+/// Removes what cut writers left that nobody committed: uploads begun, tails spilt. The last part of a multipart
+/// upload is committed before it is completed, so no ledger names a tail any more. That of an object put whole is not:
+/// until the file is *received* a tail may be all there is of bytes that were acknowledged, and stays.
 async fn tidy(bucket: &Arc<Bucket>, file: FileId, staged: &Staged) -> Result<(), StoreError> {
-    if staged.multipart.is_some() {
-        abort_all(bucket, file).await?;
+    if staged.multipart.is_none() {
+        return Ok(());
     }
-    if staged.multipart.is_some() || staged.object_epoch > 1 {
-        remove_all(bucket, &format!("tail/{file}/")).await?;
-    }
-    Ok(())
+    abort_all(bucket, file).await?;
+    remove_all(bucket, &format!("tail/{file}/")).await
 }
 
 async fn abort_all(bucket: &Arc<Bucket>, file: FileId) -> Result<(), StoreError> {
