@@ -227,12 +227,12 @@ pub(crate) async fn find(
     Ok(Some((sample, component)))
 }
 
-/// Sends a submission back: opens the candidates of the scope until their new date.
+/// Sends a submission back: opens the candidates of the scope until their new date, and takes back the ticks for the
+/// coming revision. When everyone is open, the sample's own dates are the last of theirs.
 pub(crate) async fn give_back(
     tx: &mut Tx,
     sample: &Sample,
     returned: &Returned,
-    whole: bool,
 ) -> Result<(), DatabaseError> {
     let due = returned.due_at.as_microsecond();
     for number in &returned.candidates {
@@ -245,13 +245,20 @@ pub(crate) async fn give_back(
         .execute(tx.on())
         .await?;
     }
-    if whole {
-        sqlx::query("UPDATE samples SET due_at = $1, cut_off_at = $1 WHERE id = $2")
-            .bind(due)
-            .bind(sample.id.to_string())
-            .execute(tx.on())
-            .await?;
+    if samples::wholly_returned(tx, sample.id).await? {
+        sqlx::query(
+            "UPDATE samples SET (due_at, cut_off_at) = (SELECT MAX(c.due_at), MAX(c.cut_off_at) FROM candidates c \
+             WHERE c.sample_id = samples.id AND c.returned = 1) WHERE id = $1",
+        )
+        .bind(sample.id.to_string())
+        .execute(tx.on())
+        .await?;
     }
+    sqlx::query("DELETE FROM declaration_ticks WHERE sample_id = $1 AND revision = $2")
+        .bind(sample.id.to_string())
+        .bind(i64::from(sample.revision) + 1)
+        .execute(tx.on())
+        .await?;
     sqlx::query("UPDATE samples SET state = 'returned' WHERE id = $1")
         .bind(sample.id.to_string())
         .execute(tx.on())

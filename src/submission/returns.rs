@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::{ReadError, Submissions};
 use crate::actor::{Action, Actor, Denied, PersonId, decide};
-use crate::candidate::{CandidateNumber, CandidateStatus};
+use crate::candidate::CandidateNumber;
+use crate::component::SampleMode;
 use crate::database::audit::{self, By, Entry};
 use crate::database::{DatabaseError, submissions};
 use crate::ids::SampleId;
@@ -19,7 +20,8 @@ const LONGEST_REASON: usize = 2000;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Return {
-    /// The candidates to open; `None` opens all of the sample.
+    /// The candidates to open; `None` opens all whose work counts. Once all of these are open, the documents of the
+    /// sample are too.
     #[serde(default)]
     #[schema(value_type = Option<Vec<String>>)]
     pub candidates: Option<Vec<CandidateNumber>>,
@@ -69,7 +71,8 @@ impl From<Denied> for ReturnError {
 }
 
 impl Submissions {
-    /// Opens the named candidates again; nothing else. A returned sample can be opened further.
+    /// Opens the named candidates again; nothing else. A returned sample can be opened further; what was ticked since
+    /// the last submission must then be ticked again.
     pub async fn give_back(
         &self,
         actor: &Actor,
@@ -92,12 +95,11 @@ impl Submissions {
         if wanted.due_at <= now {
             return Err(ReturnError::DateNotAhead);
         }
-        let in_sample = |number: &CandidateNumber| {
-            standing.candidates.iter().any(|candidate| {
-                candidate.number == *number
-                    && candidate.in_sample
-                    && candidate.status != CandidateStatus::Withdrawn
-            })
+        // Who was absent or withdrawn is opened by name, so that the board can put a wrong entry right.
+        let by_name = matches!(standing.component.sample_mode, SampleMode::All | SampleMode::List);
+        let may_open = |number: &CandidateNumber| {
+            let found = standing.candidates.iter().find(|candidate| candidate.number == *number);
+            found.is_some_and(|candidate| candidate.in_sample || by_name)
         };
         let mut candidates: Vec<CandidateNumber> = match &wanted.candidates {
             Some(numbers) => numbers.clone(),
@@ -105,7 +107,7 @@ impl Submissions {
         };
         candidates.sort();
         candidates.dedup();
-        if let Some(stray) = candidates.iter().find(|number| !in_sample(number)) {
+        if let Some(stray) = candidates.iter().find(|number| !may_open(number)) {
             return Err(ReturnError::NotInSample(stray.clone()));
         }
         if candidates.is_empty() {
@@ -118,7 +120,7 @@ impl Submissions {
             returned_at: now,
             returned_by: actor.person.clone(),
         };
-        submissions::give_back(&mut tx, &standing.sample, &returned, wanted.candidates.is_none()).await?;
+        submissions::give_back(&mut tx, &standing.sample, &returned).await?;
         let detail = json!({
             "revision": standing.sample.revision,
             "candidates": returned.candidates,

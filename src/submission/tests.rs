@@ -170,6 +170,8 @@ cases! {
     after_the_due_date_it_is_late_and_after_the_grace_refused,
     only_who_may_submit_submits_and_the_rest_do_not_even_see_it,
     a_returned_candidate_alone_opens_and_revision_two_differs_there_alone,
+    whoever_is_named_when_all_are_open_the_documents_are_until_the_last_date,
+    a_further_return_asks_for_the_declarations_again,
     two_officers_who_submit_at_once_get_one_receipt,
     a_delete_that_crosses_a_submission_is_before_it_or_refused,
     an_upload_that_moves_again_is_not_cancelled_under_its_sender,
@@ -340,6 +342,53 @@ async fn a_returned_candidate_alone_opens_and_revision_two_differs_there_alone(d
     assert_eq!(changed.iter().map(|file| file.id).collect::<Vec<_>>(), [new]);
     assert_eq!(one.files.len(), two.files.len());
     assert!(desk.texts("SELECT number FROM candidates WHERE returned = 1").await.is_empty());
+}
+
+impl Desk {
+    async fn give_back(&self, numbers: &[String], due: &str) {
+        let wanted = Return {
+            candidates: Some(numbers.iter().map(|number| number.parse().unwrap()).collect()),
+            reason: "More is asked for.".into(),
+            due_at: due.parse().unwrap(),
+        };
+        let moderator = actor("moderator.1", Role::Moderator, None);
+        self.clock.set(self.clock.now() + SignedDuration::from_mins(1));
+        self.submissions.give_back(&moderator, self.sample, &wanted, "r").await.unwrap();
+    }
+
+    /// The sample's own dates: those of its documents.
+    async fn dates(&self) -> [Timestamp; 2] {
+        let standing = self.submissions.check(&officer(), self.sample).await.unwrap().1;
+        [standing.sample.dates.due_at, standing.sample.dates.cut_off_at]
+    }
+}
+
+async fn whoever_is_named_when_all_are_open_the_documents_are_until_the_last_date(desk: Desk) {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let before = desk.dates().await;
+    let sampled = desk.sampled().await;
+    desk.submit().await.unwrap();
+    desk.give_back(&sampled[1..], "2026-06-20T23:00:00Z").await;
+    assert_eq!(desk.dates().await, before, "one is locked, and so is what belongs to all");
+    desk.give_back(&sampled[..1], "2026-06-10T23:00:00Z").await;
+    assert_eq!(desk.dates().await, [at("2026-06-20T23:00:00Z"); 2]);
+    desk.submit().await.unwrap();
+    desk.give_back(&sampled, "2026-07-01T23:00:00Z").await;
+    assert_eq!(desk.dates().await, [at("2026-07-01T23:00:00Z"); 2]);
+}
+
+async fn a_further_return_asks_for_the_declarations_again(desk: Desk) {
+    desk.submit().await.unwrap();
+    desk.give_back(&["1005".into()], "2026-06-10T23:00:00Z").await;
+    for answer in yes(&desk.submissions) {
+        desk.submissions.tick(&officer(), desk.sample, &answer, "r").await.unwrap();
+    }
+    desk.give_back(&["0042".into()], "2026-06-10T23:00:00Z").await;
+    let unticked = desk.submissions.submit(&officer(), desk.sample, &[], "r").await;
+    assert!(matches!(unticked, Err(SubmitError::NotDeclared(_))), "{unticked:?}");
+    let manifest = desk.submissions.manifest(&officer(), desk.sample, 1).await.unwrap();
+    assert_eq!(manifest.declarations.len(), 3);
+    assert_eq!(desk.submit().await.unwrap().receipt.revision, 2);
 }
 
 async fn two_officers_who_submit_at_once_get_one_receipt(desk: Desk) {
