@@ -1,6 +1,6 @@
 //! Writes reference data: one transaction, idempotent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -9,7 +9,11 @@ use sqlx::{AssertSqlSafe, Row as _};
 use super::audit::{self, By, Entry};
 use super::reference_samples;
 use super::{Database, DatabaseError, Tx};
-use crate::reference::{Assessment, Change, Counts, Offer, Organisation, Reference, Report, When};
+use crate::component::Component;
+use crate::reference::{
+    Assessment, Change, Counts, Definition, ImportError, Offer, Organisation, Problems, Reference, Report,
+    STRUCTURE_FILE, When,
+};
 
 /// A value for a column.
 #[derive(Clone, Copy, Debug)]
@@ -21,10 +25,20 @@ pub(super) enum Value<'a> {
 
 pub(super) type Columns<'a> = &'a [(&'static str, Value<'a>)];
 
-/// Writes everything `read` holds, draws what can be drawn, and says what changed.
-pub async fn apply(db: &Database, read: &Reference, now: Timestamp) -> Result<Report, DatabaseError> {
+/// Writes everything `read` holds, draws what can be drawn, and says what changed. Nothing is written when a part of
+/// it is another organisation's, or would leave files without their section.
+pub async fn apply(db: &Database, read: &Reference, now: Timestamp) -> Result<Report, ImportError> {
+    let by_offer = reference_samples::by_offer(read);
     let mut tx = db.begin().await?;
     let mut report = Report::default();
+    let mut problems = Problems::default();
+    owners(&mut tx, read, &mut problems).await?;
+    for definition in &read.components {
+        losses(&mut tx, definition, &mut problems).await?;
+    }
+    if !problems.is_empty() {
+        return Err(ImportError::Invalid(problems));
+    }
     structure(&mut tx, read, &mut report).await?;
     for row in &read.centres {
         let columns: Columns<'_> = &[("name", Value::Text(&row.item.name))];
@@ -37,12 +51,100 @@ pub async fn apply(db: &Database, read: &Reference, now: Timestamp) -> Result<Re
         for offer in &assessment.offers {
             let dates = dates(&mut tx, read, assessment, offer, now).await?;
             report.count("dates", dates.change);
-            reference_samples::apply(&mut tx, read, assessment, offer, dates, &mut report).await?;
+            let component = read.components.iter().find(|item| item.component.id == offer.component);
+            let centres = by_offer.get(&(&assessment.series, &offer.component));
+            if let (Some(Definition { component, .. }), Some(centres)) = (component, centres) {
+                reference_samples::apply(&mut tx, assessment, component, centres, dates, &mut report).await?;
+            }
         }
     }
     record(&mut tx, &report, now).await?;
     tx.commit().await?;
     Ok(report)
+}
+
+/// Whether what the folder names is free, or its organisation's already.
+async fn owners(tx: &mut Tx, read: &Reference, problems: &mut Problems) -> Result<(), DatabaseError> {
+    let Reference { structure, components, .. } = read;
+    let series = structure.series.iter();
+    let series = series.map(|item| ("series", "series", item.line, item.id.as_str(), &item.organisation));
+    let assessments = structure.assessments.iter();
+    let assessments = assessments
+        .map(|item| ("assessments", "assessment", item.line, item.id.as_str(), &item.organisation));
+    let components = components.iter();
+    let components = components.map(|item| {
+        ("components", "component", item.offered_at, item.component.id.as_str(), &item.organisation)
+    });
+    for (table, what, line, id, ours) in series.chain(assessments).chain(components) {
+        let sql = format!("SELECT organisation_id FROM {table} WHERE id = $1");
+        let owner: Option<String> =
+            sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(tx.on()).await?;
+        if let Some(owner) = owner.filter(|owner| owner != ours.as_str()) {
+            problems.add(
+                STRUCTURE_FILE,
+                line,
+                format!("{what} {id} is the organisation {owner}'s; give this one an id of its own"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether a definition keeps every section, document and supporting material that holds files.
+async fn losses(tx: &mut Tx, definition: &Definition, problems: &mut Problems) -> Result<(), DatabaseError> {
+    let Definition { file, component, .. } = definition;
+    let id = component.id.as_str();
+    // Holds off new files of these samples, in sections that may be gone in a moment.
+    let sql =
+        format!("SELECT id FROM samples WHERE component_id = $1 ORDER BY id{}", tx.engine().for_update());
+    let before: Option<String> = sqlx::query_scalar("SELECT definition FROM components WHERE id = $1")
+        .bind(id)
+        .fetch_optional(tx.on())
+        .await?;
+    let before = before.map(|text| super::samples::component(id, &text)).transpose()?;
+    if before.is_none_or(|before| places(component).is_superset(&places(&before))) {
+        return Ok(());
+    }
+    sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_all(tx.on()).await?;
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT f.kind, f.section, COUNT(*) FROM files f JOIN samples s ON s.id = f.sample_id \
+         WHERE s.component_id = $1 AND f.state IN ('created', 'receiving', 'received', 'checking', 'accepted') \
+         GROUP BY f.kind, f.section ORDER BY f.kind, f.section",
+    )
+    .bind(id)
+    .fetch_all(tx.on())
+    .await?;
+    let kept = places(component);
+    for (kind, section, files) in rows {
+        let place = if kind == SUPPORTING { String::new() } else { section };
+        if kept.contains(&(kind.as_str(), place.as_str())) {
+            continue;
+        }
+        let what = match kind.as_str() {
+            "evidence" => format!("section {place}"),
+            DOCUMENT => format!("document {place}"),
+            _ => "supporting material".into(),
+        };
+        problems.add(
+            file,
+            0,
+            format!(
+                "{what} holds {files} file(s) and is not here; keep it, or ask the centres to delete them"
+            ),
+        );
+    }
+    Ok(())
+}
+
+const DOCUMENT: &str = "document";
+const SUPPORTING: &str = "supporting";
+
+/// Where a component takes files: kind and code; supporting material has no code.
+fn places(component: &Component) -> HashSet<(&str, &str)> {
+    let sections = component.sections.iter().map(|section| ("evidence", section.code.as_str()));
+    let documents = component.documents.iter().map(|document| (DOCUMENT, document.code.as_str()));
+    let supporting = component.supporting.iter().map(|_| (SUPPORTING, ""));
+    sections.chain(documents).chain(supporting).collect()
 }
 
 async fn structure(tx: &mut Tx, read: &Reference, report: &mut Report) -> Result<(), DatabaseError> {
@@ -71,7 +173,7 @@ async fn structure(tx: &mut Tx, read: &Reference, report: &mut Report) -> Result
         let change = put(tx, "assessments", &[("id", Value::Text(item.id.as_str()))], columns).await?;
         report.count("assessments", change);
     }
-    for (organisation, component) in &read.components {
+    for Definition { organisation, component, .. } in &read.components {
         let definition = serde_json::to_string(component)
             .map_err(|error| DatabaseError::Query(sqlx::Error::Encode(Box::new(error))))?;
         let columns: Columns<'_> = &[
@@ -107,7 +209,12 @@ async fn people(tx: &mut Tx, read: &Reference, report: &mut Report) -> Result<()
         })
         .collect();
     let columns = ["person_id", "role", "organisation_id", "centre_number", "component_id"];
-    exactly(tx, "roles", columns, &roles, read, report).await?;
+    let organisations: HashSet<&str> =
+        read.structure.organisations.iter().map(|item| item.id.as_str()).collect();
+    let ours = |[_, _, organisation, _, _]: [&str; 5]| {
+        organisation.is_empty() || organisations.contains(organisation)
+    };
+    exactly(tx, "roles", columns, &roles, read, ours, report).await?;
     let allocations: Vec<[&str; 4]> = read
         .allocations
         .iter()
@@ -117,16 +224,23 @@ async fn people(tx: &mut Tx, read: &Reference, report: &mut Report) -> Result<()
         })
         .collect();
     let columns = ["person_id", "component_id", "series_id", "centre_number"];
-    exactly(tx, "allocations", columns, &allocations, read, report).await
+    let offers: HashSet<(&str, &str)> =
+        read.structure.offers().map(|(series, component)| (series.as_str(), component.as_str())).collect();
+    let centres: HashSet<&str> = read.centres.iter().map(|row| row.item.number.as_str()).collect();
+    let ours = |[_, component, series, centre]: [&str; 4]| {
+        offers.contains(&(series, component)) && centres.contains(centre)
+    };
+    exactly(tx, "allocations", columns, &allocations, read, ours, report).await
 }
 
-/// Makes the rows of the listed people (first column) exactly `wanted`.
+/// Makes the rows of the listed people (first column) exactly `wanted`, as far as they are `ours`: the folder's.
 async fn exactly<const N: usize>(
     tx: &mut Tx,
     table: &'static str,
     columns: [&'static str; N],
     wanted: &[[&str; N]],
     read: &Reference,
+    ours: impl Fn([&str; N]) -> bool,
     report: &mut Report,
 ) -> Result<(), DatabaseError> {
     for person in &read.people {
@@ -134,17 +248,19 @@ async fn exactly<const N: usize>(
         let sql = format!("SELECT {} FROM {table} WHERE {} = $1", columns.join(", "), columns[0]);
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(person).fetch_all(tx.on()).await?;
         for row in rows {
-            let mut there: Vec<String> = Vec::with_capacity(N);
-            for column in 0..N {
-                there.push(row.try_get(column)?);
+            let mut there = [const { String::new() }; N];
+            for (column, text) in there.iter_mut().enumerate() {
+                *text = row.try_get(column)?;
             }
-            if wanted.iter().any(|row| row.iter().eq(there.iter())) {
+            let held = there.each_ref().map(String::as_str);
+            if wanted.contains(&held) || !ours(held) {
                 continue;
             }
             let terms: Vec<_> =
                 columns.iter().zip(1..).map(|(column, n)| format!("{column} = ${n}")).collect();
             let sql = format!("DELETE FROM {table} WHERE {}", terms.join(" AND "));
-            let query = there.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, text| query.bind(text));
+            let query =
+                there.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, text| query.bind(text));
             query.execute(tx.on()).await?;
             report.count(table, Change::Removed);
         }

@@ -1,74 +1,101 @@
 //! Writes the samples and candidates of an import, and draws.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqlx::Row as _;
 
+use super::error::word;
 use super::reference::{OfferDates, Value, put};
 use super::{DatabaseError, Tx};
-use crate::candidate::CandidateStatus;
+use crate::candidate::{CandidateNumber, CandidateStatus};
 use crate::centre::CentreNumber;
-use crate::component::{Component, SampleMode};
+use crate::component::{Component, ComponentId, SampleMode};
 use crate::ids::{CandidateId, SampleId};
-use crate::reference::{Assessment, Change, Entered, Offer, Reference, Report};
+use crate::organisation::SeriesId;
+use crate::reference::{Assessment, Change, Entered, Reference, Report};
+use crate::sample::SampleState;
 use crate::sampling::{self, Seed};
 
 /// The occasion of a sample that has no other.
 const MAIN: &str = "main";
 
+/// A folder's candidates, by offer and centre.
+pub(super) type ByOffer<'r> =
+    HashMap<(&'r SeriesId, &'r ComponentId), BTreeMap<&'r CentreNumber, Vec<&'r Entered>>>;
+
+/// Sorts a folder's candidates into their samples.
+pub(super) fn by_offer(read: &Reference) -> ByOffer<'_> {
+    let mut sorted = ByOffer::new();
+    for entered in read.candidates.iter().map(|row| &row.item) {
+        let centres = sorted.entry((&entered.series, &entered.component)).or_default();
+        centres.entry(&entered.centre).or_default().push(entered);
+    }
+    sorted
+}
+
 /// A sample as it stands before its candidates are written.
 struct Stored {
     id: String,
-    /// Nothing was submitted.
-    open: bool,
-    /// A file was created in it, whatever became of it: the draw stands.
+    state: SampleState,
+    /// It was drawn, and a file was created in it, whatever became of it: the draw stands.
     settled: bool,
     seed: Seed,
 }
 
-/// A candidate as stored.
-struct Known {
-    id: String,
+/// A candidate as stored, and then as the import makes one.
+struct Member {
+    id: CandidateId,
     mark: Option<i64>,
     status: CandidateStatus,
     in_sample: bool,
+    /// Sent back, so open in a returned sample.
+    returned: bool,
     /// Files that are accepted or on their way.
     files: i64,
+    /// On the list: as the folder says, and when it does not name the candidate, as it was.
+    listed: bool,
 }
 
-/// Writes one component's samples: one for each centre with candidates in `read`.
+impl Stored {
+    /// Whether the candidate's part of the sample can still change.
+    fn is_open_for(&self, returned: bool) -> bool {
+        match self.state {
+            SampleState::Open => true,
+            SampleState::Submitted => false,
+            SampleState::Returned => returned,
+        }
+    }
+
+    /// Whether an import takes the candidate into the sample, or out of it. Once the draw stands, only whom the board
+    /// asks for by name comes in, and only who has left the entry goes.
+    fn moves(&self, member: &Member, mode: SampleMode) -> bool {
+        let into = !member.in_sample;
+        self.is_open_for(member.returned)
+            && match mode {
+                SampleMode::All => true,
+                SampleMode::List => into || !self.settled,
+                SampleMode::SixRule | SampleMode::SizeTable => !self.settled,
+            }
+    }
+}
+
+/// Writes one component's samples: one for each centre with candidates in the folder.
 pub(super) async fn apply(
     tx: &mut Tx,
-    read: &Reference,
     assessment: &Assessment,
-    offer: &Offer,
+    component: &Component,
+    centres: &BTreeMap<&CentreNumber, Vec<&Entered>>,
     dates: OfferDates,
     report: &mut Report,
 ) -> Result<(), DatabaseError> {
-    let Some((_, component)) = read.components.iter().find(|(_, component)| component.id == offer.component)
-    else {
-        return Ok(());
-    };
-    let of_offer =
-        |entered: &&Entered| entered.series == assessment.series && entered.component == component.id;
-    for centre in &read.centres {
-        let centre = &centre.item.number;
-        let entered: Vec<&Entered> = read
-            .candidates
-            .iter()
-            .map(|row| &row.item)
-            .filter(of_offer)
-            .filter(|e| e.centre == *centre)
-            .collect();
-        if entered.is_empty() {
-            continue;
-        }
+    for (centre, entered) in centres {
         let (sample, change) = sample(tx, assessment, component, centre, dates).await?;
         report.count("samples", change);
-        candidates(tx, &sample, &entered, component, report).await?;
-        if sample.open && !sample.settled {
-            draw(tx, &sample, &entered, component, centre, report).await?;
+        let mut members = members(tx, &sample.id).await?;
+        for candidate in entered {
+            write(tx, &sample, candidate, &mut members, report).await?;
         }
+        draw(tx, &sample, &members, component, centre, report).await?;
     }
     Ok(())
 }
@@ -81,7 +108,7 @@ async fn sample(
     dates: OfferDates,
 ) -> Result<(Stored, Change), DatabaseError> {
     let sql = format!(
-        "SELECT id, state, revision, due_at, cut_off_at, seed FROM samples \
+        "SELECT id, state, due_at, cut_off_at, seed FROM samples \
          WHERE centre_number = $1 AND component_id = $2 AND series_id = $3 AND occasion = $4{}",
         tx.engine().for_update()
     );
@@ -94,8 +121,8 @@ async fn sample(
         .await?;
     let Some(row) = row else { return added(tx, assessment, component, centre, dates).await };
     let id: String = row.try_get("id")?;
-    let (state, revision): (String, i64) = (row.try_get("state")?, row.try_get("revision")?);
-    let open = state == "open" && revision == 0;
+    let state: String = row.try_get("state")?;
+    let state: SampleState = word(&state, "samples", &id, "state")?;
     let held: (i64, i64) = (row.try_get("due_at")?, row.try_get("cut_off_at")?);
     let broken = || DatabaseError::BrokenRow { table: "samples", id: id.clone(), column: "seed" };
     let seed: Option<String> = row.try_get("seed")?;
@@ -104,7 +131,8 @@ async fn sample(
         None => new_seed(tx, &id).await?,
     };
     // An extension of the centre's own stays; dates that were the assessment's follow it.
-    let follows = open && dates.before == Some(held) && held != (dates.due_at, dates.cut_off_at);
+    let follows =
+        state == SampleState::Open && dates.before == Some(held) && held != (dates.due_at, dates.cut_off_at);
     if follows {
         sqlx::query("UPDATE samples SET due_at = $1, cut_off_at = $2 WHERE id = $3")
             .bind(dates.due_at)
@@ -113,12 +141,16 @@ async fn sample(
             .execute(tx.on())
             .await?;
     }
-    let files: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM files WHERE sample_id = $1")
-        .bind(&id)
-        .fetch_one(tx.on())
-        .await?;
+    let settled: i64 = sqlx::query_scalar(
+        "SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM files WHERE sample_id = $1) AND EXISTS \
+         (SELECT 1 FROM candidates WHERE sample_id = $1 AND in_sample = 1) THEN 1 ELSE 0 END AS BIGINT)",
+    )
+    .bind(&id)
+    .fetch_one(tx.on())
+    .await?;
     let change = if follows { Change::Changed } else { Change::Unchanged };
-    Ok((Stored { id, open, settled: files > 0, seed }, change))
+    let settled = settled != 0 || state != SampleState::Open;
+    Ok((Stored { id, state, settled, seed }, change))
 }
 
 async fn added(
@@ -145,7 +177,7 @@ async fn added(
     .execute(tx.on())
     .await?;
     let seed = new_seed(tx, &id).await?;
-    Ok((Stored { id, open: true, settled: false, seed }, Change::Added))
+    Ok((Stored { id, state: SampleState::Open, settled: false, seed }, Change::Added))
 }
 
 /// Makes a sample's seed and stores it, as 64 hexadecimal digits.
@@ -159,9 +191,9 @@ async fn new_seed(tx: &mut Tx, sample: &str) -> Result<Seed, DatabaseError> {
     Ok(seed)
 }
 
-async fn known(tx: &mut Tx, sample: &str) -> Result<HashMap<String, Known>, DatabaseError> {
+async fn members(tx: &mut Tx, sample: &str) -> Result<BTreeMap<CandidateNumber, Member>, DatabaseError> {
     let rows = sqlx::query(
-        "SELECT c.id, c.number, c.mark, c.status, c.in_sample, (SELECT COUNT(*) FROM files f \
+        "SELECT c.id, c.number, c.mark, c.status, c.in_sample, c.returned, (SELECT COUNT(*) FROM files f \
          WHERE f.sample_id = c.sample_id AND f.candidate_id = c.id AND f.state IN \
          ('created', 'receiving', 'received', 'checking', 'accepted')) AS files \
          FROM candidates c WHERE c.sample_id = $1",
@@ -169,139 +201,146 @@ async fn known(tx: &mut Tx, sample: &str) -> Result<HashMap<String, Known>, Data
     .bind(sample)
     .fetch_all(tx.on())
     .await?;
-    let mut known = HashMap::with_capacity(rows.len());
+    let mut members = BTreeMap::new();
     for row in rows {
         let id: String = row.try_get("id")?;
-        let status: String = row.try_get("status")?;
-        let broken = |_| DatabaseError::BrokenRow { table: "candidates", id: id.clone(), column: "status" };
-        let status = status.parse().map_err(broken)?;
-        let (mark, files) = (row.try_get("mark")?, row.try_get("files")?);
+        let (number, status): (String, String) = (row.try_get("number")?, row.try_get("status")?);
         let in_sample = row.try_get::<i64, _>("in_sample")? != 0;
-        known.insert(row.try_get("number")?, Known { id, mark, status, in_sample, files });
+        let member = Member {
+            id: word(&id, "candidates", &id, "id")?,
+            mark: row.try_get("mark")?,
+            status: word(&status, "candidates", &id, "status")?,
+            in_sample,
+            returned: row.try_get::<i64, _>("returned")? != 0,
+            files: row.try_get("files")?,
+            listed: in_sample,
+        };
+        members.insert(word(&number, "candidates", &id, "number")?, member);
     }
-    Ok(known)
+    Ok(members)
 }
 
-async fn candidates(
+/// Writes a candidate of the folder. Who is new is outside the sample until the draw.
+async fn write(
     tx: &mut Tx,
     sample: &Stored,
-    entered: &[&Entered],
-    component: &Component,
+    candidate: &Entered,
+    members: &mut BTreeMap<CandidateNumber, Member>,
     report: &mut Report,
 ) -> Result<(), DatabaseError> {
-    let known = known(tx, &sample.id).await?;
-    for candidate in entered {
-        let before = known.get(candidate.number.as_str());
-        let id = before.map_or_else(|| CandidateId::new().to_string(), |known| known.id.clone());
-        let status = standing(sample, candidate, before, report);
-        let search = candidate.name.to_lowercase();
-        let mut columns = vec![
-            ("sample_id", Value::Text(&sample.id)),
-            ("number", Value::Text(candidate.number.as_str())),
-            ("name", Value::Text(&candidate.name)),
-            ("search", Value::Text(&search)),
-            ("mark", Value::MaybeInt(candidate.mark)),
-            ("status", Value::Text(status.as_str())),
-        ];
-        if before.is_none() {
-            columns.push(("in_sample", Value::Int(i64::from(joins(sample, candidate, component, report)))));
-        }
-        report.count("candidates", put(tx, "candidates", &[("id", Value::Text(&id))], &columns).await?);
+    let before = members.remove(&candidate.number);
+    let is_new = before.is_none();
+    let mut member = before.unwrap_or_else(|| Member {
+        id: CandidateId::new(),
+        mark: None,
+        status: candidate.status,
+        in_sample: false,
+        returned: false,
+        files: 0,
+        listed: false,
+    });
+    member.status = standing(sample, candidate, &member, report);
+    member.mark = candidate.mark;
+    member.listed = candidate.listed;
+    let (id, search) = (member.id.to_string(), candidate.name.to_lowercase());
+    let mut columns = vec![
+        ("sample_id", Value::Text(&sample.id)),
+        ("number", Value::Text(candidate.number.as_str())),
+        ("name", Value::Text(&candidate.name)),
+        ("search", Value::Text(&search)),
+        ("mark", Value::MaybeInt(member.mark)),
+        ("status", Value::Text(member.status.as_str())),
+    ];
+    if is_new {
+        columns.push(("in_sample", Value::Int(0)));
     }
+    report.count("candidates", put(tx, "candidates", &[("id", Value::Text(&id))], &columns).await?);
+    members.insert(candidate.number.clone(), member);
     Ok(())
 }
 
-/// The status to write: the imported one, unless work would drop out of the account by it.
-fn standing(
-    sample: &Stored,
-    candidate: &Entered,
-    before: Option<&Known>,
-    report: &mut Report,
-) -> CandidateStatus {
-    let Some(before) = before.filter(|before| before.status != candidate.status) else {
-        return candidate.status;
-    };
-    let (number, centre, component) = (&candidate.number, &candidate.centre, &candidate.component);
-    let wanted = candidate.status.as_str();
-    if !sample.open {
-        report.flagged.push(format!(
-            "candidate {number} of {centre}, {component}, is now {wanted}, and the sample was submitted before; \
-             return the candidate if the change matters"
-        ));
-        before.status
-    } else if candidate.status != CandidateStatus::Entered && before.files > 0 {
-        report.flagged.push(format!(
-            "candidate {number} of {centre}, {component}, is now {wanted} and has {} file(s); ask the centre to \
-             delete them, then import again",
-            before.files
-        ));
-        before.status
-    } else {
-        candidate.status
+/// The status to write: the imported one, unless the account of the sample would change behind someone's back.
+fn standing(sample: &Stored, candidate: &Entered, before: &Member, report: &mut Report) -> CandidateStatus {
+    let wanted = candidate.status;
+    if before.status == wanted {
+        return wanted;
     }
+    let locked = before.in_sample && !sample.is_open_for(before.returned);
+    let files = if wanted == CandidateStatus::Entered { 0 } else { before.files };
+    let so = match (locked, files) {
+        (false, 0) => return wanted,
+        (true, 0) => "after the sample was submitted; return the candidate by number".to_owned(),
+        (false, files) => format!("and has {files} file(s); ask the centre to delete them"),
+        (true, files) => format!(
+            "after the sample was submitted, and has {files} file(s); return the candidate by number, ask the centre \
+             to delete them"
+        ),
+    };
+    let Entered { number, centre, component, .. } = candidate;
+    report.flagged.push(format!(
+        "candidate {number} of {centre}, {component}, is now {} {so}, then import again",
+        wanted.as_str(),
+    ));
+    before.status
 }
 
-/// Whether a candidate who comes after the draw is in the sample. Before it, the draw decides.
-fn joins(sample: &Stored, candidate: &Entered, component: &Component, report: &mut Report) -> bool {
-    if sample.open && !sample.settled {
-        return false;
-    }
-    let asked_for = match component.sample_mode {
-        SampleMode::All => candidate.status == CandidateStatus::Entered,
-        SampleMode::List => candidate.listed,
-        SampleMode::SixRule | SampleMode::SizeTable => false,
-    };
-    if !(asked_for && sample.open) {
-        let Entered { number, centre, component, .. } = candidate;
-        report.flagged.push(format!(
-            "candidate {number} of {centre}, {component}, came after the draw and is not in the sample"
-        ));
-    }
-    asked_for && sample.open
-}
-
+/// Draws, moves whom the import may move, and tells the rest of the difference.
 async fn draw(
     tx: &mut Tx,
     sample: &Stored,
-    entered: &[&Entered],
+    members: &BTreeMap<CandidateNumber, Member>,
     component: &Component,
     centre: &CentreNumber,
     report: &mut Report,
 ) -> Result<(), DatabaseError> {
-    let listed: HashSet<&str> = entered
-        .iter()
-        .filter(|candidate| candidate.listed)
-        .map(|candidate| candidate.number.as_str())
-        .collect();
-    let known = known(tx, &sample.id).await?;
-    let mut entries = Vec::with_capacity(known.len());
-    for (number, known) in &known {
-        let broken = |column| DatabaseError::BrokenRow { table: "candidates", id: known.id.clone(), column };
-        entries.push(sampling::Entry {
-            id: known.id.parse().map_err(|_| broken("id"))?,
-            centre: centre.clone(),
-            number: number.parse().map_err(|_| broken("number"))?,
-            mark: known.mark,
-            status: known.status,
-            listed: listed.contains(number.as_str()),
-        });
-    }
-    let drawn: HashSet<String> = sampling::draw(component.sample_mode, &entries, &sample.seed)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let mut changed = false;
-    for known in known.values() {
-        let now_in = drawn.contains(&known.id);
-        if now_in != known.in_sample {
-            changed = true;
+    let entry = |(number, member): (&CandidateNumber, &Member)| sampling::Entry {
+        id: member.id,
+        centre: centre.clone(),
+        number: number.clone(),
+        mark: member.mark,
+        status: member.status,
+        listed: member.listed,
+    };
+    let entries: Vec<_> = members.iter().map(entry).collect();
+    let mode = component.sample_mode;
+    let drawn: HashSet<CandidateId> = sampling::draw(mode, &entries, &sample.seed).into_iter().collect();
+    let mut change = Change::Unchanged;
+    let (mut into, mut out) = (Vec::new(), Vec::new());
+    for (number, member) in members {
+        let wanted = drawn.contains(&member.id);
+        if wanted == member.in_sample {
+            continue;
+        }
+        if sample.moves(member, mode) {
+            change = Change::Changed;
             sqlx::query("UPDATE candidates SET in_sample = $1 WHERE id = $2")
-                .bind(i64::from(now_in))
-                .bind(&known.id)
+                .bind(i64::from(wanted))
+                .bind(member.id.to_string())
                 .execute(tx.on())
                 .await?;
+        } else {
+            let list = if wanted { &mut into } else { &mut out };
+            list.push(number.as_str());
         }
     }
-    report.count("draws", if changed { Change::Changed } else { Change::Unchanged });
+    report.count("draws", change);
+    let told: Vec<String> = [("take in", into), ("leave out", out)]
+        .into_iter()
+        .filter(|(_, numbers)| !numbers.is_empty())
+        .map(|(what, numbers)| format!("{what} {}", numbers.join(", ")))
+        .collect();
+    if !told.is_empty() {
+        let by_name = matches!(mode, SampleMode::All | SampleMode::List);
+        let (why, ask) = match sample.state {
+            SampleState::Open => ("work has come in", "settle with the moderator whether it does"),
+            _ if by_name => ("it was submitted", "return these candidates by number, then import again"),
+            _ => ("it was submitted", "settle with the moderator whether it does"),
+        };
+        report.flagged.push(format!(
+            "the draw of {centre}, {}, stands, because {why}; now it would {}; {ask}",
+            component.id,
+            told.join(" and ")
+        ));
+    }
     Ok(())
 }

@@ -17,12 +17,24 @@ const ROLES: &str = "roles.csv";
 const ALLOCATIONS: &str = "allocations.csv";
 const CANDIDATES: &str = "candidates.csv";
 
+/// A component that is offered, and where the folder says so.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// Whose assessment offers it.
+    pub organisation: OrganisationId,
+    /// The line of the first offer in `reference.toml`.
+    pub offered_at: u64,
+    /// The file of the definition, relative to the folder.
+    pub file: String,
+    pub component: Component,
+}
+
 /// A folder's contents, checked.
 #[derive(Clone, Debug, Default)]
 pub struct Reference {
     pub structure: Structure,
-    /// The components some assessment offers, by the organisation that does.
-    pub components: Vec<(OrganisationId, Component)>,
+    /// The components some assessment offers.
+    pub components: Vec<Definition>,
     pub centres: Vec<Row<Centre>>,
     pub people: Vec<Row<Person>>,
     pub roles: Vec<Row<RoleOf>>,
@@ -56,8 +68,8 @@ pub fn load(dir: &Path) -> Result<Reference, ImportError> {
     if problems.is_empty() { Ok(read) } else { Err(ImportError::Invalid(std::mem::take(problems))) }
 }
 
-/// Every definition in the folder of components, in the order of their files' names.
-fn definitions(dir: &Path, folder: &str, problems: &mut Problems) -> Vec<Component> {
+/// Every definition in the folder of components with its file, in the order of their files' names.
+fn definitions(dir: &Path, folder: &str, problems: &mut Problems) -> Vec<(String, Component)> {
     let path = dir.join(folder);
     let entries = match std::fs::read_dir(&path) {
         Ok(entries) => entries,
@@ -76,7 +88,7 @@ fn definitions(dir: &Path, folder: &str, problems: &mut Problems) -> Vec<Compone
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     files.sort();
-    let mut found: Vec<Component> = Vec::new();
+    let mut found = Vec::new();
     // Names of files and the matching of bulk names do not tell `-` from `_`, nor case.
     let mut seen: HashMap<String, String> = HashMap::new();
     for path in files {
@@ -93,26 +105,22 @@ fn definitions(dir: &Path, folder: &str, problems: &mut Problems) -> Vec<Compone
                 );
             }
             None => {
-                seen.insert(folded, file);
-                found.push(component);
+                seen.insert(folded, file.clone());
+                found.push((file, component));
             }
         }
     }
     found
 }
 
-fn offered(
-    read: &Structure,
-    defined: Vec<Component>,
-    problems: &mut Problems,
-) -> Vec<(OrganisationId, Component)> {
-    let mut owners: BTreeMap<&ComponentId, &OrganisationId> = BTreeMap::new();
+fn offered(read: &Structure, defined: Vec<(String, Component)>, problems: &mut Problems) -> Vec<Definition> {
+    let mut owners: BTreeMap<&ComponentId, (&OrganisationId, u64)> = BTreeMap::new();
     let mut in_series = HashSet::new();
     for assessment in &read.assessments {
         for offer in &assessment.offers {
             let id = &offer.component;
             let mut problem = |text: String| problems.add(structure::FILE, offer.line, text);
-            if !defined.iter().any(|component| component.id == *id) {
+            if !defined.iter().any(|(_, component)| component.id == *id) {
                 problem(format!("component {id} has no definition; add {}/{id}.toml", read.components));
             }
             if !in_series.insert((&assessment.series, id)) {
@@ -121,14 +129,18 @@ fn offered(
                     assessment.series
                 ));
             }
-            if *owners.entry(id).or_insert(&assessment.organisation) != &assessment.organisation {
+            let (owner, _) = *owners.entry(id).or_insert((&assessment.organisation, offer.line));
+            if *owner != assessment.organisation {
                 problem(format!("component {id} is offered by two organisations; give one of them its own"));
             }
         }
     }
     defined
         .into_iter()
-        .filter_map(|component| owners.get(&component.id).map(|owner| ((*owner).clone(), component)))
+        .filter_map(|(file, component)| {
+            let (owner, offered_at) = *owners.get(&component.id)?;
+            Some(Definition { organisation: owner.clone(), offered_at, file, component })
+        })
         .collect()
 }
 
@@ -136,14 +148,9 @@ fn offered(
 fn fit(read: &Reference, problems: &mut Problems) {
     let centres: HashSet<_> = read.centres.iter().map(|row| &row.item.number).collect();
     let people: HashSet<_> = read.people.iter().map(|row| &row.item.id).collect();
-    let components: HashSet<_> = read.components.iter().map(|(_, component)| &component.id).collect();
+    let components: HashSet<_> = read.components.iter().map(|item| &item.component.id).collect();
     let organisations: HashSet<_> = read.structure.organisations.iter().map(|item| &item.id).collect();
-    let offers: HashSet<(&SeriesId, &ComponentId)> = read
-        .structure
-        .assessments
-        .iter()
-        .flat_map(|item| item.offers.iter().map(move |offer| (&item.series, &offer.component)))
-        .collect();
+    let offers: HashSet<(&SeriesId, &ComponentId)> = read.structure.offers().collect();
     once(CENTRES, &read.centres, |item| &item.number, problems);
     once(PEOPLE, &read.people, |item| &item.id, problems);
     once(ROLES, &read.roles, role_key, problems);

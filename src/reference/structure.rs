@@ -27,6 +27,7 @@ pub struct Organisation {
 /// An exam session.
 #[derive(Clone, Debug)]
 pub struct Series {
+    pub line: u64,
     pub id: SeriesId,
     pub organisation: OrganisationId,
     pub name: String,
@@ -60,6 +61,15 @@ pub struct Structure {
     pub organisations: Vec<Organisation>,
     pub series: Vec<Series>,
     pub assessments: Vec<Assessment>,
+}
+
+impl Structure {
+    /// What is offered, and in which series.
+    pub fn offers(&self) -> impl Iterator<Item = (&SeriesId, &ComponentId)> {
+        self.assessments
+            .iter()
+            .flat_map(|item| item.offers.iter().map(|offer| (&item.series, &offer.component)))
+    }
 }
 
 #[derive(Deserialize)]
@@ -131,7 +141,8 @@ pub fn parse(text: &str, problems: &mut Problems) -> Option<Structure> {
         let organisation =
             reader.one_of(&raw.organisation, "organisation", &read.organisations, |o| o.id.as_str());
         if let (Some(id), Some(organisation)) = (id, organisation.map(|found| found.id.clone())) {
-            read.series.push(Series { id, organisation, name: raw.name.clone() });
+            let line = reader.lines.of(raw.id.span().start);
+            read.series.push(Series { line, id, organisation, name: raw.name.clone() });
         }
     }
     for raw in &raw.assessments {
