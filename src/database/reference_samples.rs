@@ -66,16 +66,14 @@ impl Stored {
         }
     }
 
-    /// Whether an import takes the candidate into the sample, or out of it. Once the draw stands, only whom the board
-    /// asks for by name comes in, and only who has left the entry goes.
+    /// Whether an import may take the candidate into the sample, or out of it, while it is open for them. Once the draw
+    /// stands, only whom the board asks for by name comes in, and only where all are asked for does anyone go.
     fn moves(&self, member: &Member, mode: SampleMode) -> bool {
-        let into = !member.in_sample;
-        self.is_open_for(member.returned)
-            && match mode {
-                SampleMode::All => true,
-                SampleMode::List => into || !self.settled,
-                SampleMode::SixRule | SampleMode::SizeTable => !self.settled,
-            }
+        match mode {
+            SampleMode::All => true,
+            SampleMode::List => !self.settled || !member.in_sample,
+            SampleMode::SixRule | SampleMode::SizeTable => !self.settled,
+        }
     }
 }
 
@@ -305,22 +303,26 @@ async fn draw(
     let mode = component.sample_mode;
     let drawn: HashSet<CandidateId> = sampling::draw(mode, &entries, &sample.seed).into_iter().collect();
     let mut change = Change::Unchanged;
-    let (mut into, mut out) = (Vec::new(), Vec::new());
+    let (mut into, mut out, mut locked) = (Vec::new(), Vec::new(), Vec::new());
     for (number, member) in members {
         let wanted = drawn.contains(&member.id);
         if wanted == member.in_sample {
             continue;
         }
-        if sample.moves(member, mode) {
+        let moves = sample.moves(member, mode);
+        if moves && sample.is_open_for(member.returned) {
             change = Change::Changed;
             sqlx::query("UPDATE candidates SET in_sample = $1 WHERE id = $2")
                 .bind(i64::from(wanted))
                 .bind(member.id.to_string())
                 .execute(tx.on())
                 .await?;
-        } else {
-            let list = if wanted { &mut into } else { &mut out };
-            list.push(number.as_str());
+            continue;
+        }
+        let list = if wanted { &mut into } else { &mut out };
+        list.push(number.as_str());
+        if moves {
+            locked.push(number.as_str());
         }
     }
     report.count("draws", change);
@@ -330,11 +332,10 @@ async fn draw(
         .map(|(what, numbers)| format!("{what} {}", numbers.join(", ")))
         .collect();
     if !told.is_empty() {
-        let by_name = matches!(mode, SampleMode::All | SampleMode::List);
-        let (why, ask) = match sample.state {
-            SampleState::Open => ("work has come in", "settle with the moderator whether it does"),
-            _ if by_name => ("it was submitted", "return these candidates by number, then import again"),
-            _ => ("it was submitted", "settle with the moderator whether it does"),
+        let why = if sample.state == SampleState::Open { "work has come in" } else { "it was submitted" };
+        let ask = match locked.join(", ") {
+            numbers if numbers.is_empty() => "settle with the moderator whether it does".to_owned(),
+            numbers => format!("return {numbers} by number, then import again"),
         };
         report.flagged.push(format!(
             "the draw of {centre}, {}, stands, because {why}; now it would {}; {ask}",

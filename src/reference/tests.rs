@@ -372,6 +372,12 @@ async fn a_list_grows_and_what_it_does_not_name_stays(board: Board) {
     assert_eq!(report.flagged.len(), 1, "{report}");
     assert!(report.flagged[0].contains("leave out 1003"), "{report}");
     assert_eq!(board.sampled(ALL).await.len(), 4);
+    // A return helps who is to come in, not who was taken off the list.
+    let sample = board.sample(ALL).await;
+    board.run("UPDATE samples SET state = 'submitted', revision = 1 WHERE id = $1", &[&sample]).await;
+    let report = import(&[("1003", "no"), ("1006", "yes")]).await;
+    assert_eq!(report.flagged.len(), 1, "{report}");
+    assert!(report.flagged[0].ends_with("; return 1006 by number, then import again"), "{report}");
 }
 
 async fn who_was_absent_at_submission_comes_in_by_a_return(board: Board) {
