@@ -1,23 +1,28 @@
 // Pages fetched in the background: parsed by the browser into an inert document, never through text that becomes HTML.
 
 /**
- * @typedef {{document: Document, url: string, ok: boolean}} Fetched
+ * What came: `page` is null where it is none of ours.
+ * @typedef {{page: Document | null, url: string, ok: boolean}} Fetched
  */
 
 /**
- * @param {string} url @param {AbortSignal | null} [signal] @param {URLSearchParams | null} [form]
- * @returns {Promise<Fetched | null>} null when there is no page to be had.
+ * @param {string} url
+ * @param {{signal?: AbortSignal, form?: URLSearchParams | null, background?: boolean}} [how] `background`: nobody
+ *   asked for it; it does not count as somebody being there.
+ * @returns {Promise<Fetched | null>} null when no answer came.
  */
-export function fetchPage(url, signal = null, form = null) {
+export function fetchPage(url, { signal, form = null, background = false } = {}) {
   return new Promise((resolve) => {
     const xhr = new XMLHttpRequest();
     xhr.open(form === null ? "GET" : "POST", url);
     xhr.responseType = "document";
     xhr.timeout = 30_000;
     xhr.setRequestHeader("Accept", "text/html");
+    if (background) xhr.setRequestHeader("X-Background", "1");
     xhr.onload = () => {
       const document = xhr.responseXML;
-      resolve(document === null ? null : { document, url: xhr.responseURL, ok: xhr.status < 400 });
+      const page = document === null || document.getElementById("main") === null ? null : document;
+      resolve({ page, url: xhr.responseURL, ok: xhr.status < 400 });
     };
     xhr.onerror = xhr.onabort = xhr.ontimeout = () => resolve(null);
     signal?.addEventListener("abort", () => xhr.abort());

@@ -1,6 +1,7 @@
 // News: the server tells what changed in the sample that this page shows, and the page's live parts are fetched
 // afresh. Where news do not come through, the page looks by itself: every 2 seconds while something is under way,
-// every 10 otherwise.
+// every 10 otherwise. A hidden page neither listens nor looks: over HTTP/1.1 a browser has six connections for all its
+// tabs.
 
 import { fetchPage, refreshLive } from "./fragment.js";
 
@@ -26,29 +27,28 @@ export function look() {
 /** Listens to the sample of the page that is open now. */
 export function listen() {
   const now = document.getElementById("main")?.dataset.sample ?? "";
-  if (now !== sample) {
+  const hidden = document.visibilityState === "hidden";
+  if (now !== sample || hidden) {
     source?.close();
     source = null;
     sample = now;
-    if (sample !== "") open();
   }
+  if (source === null && sample !== "" && !hidden) open();
   plan();
 }
 
 function open() {
   source = new EventSource(`/api/v1/events?samples=${encodeURIComponent(sample)}`);
-  const news = () => {
+  source.addEventListener("message", () => {
     heard = Date.now();
     look();
-  };
-  for (const kind of ["message", "file", "section", "candidate", "sample", "refresh"]) source.addEventListener(kind, news);
-  source.addEventListener("open", () => (heard = Date.now()));
-  source.addEventListener("heartbeat", () => (heard = Date.now()));
+  });
+  for (const sign of ["open", "heartbeat"]) source.addEventListener(sign, () => (heard = Date.now()));
 }
 
 function plan() {
   clearTimeout(timer);
-  if (document.querySelector("[data-live]") === null || sample === "") return;
+  if (document.querySelector("[data-live]") === null || sample === "" || document.visibilityState === "hidden") return;
   const moving = document.querySelector('[data-state="received"], [data-state="checking"], [data-state="created"]');
   const fresh = Date.now() - heard < SILENCE;
   timer = setTimeout(refresh, moving !== null && !fresh ? BUSY : CALM);
@@ -56,12 +56,12 @@ function plan() {
 
 async function refresh() {
   if (looking) return void (again = true);
-  if (document.visibilityState === "hidden") return plan();
+  if (document.visibilityState === "hidden") return;
   looking = true;
   const url = location.href;
-  const page = await fetchPage(url);
+  const came = await fetchPage(url, { background: true });
   looking = false;
-  if (page !== null && page.ok && url === location.href) refreshLive(page.document);
+  if (came !== null && came.ok && came.page !== null && url === location.href) refreshLive(came.page);
   if (again) {
     again = false;
     return look();
@@ -69,4 +69,7 @@ async function refresh() {
   plan();
 }
 
-document.addEventListener("visibilitychange", look);
+document.addEventListener("visibilitychange", () => {
+  listen();
+  if (document.visibilityState !== "hidden") look();
+});

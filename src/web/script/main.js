@@ -17,8 +17,14 @@ if (tray instanceof UploadTray) {
   engine.addEventListener("settled", look);
   addEventListener("online", () => engine.wake());
   addEventListener("offline", () => announce(tray.word("offline"), "assertive"));
+  const watch = () => {
+    engine.watched = document.visibilityState !== "hidden";
+    if (engine.watched) engine.wake();
+  };
+  document.addEventListener("visibilitychange", watch);
+  watch();
   addEventListener("beforeunload", (event) => {
-    if (engine.uploads.some((upload) => upload.active)) event.preventDefault();
+    if (engine.uploads.some((upload) => upload.busy)) event.preventDefault();
   });
 }
 softNavigation(listen);

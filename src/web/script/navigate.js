@@ -6,29 +6,74 @@ import { fetchPage } from "./fragment.js";
 
 const LEAVES = ["/sign-in", "/sign-out", "/api/", "/files/", "/static/", "/health/"];
 
+/** Where the page on screen was, while its successor is on its way. @type {{url: string, key: string} | null} */
+let left = null;
+/** Counts the moves: an old one that ends late changes nothing. */
+let moves = 0;
+/** The address that the browser itself shall load, or put back. */
+let passed = "";
+
 /** @param {() => void} arrived called after each swap. */
 export function softNavigation(arrived) {
   const { navigation } = /** @type {any} */ (window);
   if (navigation === undefined) return;
   navigation.addEventListener("navigate", (/** @type {any} */ event) => {
-    if (!ours(event)) return;
     const url = event.destination.url;
+    const pass = url === passed;
+    passed = "";
+    if (pass || !ours(event)) {
+      // Another document comes: nothing of this one is put back.
+      if (!event.destination.sameDocument && event.downloadRequest === null) moves += 1;
+      return;
+    }
+    const move = ++moves;
+    left ??= { url: location.href, key: navigation.currentEntry.key };
     const form = event.formData === null ? null : new URLSearchParams(event.formData);
     event.intercept({
       focusReset: "manual",
       scroll: "manual",
       handler: async () => {
-        const page = await fetchPage(url, event.signal, form);
-        if (event.signal.aborted) return;
-        // What is no page of ours is loaded as the browser does it.
-        if (page === null || page.document.getElementById("main") === null) {
-          return location.assign(form === null ? url : location.href);
+        const came = await fetchPage(url, { signal: event.signal, form });
+        if (move !== moves) return;
+        const { aborted } = event.signal;
+        if (came !== null && came.page !== null && !aborted) {
+          left = null;
+          swap({ ...came, page: came.page }, url);
+          return arrived();
         }
-        swap(page, url);
-        arrived();
+        stay(navigation, event.navigationType);
+        if (aborted) return;
+        if (came !== null && came.ok && form === null) {
+          // No page of ours: loaded as the browser does it.
+          passed = url;
+          return location.assign(url);
+        }
+        trouble(true);
       },
     });
   });
+}
+
+/**
+ * The move failed: the page stays, so that its uploads go on, and the address is again that of the page.
+ * @param {any} navigation @param {string} kind
+ */
+function stay(navigation, kind) {
+  const back = left;
+  left = null;
+  if (back === null || back.url === location.href) return;
+  if (kind !== "traverse") return history.replaceState(null, "", back.url);
+  passed = back.url;
+  navigation.traverseTo(back.key).finished.catch(() => {});
+}
+
+/** Says that a page did not come, or takes that back. @param {boolean} on */
+function trouble(on) {
+  const banner = document.getElementById("trouble");
+  if (banner === null) return;
+  // Shown afresh, it is spoken afresh.
+  banner.hidden = true;
+  if (on) requestAnimationFrame(() => (banner.hidden = false));
 }
 
 /** @param {any} event */
@@ -41,23 +86,24 @@ function ours(event) {
     && !LEAVES.some((start) => url.pathname.startsWith(start) && url.pathname !== "/api/docs");
 }
 
-/** @param {import("./fragment.js").Fetched} page @param {string} asked */
-function swap(page, asked) {
+/** @param {{page: Document, url: string}} came @param {string} asked */
+function swap({ page, url }, asked) {
+  trouble(false);
   const hash = new URL(asked).hash;
-  const target = new URL(page.url);
+  const target = new URL(url);
   if (target.hash === "") target.hash = hash;
   if (target.href !== location.href) history.replaceState(null, "", target.href);
   for (const part of ["top", "page"]) {
-    const [old, now] = [document.getElementById(part), page.document.getElementById(part)];
+    const [old, now] = [document.getElementById(part), page.getElementById(part)];
     if (old !== null && now !== null && !old.isEqualNode(now)) old.replaceWith(document.adoptNode(now));
   }
   const accent = 'link[href$="/accent.css"]';
-  const [old, now] = [document.querySelector(accent), page.document.querySelector(accent)];
+  const [old, now] = [document.querySelector(accent), page.querySelector(accent)];
   if (now !== null && now.getAttribute("href") !== old?.getAttribute("href")) {
     old?.remove();
     document.head.append(document.adoptNode(now));
   }
-  document.title = page.document.title;
+  document.title = page.title;
   const goal = hash === "" ? null : document.getElementById(hash.slice(1));
   const heading = goal?.querySelector("[tabindex]") ?? goal ?? document.getElementById("problem")
     ?? document.querySelector("h1");

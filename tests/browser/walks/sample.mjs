@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { signIn } from "../browser.mjs";
 import { pdf, sha256, stored, zip } from "./files.mjs";
+import { becomes, choose, openSample } from "./steps.mjs";
 
 const HOSTILE = "<img src=x onerror=globalThis.hacked=1>.pdf";
 const product = zip({ "site/index.html": Buffer.from("<h1>Sean</h1>"), "site/notes.txt": Buffer.from("notes") });
@@ -11,26 +12,6 @@ const register = pdf("Register");
 const plan = pdf("Plan");
 /** What was sent: hash by name. */
 const sent = new Map([["product.zip", sha256(product)], ["register.pdf", sha256(register)], [HOSTILE, sha256(plan)]]);
-
-/** @param {import("playwright-core").Page} page */
-async function openSample(page) {
-  await page.getByRole("link", { name: /Creative iMedia/ }).click();
-  await page.getByRole("link", { name: /R087/ }).click();
-  await page.locator("#candidate").waitFor();
-}
-
-/** @param {import("playwright-core").Page} page @param {string} place @param {{name: string, mimeType: string, buffer: Buffer}[]} files */
-async function choose(page, place, files) {
-  const chooser = page.waitForEvent("filechooser");
-  await page.locator(`#section-${place}-choose`).click();
-  await (await chooser).setFiles(files);
-}
-
-/** A file's state becomes this word by itself. @param {import("playwright-core").Page} page @param {string} place @param {string} name @param {string} word */
-async function becomes(page, place, name, word) {
-  const row = page.locator(`#section-${place} .file`, { hasText: name });
-  await row.locator(".state", { hasText: word }).waitFor({ timeout: 60_000 });
-}
 
 /** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
 export async function keyboardAlone({ base, browser }) {

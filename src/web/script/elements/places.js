@@ -5,20 +5,29 @@ import { Upload } from "../upload/engine.js";
 
 /** @param {import("../upload/engine.js").Engine} engine @param {import("./upload-tray.js").UploadTray} tray */
 export function watchPlaces(engine, tray) {
+  // One for all places, and outside of what is fetched afresh.
+  const input = /** @type {HTMLInputElement} */ (tray.querySelector("#chosen"));
   const place = (/** @type {EventTarget | null} */ target) =>
     target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest("[data-place]")) : null;
 
+  /** @type {Spot | null} */ let asked = null;
+
   document.addEventListener("click", (event) => {
     if (!(event.target instanceof Element) || event.target.closest(".choose") === null) return;
-    /** @type {HTMLInputElement | null | undefined} */ (place(event.target)?.querySelector('input[type="file"]'))?.click();
-  });
-  document.addEventListener("change", (event) => {
-    const input = event.target;
-    const where = place(input);
-    if (where === null || !(input instanceof HTMLInputElement) || input.type !== "file") return;
-    take(Array.from(input.files ?? []), where);
+    const where = place(event.target);
+    if (where === null) return;
+    asked = spot(where);
+    input.accept = asked.accept;
+    input.multiple = asked.multiple;
     input.value = "";
-    /** @type {HTMLElement | null} */ (where.querySelector(".choose"))?.focus();
+    input.click();
+  });
+  input.addEventListener("change", () => {
+    const files = Array.from(input.files ?? []);
+    input.value = "";
+    if (asked === null) return;
+    take(files, asked);
+    document.getElementById(`${asked.dom}-choose`)?.focus();
   });
   for (const kind of ["dragenter", "dragover"]) {
     document.addEventListener(kind, (event) => {
@@ -33,7 +42,7 @@ export function watchPlaces(engine, tray) {
     event.preventDefault();
     mark(null);
     const where = place(event.target);
-    if (where !== null && event.dataTransfer !== null) take(Array.from(event.dataTransfer.files), where);
+    if (where !== null && event.dataTransfer !== null) take(Array.from(event.dataTransfer.files), spot(where));
   });
 
   /** @param {HTMLElement | null} now */
@@ -42,16 +51,12 @@ export function watchPlaces(engine, tray) {
     now?.classList.add("dropping");
   }
 
-  /** @param {File[]} files @param {HTMLElement} where */
-  function take(files, where) {
+  /** @param {File[]} files @param {Spot} spot */
+  function take(files, { sample, candidate, section, named, mostBytes, accept }) {
     if (files.length === 0) return;
-    const { candidate = "", section = "", title = "", maxBytes = "0", accept = "" } = where.dataset;
-    const sample = document.getElementById("main")?.dataset.sample ?? "";
-    const heading = document.getElementById("candidate-title")?.textContent ?? "";
-    const named = candidate === "" ? title : `${candidate} ${heading} · ${title}`;
     for (const file of files) {
       const upload = new Upload(file, { sample, candidate, section }, named, "");
-      const problem = refusal(file, Number(maxBytes), accept);
+      const problem = refusal(file, mostBytes, accept);
       if (problem !== null) {
         upload.state = "refused";
         upload.message = tray.word(problem);
@@ -60,6 +65,27 @@ export function watchPlaces(engine, tray) {
     }
     tray.started(files.length);
   }
+}
+
+/**
+ * A place as it was when it was asked for: while the person chooses, the page may be fetched afresh around it.
+ * @typedef {{dom: string, sample: string, candidate: string, section: string, named: string, mostBytes: number,
+ *   accept: string, multiple: boolean}} Spot
+ * @param {HTMLElement} where @returns {Spot}
+ */
+function spot(where) {
+  const { candidate = "", section = "", title = "", maxBytes = "0", accept = "", multiple } = where.dataset;
+  const heading = document.getElementById("candidate-title")?.textContent ?? "";
+  return {
+    dom: where.id,
+    sample: document.getElementById("main")?.dataset.sample ?? "",
+    candidate,
+    section,
+    named: candidate === "" ? title : `${candidate} ${heading} · ${title}`,
+    mostBytes: Number(maxBytes),
+    accept,
+    multiple: multiple !== undefined,
+  };
 }
 
 /**

@@ -7,13 +7,14 @@ import { Upload } from "../upload/engine.js";
 
 const ROWS = 200;
 const REDRAW = 250;
-const ORDER = ["refused", "signed_out", "needs_file", "offline", "sending", "held", "waiting", "paused", "checking", "accepted", "cancelled"];
+const ORDER = ["refused", "signed_out", "needs_file", "offline", "sending", "cancelling", "held", "waiting", "paused", "checking", "accepted", "cancelled"];
 const TONES = { refused: "bad", signed_out: "note", needs_file: "note", offline: "note", accepted: "good" };
 
 export class UploadTray extends HTMLElement {
   /** @type {import("../upload/engine.js").Engine} */ #engine;
   /** @type {Map<number, HTMLElement>} */ #rows = new Map();
   /** @type {import("../upload/server.js").Open[]} */ #kept = [];
+  /** The upload whose file is chosen again; null: any of those kept. @type {Upload | null} */ #wanted = null;
   #drawing = 0;
   #spoken = "";
 
@@ -57,13 +58,20 @@ export class UploadTray extends HTMLElement {
 
   async #look() {
     const driven = new Set(this.#engine.uploads.map((upload) => upload.url));
-    this.#kept = ((await openUploads()) ?? []).filter((open) => !driven.has(open.url));
+    const open = await openUploads();
+    this.#kept = open.kind === "ok" ? open.uploads.filter((one) => !driven.has(one.url)) : [];
     this.#soon();
   }
 
   #again() {
     const files = Array.from(this.#input.files ?? []);
     this.#input.value = "";
+    const wanted = this.#wanted;
+    this.#wanted = null;
+    if (wanted !== null) {
+      if (files[0] !== undefined) this.#engine.rechoose(wanted, files[0]);
+      return;
+    }
     let found = 0;
     for (const file of files) {
       const open = this.#kept.find((one) => isSame(one, file));
@@ -83,12 +91,19 @@ export class UploadTray extends HTMLElement {
   #pressed(target) {
     const button = target.closest("button");
     if (button === null) return;
-    if (button.dataset.again !== undefined) return this.#input.click();
+    if (button.dataset.again !== undefined) return this.#choose(null);
     const every = button.dataset.all;
     if (every !== undefined) return this.#all(every);
     const key = Number(/** @type {HTMLElement | null} */ (button.closest(".tray-row"))?.dataset.key);
     const upload = this.#engine.uploads.find((one) => one.key === key);
     if (upload !== undefined) this.#do(button.dataset.do ?? "", upload);
+  }
+
+  /** @param {Upload | null} wanted */
+  #choose(wanted) {
+    this.#wanted = wanted;
+    this.#input.multiple = wanted === null;
+    this.#input.click();
   }
 
   /** @param {string} what */
@@ -105,6 +120,7 @@ export class UploadTray extends HTMLElement {
   #do(what, upload) {
     if (what === "pause") this.#engine.pause(upload);
     if (what === "resume" || what === "retry") this.#engine.resume(upload);
+    if (what === "again") this.#choose(upload);
     if (what === "cancel") this.#engine.cancel(upload);
     if (what === "dismiss") {
       const next = /** @type {HTMLElement} */ (this.#rows.get(upload.key))?.nextElementSibling?.querySelector("button:not([hidden])");
@@ -204,7 +220,7 @@ export class UploadTray extends HTMLElement {
     const bar = /** @type {HTMLProgressElement} */ (part("progress"));
     bar.max = Math.max(1, upload.file.size);
     bar.value = upload.confirmed;
-    bar.hidden = upload.ended || upload.state === "checking";
+    bar.hidden = upload.ended || ["checking", "cancelling"].includes(upload.state);
     part("[data-state]").textContent = upload.message !== "" && upload.state === "refused" ? upload.message : this.word(upload.state);
     const percent = upload.file.size === 0 ? 0 : Math.floor((100 * upload.confirmed) / upload.file.size);
     part("[data-amount]").textContent = bar.hidden || upload.confirmed === 0 ? "" : `${percent}%`;
@@ -213,7 +229,8 @@ export class UploadTray extends HTMLElement {
     show("pause", upload.active);
     show("resume", upload.state === "paused" || upload.state === "signed_out");
     show("retry", upload.state === "refused");
-    show("cancel", upload.active || upload.state === "paused" || upload.state === "signed_out");
+    show("again", upload.state === "needs_file");
+    show("cancel", upload.active || ["paused", "signed_out", "needs_file"].includes(upload.state));
     show("dismiss", upload.ended);
     if (active instanceof HTMLElement && active.hidden && row.contains(active)) {
       /** @type {HTMLElement | null} */ (row.querySelector("button:not([hidden])"))?.focus();

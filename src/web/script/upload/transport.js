@@ -55,10 +55,13 @@ export function head(url, signal) {
   return call("HEAD", url, {}, null, signal);
 }
 
-/** @param {string} url @param {number} offset @param {Blob} slice @param {AbortSignal} signal */
-export function patch(url, offset, slice, signal) {
+/**
+ * @param {string} url @param {number} offset @param {Blob} slice @param {AbortSignal} signal
+ * @param {() => void} moved called as bytes leave.
+ */
+export function patch(url, offset, slice, signal, moved) {
   const headers = { "Upload-Offset": String(offset), "Content-Type": "application/offset+octet-stream" };
-  return call("PATCH", url, headers, slice, signal);
+  return call("PATCH", url, headers, slice, signal, moved);
 }
 
 /** @param {string} url @param {AbortSignal} signal */
@@ -68,9 +71,9 @@ export function remove(url, signal) {
 
 /**
  * @param {string} method @param {string} url @param {Record<string, string>} headers @param {Blob | null} body
- * @param {AbortSignal} signal @returns {Promise<Answer>}
+ * @param {AbortSignal} signal @param {() => void} [moved] @returns {Promise<Answer>}
  */
-function call(method, url, headers, body, signal) {
+function call(method, url, headers, body, signal, moved) {
   return new Promise((resolve) => {
     const xhr = new XMLHttpRequest();
     let timer = 0;
@@ -90,7 +93,10 @@ function call(method, url, headers, body, signal) {
     xhr.open(method, url);
     xhr.setRequestHeader("Tus-Resumable", TUS);
     for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value);
-    xhr.upload.onprogress = () => watch(IDLE);
+    xhr.upload.onprogress = ({ loaded }) => {
+      watch(IDLE);
+      if (loaded > 0) moved?.();
+    };
     xhr.upload.onload = () => watch(PATIENCE);
     xhr.onload = () => end(read(xhr, method));
     xhr.onerror = xhr.onabort = () => end({ kind: "later", after: null, busy: false });

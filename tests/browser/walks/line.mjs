@@ -1,0 +1,230 @@
+// The line between browser and service: cut, slow to come back, in front of it something that answers in its place.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { signIn } from "../browser.mjs";
+import { pdf } from "./files.mjs";
+import { becomes, choose, openSample } from "./steps.mjs";
+
+/** @param {number} time */
+const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+
+/** A teacher at a candidate of R085, on a page of their own. @param {{base: string, browser: import("../browser.mjs").Browser}} given @param {string} number */
+async function teacherAt({ base, browser }, number) {
+  const page = await browser.person(base, 1280);
+  await signIn(page, "teacher.98765");
+  await openSample(page, /R085/);
+  await page.goto(`${page.url().split("?")[0]}?open=${number}`);
+  await page.locator("#section-Evidence-choose").waitFor();
+  return page;
+}
+
+/** A real file, as a browser finds it on a disk. @param {string} name */
+function onDisk(name) {
+  const file = path.join(mkdtempSync(path.join(tmpdir(), "strongroom-file-")), name);
+  writeFileSync(file, pdf(name));
+  return file;
+}
+
+/** @param {import("playwright-core").Page} page @param {string} name @param {string} text */
+const inTray = (page, name, text) => page.locator(".tray-row", { hasText: name }).filter({ hasText: text });
+
+/** Names of this person's open uploads, as the server knows them. @param {import("playwright-core").Page} page */
+const openUploads = async (page) => {
+  const answer = await page.request.get("/api/v1/uploads?state=open&limit=200");
+  return (await answer.json()).items.map((/** @type {any} */ one) => one.name ?? one.original_name);
+};
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function pagesThatDoNotCome(given) {
+  const page = await teacherAt(given, "1005");
+  const here = page.url();
+  let asked = 0;
+  page.on("request", (request) => {
+    if (/\/(samples|assessments|help)/.test(new URL(request.url()).pathname)) asked += 1;
+  });
+  const trouble = page.locator("#trouble");
+
+  // No line: the page stays, its address too, and nothing is asked again and again.
+  await page.context().setOffline(true);
+  for (const link of ["#row-1007", ".crumbs a", "#to-check"]) {
+    asked = 0;
+    await page.locator(link).last().click();
+    await trouble.waitFor();
+    await page.waitForFunction((url) => location.href === url, here);
+    await pause(500);
+    assert.ok(asked <= 2, `${link}: ${asked} requests`);
+    await page.locator("#section-Evidence-choose").waitFor();
+  }
+  await given.browser.look(page, "no-answer");
+  await page.context().setOffline(false);
+
+  // Something in front answers in the service's place.
+  await page.route("**/check", (route) => route.fulfill({ status: 502, contentType: "text/html", body: "<h1>Bad Gateway</h1>" }));
+  asked = 0;
+  await page.locator("#to-check").click();
+  await trouble.waitFor();
+  await pause(500);
+  assert.equal(page.url(), here);
+  assert.ok(asked <= 2, `${asked} requests at a bad gateway`);
+  await page.unroute("**/check");
+
+  // A form whose answer does not come.
+  await page.goto(`${here.split("?")[0]}/candidates/1005/sections/URS/missing`);
+  const form = page.url();
+  await page.locator("#reason-lost").check();
+  await page.route("**/missing", (route) => (route.request().method() === "POST" ? route.abort() : route.continue()));
+  asked = 0;
+  await page.locator("#set-missing").click();
+  await trouble.waitFor();
+  await pause(500);
+  assert.equal(page.url(), form);
+  assert.ok(await page.locator("#reason-lost").isChecked(), "what was filled in is there");
+  assert.ok(asked <= 1, `${asked} requests after a form`);
+  await page.unroute("**/missing");
+
+  // It comes back: on from where it was, and Back leads back.
+  await page.locator(".crumbs a").last().click();
+  await page.locator("#to-check").click();
+  await page.waitForURL(/\/check$/);
+  assert.ok(await trouble.isHidden());
+  await page.context().setOffline(true);
+  const check = page.url();
+  await page.evaluate(() => history.back());
+  await trouble.waitFor();
+  await page.waitForFunction((url) => location.href === url, check);
+  await page.context().setOffline(false);
+  await page.evaluate(() => history.back());
+  await page.locator("#section-Evidence-choose").waitFor();
+  assert.notEqual(page.url(), check);
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function choosingWhileThePageChanges(given) {
+  const page = await teacherAt(given, "1007");
+  const chooser = page.waitForEvent("filechooser");
+  await page.locator("#section-Evidence-choose").click();
+  const dialog = await chooser;
+  // A colleague changes the same candidate; the page is fetched afresh around the dialog.
+  const colleague = await teacherAt(given, "1007");
+  await colleague.locator("#section-URS-missing").click();
+  await colleague.locator("#reason-lost").check();
+  await colleague.locator("#set-missing").click();
+  await page.locator("#section-URS", { hasText: "Missing: lost" }).waitFor();
+  await dialog.setFiles([{ name: "chosen.pdf", mimeType: "application/pdf", buffer: pdf("chosen") }]);
+  await becomes(page, "Evidence", "chosen.pdf", "Accepted");
+  for (const one of [page, colleague]) await one.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function bytesThatDoNotArrive(given) {
+  const page = await teacherAt(given, "1009");
+  const cut = (/** @type {import("playwright-core").Route} */ route) =>
+    route.request().method() === "PATCH" ? route.abort() : route.continue();
+  let sent = 0;
+  page.on("request", (request) => {
+    if (request.method() === "PATCH") sent += 1;
+  });
+  await page.route("**/files/*", cut);
+  const file = onDisk("cut.pdf");
+  await choose(page, "Evidence", file);
+  await inTray(page, "cut.pdf", "No connection").waitFor();
+  await pause(6_000);
+  assert.ok(sent <= 8, `${sent} attempts in six seconds`);
+  assert.ok(await inTray(page, "cut.pdf", "No connection").isVisible(), "and it says so all the while");
+  await page.unroute("**/files/*", cut);
+  await becomes(page, "Evidence", "cut.pdf", "Accepted");
+
+  // A file that is gone from the disk is asked for; chosen again, it goes on.
+  const lost = onDisk("lost.pdf");
+  await page.route("**/files/*", cut);
+  await choose(page, "Evidence", lost);
+  await page.locator("#section-Evidence .file", { hasText: "lost.pdf" }).waitFor();
+  rmSync(lost);
+  await inTray(page, "lost.pdf", "can no longer be read").waitFor();
+  await given.browser.look(page, "needs-file");
+  await page.unroute("**/files/*", cut);
+  writeFileSync(lost, pdf("lost.pdf"));
+  const chooser = page.waitForEvent("filechooser");
+  await inTray(page, "lost.pdf", "can no longer be read").getByRole("button", { name: /^Choose again/ }).click();
+  await (await chooser).setFiles(lost);
+  await becomes(page, "Evidence", "lost.pdf", "Accepted");
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function cancelOffline(given) {
+  const page = await teacherAt(given, "1001");
+  await page.route("**/files/*", (route) => (route.request().method() === "PATCH" ? route.abort() : route.continue()));
+  await choose(page, "Evidence", onDisk("unwanted.pdf"));
+  await page.locator("#section-Evidence .file", { hasText: "unwanted.pdf" }).waitFor();
+  await page.context().setOffline(true);
+  await page.locator(".tray-row", { hasText: "unwanted.pdf" }).getByRole("button", { name: /^Cancel/ }).click();
+  await inTray(page, "unwanted.pdf", "Being cancelled").waitFor();
+  await pause(1_000);
+  await page.context().setOffline(false);
+  assert.ok((await openUploads(page)).includes("unwanted.pdf"));
+  await inTray(page, "unwanted.pdf", "Cancelled").waitFor();
+  assert.ok(!(await openUploads(page)).includes("unwanted.pdf"), "the server threw it away");
+  await page.locator("#section-Evidence .file", { hasText: "unwanted.pdf" }).waitFor({ state: "detached" });
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function goingOnWithoutKnowing(given) {
+  const file = onDisk("again.pdf");
+  const first = await teacherAt(given, "1002");
+  await first.route("**/files/*", (route) => (route.request().method() === "PATCH" ? route.abort() : route.continue()));
+  await choose(first, "Evidence", file);
+  await first.locator("#section-Evidence .file", { hasText: "again.pdf" }).waitFor();
+  await first.context().close();
+
+  const page = await teacherAt(given, "1002");
+  let created = 0;
+  let unknown = 2;
+  page.on("request", (request) => {
+    if (request.method() === "POST" && new URL(request.url()).pathname === "/files") created += 1;
+  });
+  await page.route("**/api/v1/uploads?*", (route) =>
+    unknown-- > 0 ? route.fulfill({ status: 503, contentType: "application/problem+json", body: "{}" }) : route.continue());
+  await choose(page, "Evidence", file);
+  await becomes(page, "Evidence", "again.pdf", "Accepted");
+  assert.equal(created, 0, "the upload that was open is gone on with");
+  assert.ok(unknown <= 0);
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function hiddenPagesAreSilent(given) {
+  const page = await teacherAt(given, "1003");
+  let listening = 0;
+  let looked = 0;
+  page.on("request", (request) => {
+    if (request.url().includes("/api/v1/events")) listening += 1;
+    if (request.headers()["x-background"] !== undefined) looked += 1;
+  });
+  page.on("requestfailed", (request) => {
+    if (request.url().includes("/api/v1/events")) listening -= 1;
+  });
+  await page.reload();
+  await page.locator("#section-Evidence-choose").waitFor();
+  const show = (/** @type {string} */ state) => page.evaluate((now) => {
+    Object.defineProperty(document, "visibilityState", { configurable: true, get: () => now });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, state);
+  listening = 1;
+  await show("hidden");
+  await pause(500);
+  assert.equal(listening, 0, "a hidden page does not listen");
+  looked = 0;
+  await pause(11_000);
+  assert.equal(looked, 0, "nor look");
+  await show("visible");
+  await pause(1_000);
+  assert.equal(listening, 1);
+  assert.ok(looked > 0, "seen again, it looks at once");
+  await page.context().close();
+}
