@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{Layout, Segment, StoredObject};
 use crate::evidence::Sha256Digest;
@@ -27,8 +27,11 @@ use crate::object_store::{ObjectStore, StoreError};
 /// Why something could not be found out.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Asked for every object when it is opened: whether it may still leave, to this person, now.
+/// Asked for every object when it is opened, and now and then while it is sent: whether it may still leave, to this person, now.
 pub type Gate = Arc<dyn Fn(FileId) -> BoxFuture<'static, Result<bool, Cause>> + Send + Sync>;
+
+/// While one object is on its way, it is asked again this often.
+const GATE_AGAIN: Duration = Duration::from_mins(5);
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -229,6 +232,16 @@ pub(super) async fn send(
     Ok(())
 }
 
+/// Asks whether `file` may leave.
+async fn pass(gate: &Gate, file: FileId, patience: Duration) -> Result<(), SendError> {
+    match timeout(patience, gate(file)).await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => Err(SendError::Withdrawn { file }),
+        Ok(Err(source)) => Err(SendError::Gate { file, source }),
+        Err(elapsed) => Err(SendError::Gate { file, source: elapsed.into() }),
+    }
+}
+
 async fn send_object(
     object: &StoredObject,
     range: Range<u64>,
@@ -240,12 +253,8 @@ async fn send_object(
     let failed = |source| SendError::Store { file, source };
     let stalled = |_| SendError::StoreStalled { file };
     let patience = out.patience.store;
-    match timeout(patience, gate(file)).await {
-        Ok(Ok(true)) => {}
-        Ok(Ok(false)) => return Err(SendError::Withdrawn { file }),
-        Ok(Err(source)) => return Err(SendError::Gate { file, source }),
-        Err(elapsed) => return Err(SendError::Gate { file, source: elapsed.into() }),
-    }
+    pass(gate, file, patience).await?;
+    let mut passed = Instant::now();
     let mut hash = (range == (0..object.size())).then(Sha256::new);
     let mut left = range.end.saturating_sub(range.start);
     let opened = timeout(patience, store.read(object.key(), object.version(), range)).await;
@@ -253,6 +262,10 @@ async fn send_object(
     while left > 0 {
         let next = timeout(patience, pieces.next()).await.map_err(stalled)?;
         let piece = next.ok_or(SendError::Mismatch { file })?.map_err(failed)?;
+        if passed.elapsed() >= GATE_AGAIN {
+            pass(gate, file, patience).await?;
+            passed = Instant::now();
+        }
         left = left.checked_sub(piece.len() as u64).ok_or(SendError::Mismatch { file })?;
         if let Some(hash) = &mut hash {
             hash.update(&piece);

@@ -1,7 +1,5 @@
 //! What the pages list: samples with the names around them, and files with everything a person asks about one.
 
-use std::collections::HashSet;
-
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
@@ -16,16 +14,25 @@ use crate::ids::{FileId, SampleId};
 use crate::organisation::{AssessmentId, OrganisationId};
 use crate::sample::Sample;
 
-/// Most samples on one page of cards.
-const CARDS: i64 = 200;
+/// Most organisations, or assessments of one, that are listed.
+const GROUPS: i64 = 1_000;
 /// Most files listed of one candidate, or of the sample's documents.
 const FILES: i64 = 500;
+/// Most refused files of a sample that are looked at.
+const REFUSED: i64 = 5_000;
 
 /// The sample (`s`) exists for the person (a placeholder): centre staff, board and auditors; moderators by allocation,
 /// once there is a submission.
 macro_rules! reaches {
     ($person:literal) => {
         concat!("(", centre_staff!($person), " OR ", overseers!($person), " OR ", allocated!($person), ")")
+    };
+}
+
+/// The person sees the sample (`s`) as its centre does.
+macro_rules! works {
+    ($person:literal) => {
+        concat!("(", centre_staff!($person), " OR ", overseers!($person), ")")
     };
 }
 
@@ -42,40 +49,113 @@ pub(crate) struct SampleLine {
     pub centre: String,
 }
 
-/// Which samples to list; `None` does not narrow.
+/// As whom the person sees a sample.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Narrow<'a> {
-    pub sample: Option<SampleId>,
-    pub organisation: Option<&'a OrganisationId>,
-    pub assessment: Option<&'a AssessmentId>,
+pub(crate) enum Lens {
+    /// As anybody to whom it exists.
+    #[default]
+    Any,
+    /// As its centre does: centre staff, board and auditors.
+    Works,
+    /// As its moderator, once there is a submission.
+    Moderates,
 }
 
-/// The samples that exist for the person, by due date; at most [`CARDS`].
+/// Which samples to list; `None` does not narrow. `after`: the last sample of the page before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Narrow<'a> {
+    pub lens: Lens,
+    pub sample: Option<SampleId>,
+    pub assessment: Option<&'a AssessmentId>,
+    pub after: Option<SampleId>,
+}
+
+/// The samples that exist for the person, by due date; at most `limit`.
 pub(crate) async fn lines(
     db: &Database,
     person: &PersonId,
     narrow: Narrow<'_>,
+    limit: usize,
 ) -> Result<Vec<SampleLine>, DatabaseError> {
+    let scope = match narrow.lens {
+        Lens::Any => reaches!("$1"),
+        Lens::Works => works!("$1"),
+        Lens::Moderates => allocated!("$1"),
+    };
     let sql = format!(
         "SELECT {}, k.definition, o.name AS organisation, o.time_zone, a.name AS assessment, e.name AS series, \
          c.name AS centre FROM samples s JOIN components k ON k.id = s.component_id \
          JOIN organisations o ON o.id = s.organisation_id JOIN assessments a ON a.id = s.assessment_id \
          JOIN series e ON e.id = s.series_id JOIN centres c ON c.number = s.centre_number \
-         WHERE {} AND ($2 = '' OR s.id = $2) AND ($3 = '' OR s.organisation_id = $3) \
-         AND ($4 = '' OR s.assessment_id = $4) \
+         WHERE {scope} AND ($2 = '' OR s.id = $2) AND ($3 = '' OR s.assessment_id = $3) \
+         AND ($4 = '' OR (s.due_at, s.component_id, s.centre_number, s.id) > \
+         (SELECT x.due_at, x.component_id, x.centre_number, x.id FROM samples x WHERE x.id = $4)) \
          ORDER BY s.due_at, s.component_id, s.centre_number, s.id LIMIT $5",
         samples::COLUMNS,
-        reaches!("$1")
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(person.as_str())
         .bind(narrow.sample.map(|id| id.to_string()).unwrap_or_default())
-        .bind(narrow.organisation.map_or("", OrganisationId::as_str))
         .bind(narrow.assessment.map_or("", AssessmentId::as_str))
-        .bind(CARDS)
+        .bind(narrow.after.map(|id| id.to_string()).unwrap_or_default())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(db.reader())
         .await?;
     rows.iter().map(line).collect()
+}
+
+/// The organisations in which the person works on a sample as its centre does, by name: id and name.
+pub(crate) async fn organisations(
+    db: &Database,
+    person: &PersonId,
+) -> Result<Vec<(String, String)>, DatabaseError> {
+    let sql = concat!(
+        "SELECT o.id, o.name FROM organisations o WHERE EXISTS (SELECT 1 FROM samples s ",
+        "WHERE s.organisation_id = o.id AND ",
+        works!("$1"),
+        ") ORDER BY o.name, o.id LIMIT $2"
+    );
+    let rows = sqlx::query(sql).bind(person.as_str()).bind(GROUPS).fetch_all(db.reader()).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// An assessment with a sample that the person works on.
+#[derive(Debug)]
+pub(crate) struct AssessmentLine {
+    pub id: String,
+    pub name: String,
+    pub series: String,
+    pub organisation: String,
+}
+
+/// The assessments of an organisation in which the person works on a sample as its centre does, by due date.
+pub(crate) async fn assessments(
+    db: &Database,
+    person: &PersonId,
+    organisation: &OrganisationId,
+) -> Result<Vec<AssessmentLine>, DatabaseError> {
+    let sql = concat!(
+        "SELECT a.id, a.name, e.name, o.name FROM samples s JOIN assessments a ON a.id = s.assessment_id ",
+        "JOIN series e ON e.id = a.series_id JOIN organisations o ON o.id = s.organisation_id ",
+        "WHERE s.organisation_id = $2 AND ",
+        works!("$1"),
+        " GROUP BY a.id, a.name, e.name, o.name ORDER BY MIN(s.due_at), a.name, a.id LIMIT $3"
+    );
+    let rows = sqlx::query(sql)
+        .bind(person.as_str())
+        .bind(organisation.as_str())
+        .bind(GROUPS)
+        .fetch_all(db.reader())
+        .await?;
+    let read = |row: &AnyRow| {
+        Ok(AssessmentLine {
+            id: row.try_get(0)?,
+            name: row.try_get(1)?,
+            series: row.try_get(2)?,
+            organisation: row.try_get(3)?,
+        })
+    };
+    rows.iter().map(read).collect()
 }
 
 fn line(row: &AnyRow) -> Result<SampleLine, DatabaseError> {
@@ -167,24 +247,49 @@ pub(crate) async fn file(
     row.as_ref().map(file_row).transpose()
 }
 
-/// Ids of the candidates with a file that was refused, or withdrawn later.
-pub(crate) async fn with_problems(
+/// A candidate's file that was refused, was never finished, or was withdrawn later.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub candidate_id: String,
+    pub kind: String,
+    pub section: String,
+    pub state: FileState,
+    pub original_name: String,
+    pub created_at: Timestamp,
+}
+
+/// The candidates' refused files; duplicates are none. At most [`REFUSED`], newest first.
+pub(crate) async fn refused(
     db: &Database,
     person: &PersonId,
     sample: SampleId,
-) -> Result<HashSet<String>, DatabaseError> {
+) -> Result<Vec<Refused>, DatabaseError> {
     let sql = format!(
-        "SELECT DISTINCT f.candidate_id FROM files f JOIN samples s ON s.id = f.sample_id WHERE f.sample_id = $2 \
+        "SELECT f.id, f.candidate_id, f.kind, f.section, f.state, f.original_name, f.created_at FROM files f \
+         JOIN samples s ON s.id = f.sample_id WHERE f.sample_id = $2 AND f.candidate_id <> '' \
          AND f.state IN ('rejected', 'infected', 'unscannable', 'quarantined', 'expired') \
-         AND (f.reason IS NULL OR f.reason <> 'duplicate') AND {}",
+         AND (f.reason IS NULL OR f.reason <> 'duplicate') AND {} ORDER BY f.id DESC LIMIT $3",
         reaches!("$1")
     );
-    let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+    let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(person.as_str())
         .bind(sample.to_string())
+        .bind(REFUSED)
         .fetch_all(db.reader())
         .await?;
-    Ok(ids.into_iter().collect())
+    let read = |row: &AnyRow| {
+        let id: String = row.try_get("id")?;
+        let broken = |column| DatabaseError::BrokenRow { table: "files", id: id.clone(), column };
+        Ok(Refused {
+            candidate_id: row.try_get("candidate_id")?,
+            kind: row.try_get("kind")?,
+            section: row.try_get("section")?,
+            state: row.try_get::<String, _>("state")?.parse().map_err(|_| broken("state"))?,
+            original_name: row.try_get("original_name")?,
+            created_at: from_micros(row.try_get("created_at")?),
+        })
+    };
+    rows.iter().map(read).collect()
 }
 
 /// The accent of an organisation, as it was imported.

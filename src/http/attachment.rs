@@ -197,12 +197,13 @@ impl Trail {
     }
 }
 
-/// Asks again, for every object: is the session or token alive, and may this person still read this file?
+/// Asks again, for every object and every few minutes of a long one: is the session or token alive, and may this
+/// person still read this file? Who waits for bytes is there: the session counts as used.
 fn gate(service: Arc<Service>, caller: Caller) -> Gate {
     Arc::new(move |file| {
         let (service, caller) = (service.clone(), caller.clone());
         Box::pin(async move {
-            match caller.again(&service).await {
+            match caller.still(&service).await {
                 Ok(caller) => Ok(may_leave(&service.db, caller.person(), file).await?),
                 Err(ApiError::SignedOut) => Ok(false),
                 Err(other) => Err(Cause::from(other)),

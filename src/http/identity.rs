@@ -30,6 +30,8 @@ pub use cross_site::same_origin;
 
 /// The session's cookie. `__Host-`: Secure, no Domain, Path=/.
 pub const COOKIE: &str = "__Host-strongroom";
+/// A request that nobody asked for: a page that looks for news. It does not count as somebody being there.
+const BACKGROUND: &str = "x-background";
 /// A session's `seen_at` is written at most this often.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// Longest credential that is looked at, bytes.
@@ -52,9 +54,26 @@ impl Caller {
     /// Reads again who asks, for work that outlives a request's start (a long body, the next member of a zip, a
     /// stream of events): 401 once the session or token has ended or the person is disabled.
     pub async fn again(&self, service: &Service) -> Result<Self, ApiError> {
+        self.reread(service, false).await
+    }
+
+    /// Like [`Caller::again`], for work that somebody waits for: the session counts as used.
+    pub async fn still(&self, service: &Service) -> Result<Self, ApiError> {
+        self.reread(service, true).await
+    }
+
+    async fn reread(&self, service: &Service, used: bool) -> Result<Self, ApiError> {
         let now = service.clock.now();
         let person = match (&self.session, self.token) {
-            (Some(session), _) => live_session(service, session.id, now).await?.map(|found| found.person),
+            (Some(session), _) => match live_session(service, session.id, now).await? {
+                Some(found) => {
+                    if used {
+                        seen(service, &found, now).await?;
+                    }
+                    Some(found.person)
+                }
+                None => None,
+            },
             (None, Some(token)) => sessions::token_owner(&service.db, token, now).await?,
             (None, None) => None,
         };
@@ -73,7 +92,7 @@ pub async fn identify(
     let caller = match bearer(request.headers()) {
         Some(token) => Some(by_token(&service, token).await?),
         None => match cookie(request.headers()) {
-            Some(id) => by_cookie(&service, id).await?,
+            Some(id) => by_cookie(&service, id, is_background(request.headers())).await?,
             None => None,
         },
     };
@@ -123,17 +142,31 @@ async fn by_token(service: &Service, token: &str) -> Result<Caller, ApiError> {
 }
 
 /// A cookie that is no good is no cookie.
-async fn by_cookie(service: &Service, value: &str) -> Result<Option<Caller>, ApiError> {
+async fn by_cookie(service: &Service, value: &str, background: bool) -> Result<Option<Caller>, ApiError> {
     if value.len() > LONGEST {
         return Ok(None);
     }
     let now = service.clock.now();
     let Some(session) = live_session(service, digest_of(value), now).await? else { return Ok(None) };
     let Some(actor) = people::actor(&service.db, &session.person).await? else { return Ok(None) };
+    if !background {
+        seen(service, &session, now).await?;
+    }
+    Ok(Some(Caller { actor, session: Some(session), token: None }))
+}
+
+/// Notes that the session is used, now and then.
+async fn seen(service: &Service, session: &Session, now: Timestamp) -> Result<(), ApiError> {
     if now.duration_since(session.seen_at) >= SEEN_EVERY {
         sessions::touch(&service.db, session.id, now).await?;
     }
-    Ok(Some(Caller { actor, session: Some(session), token: None }))
+    Ok(())
+}
+
+/// Whether nobody asked for it: the page says so, or it is a stream of events, which begins again by itself.
+fn is_background(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    headers.contains_key(BACKGROUND) || accepts.is_some_and(|accepts| accepts.contains("text/event-stream"))
 }
 
 async fn live_session(

@@ -66,6 +66,12 @@ impl Reader {
                 "The address is wrong, or what is there is not yours to see.".to_owned(),
             ),
             StatusCode::UNAUTHORIZED => ("You are signed out", "Sign in again to carry on.".to_owned()),
+            // What a parser says is for programs.
+            _ if problem.code == "invalid_request" => (
+                "This cannot be read",
+                "Something in the address or the form is not as it should be. Go back and try again."
+                    .to_owned(),
+            ),
             StatusCode::FORBIDDEN => ("This is not yours to do", problem.detail.clone()),
             status if status.is_server_error() => {
                 ("Sorry, something went wrong with us", "Try again in a moment.".to_owned())

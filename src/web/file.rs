@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -15,6 +15,7 @@ use super::workspace::{FileView, Ground, file_view, line_of, place_name};
 use crate::actor::{Action, decide};
 use crate::database::workspace::{self, FileRow};
 use crate::http::api::files;
+use crate::http::body::Segments;
 use crate::http::error::ApiError;
 use crate::http::identity::Caller;
 use crate::http::layers::RequestId;
@@ -37,7 +38,7 @@ pub struct FilePage {
 pub async fn show(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
-    Path((id, file)): Path<(SampleId, FileId)>,
+    Segments((id, file)): Segments<(SampleId, FileId)>,
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
     decide(&visitor.actor, Action::ViewWork, &line.sample, &line.component)?;
@@ -92,7 +93,7 @@ pub async fn delete(
     State(service): State<Arc<Service>>,
     caller: Caller,
     request: RequestId,
-    Path((id, file)): Path<(SampleId, FileId)>,
+    Segments((id, file)): Segments<(SampleId, FileId)>,
 ) -> Result<Response, ApiError> {
     let row = workspace::file(&service.db, caller.person(), file).await?;
     let row = row.filter(|row| row.sample == id).ok_or(ApiError::NotFound)?;
@@ -107,7 +108,7 @@ pub async fn restore(
     State(service): State<Arc<Service>>,
     caller: Caller,
     request: RequestId,
-    Path((id, file)): Path<(SampleId, FileId)>,
+    Segments((id, file)): Segments<(SampleId, FileId)>,
 ) -> Result<Response, ApiError> {
     let row = workspace::file(&service.db, caller.person(), file).await?;
     let row = row.filter(|row| row.sample == id).ok_or(ApiError::NotFound)?;

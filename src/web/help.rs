@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -13,6 +13,7 @@ use super::visitor::{Visitor, test_signatures};
 use super::words::{self, Words};
 use super::workspace::{line_of, rules};
 use crate::evidence::Reason;
+use crate::http::body::Segments;
 use crate::http::error::ApiError;
 use crate::http::routes;
 use crate::ids::SampleId;
@@ -75,7 +76,7 @@ async fn framed(service: &Service, visitor: Option<Visitor>, title: &str) -> Fra
 pub async fn component(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
-    Path(id): Path<SampleId>,
+    Segments(id): Segments<SampleId>,
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
     let component = &line.component;

@@ -1,12 +1,12 @@
 //! From the door to a component: organisations, assessments, component cards.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
 
 use super::page::{Frame, Link, Message, OrganisationView, page};
 use super::visitor::{Times, Visitor, organisation};
@@ -14,12 +14,14 @@ use super::words::{self, Words};
 use super::workspace::{takes, tally};
 use crate::actor::{Action, Role, decide};
 use crate::database::submissions;
-use crate::database::workspace::{self, Narrow, SampleLine};
+use crate::database::workspace::{self, AssessmentLine, Lens, Narrow, SampleLine};
+use crate::http::body::{Query, Segments};
 use crate::http::error::ApiError;
+use crate::ids::SampleId;
 use crate::organisation::{AssessmentId, OrganisationId};
 use crate::service::Service;
 
-/// Most component cards with counts on one page.
+/// Component cards with counts on one page.
 const CARDS: usize = 60;
 
 #[derive(Debug, Template)]
@@ -52,6 +54,8 @@ pub struct Components {
     pub name: String,
     pub series: String,
     pub cards: Vec<ComponentCard>,
+    /// The address of the next cards.
+    pub more: Option<String>,
 }
 
 /// A component of an assessment at one centre: what is asked for, by when, and how far it is.
@@ -77,14 +81,9 @@ fn works_on(visitor: &Visitor, line: &SampleLine) -> bool {
 
 /// `GET /`: to where this person's work is.
 pub async fn start(State(service): State<Arc<Service>>, visitor: Visitor) -> Result<Response, ApiError> {
-    let lines = workspace::lines(&service.db, &visitor.actor.person, Narrow::default()).await?;
-    let mut seen = HashSet::new();
-    let organisations: Vec<_> = lines
-        .iter()
-        .filter(|line| works_on(&visitor, line))
-        .filter(|line| seen.insert(line.sample.organisation.clone()))
-        .map(organisation)
-        .collect();
+    let organisations = workspace::organisations(&service.db, &visitor.actor.person).await?;
+    let organisations: Vec<_> =
+        organisations.into_iter().map(|(id, name)| OrganisationView { id, name }).collect();
     let moderates = visitor.actor.has(Role::Moderator) || visitor.actor.has(Role::LeadModerator);
     match organisations.as_slice() {
         [] if moderates => Ok(Redirect::to("/moderation").into_response()),
@@ -117,39 +116,45 @@ fn no_permission(visitor: &Visitor) -> Message {
 pub async fn home(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
-    Path(id): Path<OrganisationId>,
+    Segments(id): Segments<OrganisationId>,
 ) -> Result<Response, ApiError> {
-    let narrow = Narrow { organisation: Some(&id), ..Narrow::default() };
-    let mut lines = workspace::lines(&service.db, &visitor.actor.person, narrow).await?;
-    lines.retain(|line| works_on(&visitor, line));
-    let first = lines.first().ok_or(ApiError::NotFound)?;
-    let mut frame = visitor.frame(first.organisation.clone(), &[]);
-    frame.organisation = Some(organisation(first));
+    let found = workspace::assessments(&service.db, &visitor.actor.person, &id).await?;
+    let name = found.first().ok_or(ApiError::NotFound)?.organisation.clone();
+    let mut frame = visitor.frame(name.clone(), &[]);
+    frame.organisation = Some(OrganisationView { id: id.to_string(), name });
     let moderates = visitor.actor.has(Role::Moderator) || visitor.actor.has(Role::LeadModerator);
     let moderation = moderates.then(|| "You also moderate.".to_owned());
-    let mut seen = HashSet::new();
-    lines.retain(|line| seen.insert(line.sample.assessment.clone()));
-    let assessments = lines
-        .into_iter()
-        .map(|line| AssessmentCard {
-            id: line.sample.assessment.to_string(),
-            name: line.assessment,
-            series: line.series,
-        })
-        .collect();
+    let card = |line: AssessmentLine| AssessmentCard { id: line.id, name: line.name, series: line.series };
+    let assessments = found.into_iter().map(card).collect();
     Ok(page(StatusCode::OK, &Home { frame, moderation, assessments }))
+}
+
+/// Where a list of samples goes on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// The last sample of the page before.
+    pub after: Option<SampleId>,
+}
+
+/// Cuts `lines`, one longer than a page where there are more, to a page; the address of the next one.
+pub fn turn(lines: &mut Vec<SampleLine>, address: &str, page: usize) -> Option<String> {
+    let more = lines.len() > page;
+    lines.truncate(page);
+    lines.last().filter(|_| more).map(|line| format!("{address}?after={}", line.sample.id))
 }
 
 /// `GET /assessments/{assessment}`
 pub async fn components(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
-    Path(id): Path<AssessmentId>,
+    Segments(id): Segments<AssessmentId>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, ApiError> {
-    let narrow = Narrow { assessment: Some(&id), ..Narrow::default() };
-    let mut lines = workspace::lines(&service.db, &visitor.actor.person, narrow).await?;
+    let narrow = Narrow { lens: Lens::Works, assessment: Some(&id), after: asked.after, ..Narrow::default() };
+    let mut lines = workspace::lines(&service.db, &visitor.actor.person, narrow, CARDS + 1).await?;
+    let more = turn(&mut lines, &format!("/assessments/{id}"), CARDS);
     lines.retain(|line| works_on(&visitor, line));
-    lines.truncate(CARDS);
     let first = lines.first().ok_or(ApiError::NotFound)?;
     let mut frame = visitor.frame(first.assessment.clone(), &[]);
     frame.organisation = Some(organisation(first));
@@ -158,7 +163,7 @@ pub async fn components(
     for line in lines {
         cards.push(card(&service, &visitor, line).await?);
     }
-    Ok(page(StatusCode::OK, &Components { frame, name, series, cards }))
+    Ok(page(StatusCode::OK, &Components { frame, name, series, cards, more }))
 }
 
 async fn card(service: &Service, visitor: &Visitor, line: SampleLine) -> Result<ComponentCard, ApiError> {
@@ -191,7 +196,7 @@ async fn card(service: &Service, visitor: &Visitor, line: SampleLine) -> Result<
 pub async fn accent(
     State(service): State<Arc<Service>>,
     _: Visitor,
-    Path(id): Path<OrganisationId>,
+    Segments(id): Segments<OrganisationId>,
 ) -> Result<Response, ApiError> {
     let accent = workspace::accent(&service.db, &id).await?.ok_or(ApiError::NotFound)?;
     let style = match readable(&accent) {

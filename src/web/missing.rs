@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -18,6 +17,7 @@ use crate::candidate::CandidateNumber;
 use crate::database::submissions;
 use crate::evidence::SectionCode;
 use crate::http::api::missing::{self, Target, Why};
+use crate::http::body::{Form, Segments};
 use crate::http::error::ApiError;
 use crate::http::identity::Caller;
 use crate::http::layers::RequestId;
@@ -45,7 +45,7 @@ type Place = (SampleId, CandidateNumber, SectionCode);
 pub async fn show(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
-    Path(place): Path<Place>,
+    Segments(place): Segments<Place>,
 ) -> Result<Response, ApiError> {
     form(&service, &visitor, &place, &Filled::default(), None).await
 }
@@ -95,7 +95,7 @@ pub async fn set(
     visitor: Visitor,
     caller: Caller,
     request: RequestId,
-    Path(place): Path<Place>,
+    Segments(place): Segments<Place>,
     Form(filled): Form<Filled>,
 ) -> Result<Response, ApiError> {
     let Ok(reason) = filled.reason.parse() else {
@@ -119,7 +119,7 @@ pub async fn clear(
     State(service): State<Arc<Service>>,
     caller: Caller,
     request: RequestId,
-    Path(place): Path<Place>,
+    Segments(place): Segments<Place>,
 ) -> Result<Response, ApiError> {
     missing::clear(&service, &caller, &request, &target(&place)).await?;
     Ok(Redirect::to(&back(&place)).into_response())

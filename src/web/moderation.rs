@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Query, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::home;
 use super::page::{Frame, page};
 use super::receipt::{absent, not_there, title_of};
 use super::visitor::{Times, Visitor, organisation};
@@ -15,17 +16,23 @@ use super::words;
 use super::workspace::line_of;
 use crate::actor::Role;
 use crate::candidate::CandidateNumber;
-use crate::database::workspace::{self, Narrow, SampleLine};
+use crate::database::workspace::{self, Lens, Narrow, SampleLine};
+use crate::http::body::{Query, Segments};
 use crate::http::error::ApiError;
 use crate::ids::SampleId;
 use crate::service::Service;
 use crate::submission::{FileEntry, Manifest, Receipt};
+
+/// Samples on one page of the list.
+const CARDS: usize = 60;
 
 #[derive(Debug, Template)]
 #[template(path = "screens/moderation.html", config = "src/web/askama.toml")]
 pub struct Moderation {
     pub frame: Frame,
     pub samples: Vec<SampleCard>,
+    /// The address of the next samples.
+    pub more: Option<String>,
 }
 
 #[derive(Debug)]
@@ -94,8 +101,14 @@ fn holds(receipt: &Receipt) -> String {
 }
 
 /// `GET /moderation`
-pub async fn list(State(service): State<Arc<Service>>, visitor: Visitor) -> Result<Response, ApiError> {
-    let lines = workspace::lines(&service.db, &visitor.actor.person, Narrow::default()).await?;
+pub async fn list(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Query(asked): Query<home::Asked>,
+) -> Result<Response, ApiError> {
+    let narrow = Narrow { lens: Lens::Moderates, after: asked.after, ..Narrow::default() };
+    let mut lines = workspace::lines(&service.db, &visitor.actor.person, narrow, CARDS + 1).await?;
+    let more = home::turn(&mut lines, "/moderation", CARDS);
     let mut frame = visitor.frame("Your samples", &[]);
     let mut samples = Vec::new();
     for line in lines.iter().filter(|line| moderates(&visitor, line)) {
@@ -113,7 +126,7 @@ pub async fn list(State(service): State<Arc<Service>>, visitor: Visitor) -> Resu
             holds: holds(&receipt),
         });
     }
-    Ok(page(StatusCode::OK, &Moderation { frame, samples }))
+    Ok(page(StatusCode::OK, &Moderation { frame, samples, more }))
 }
 
 /// Which candidate a sample's page is narrowed to.
@@ -126,7 +139,7 @@ pub struct Asked {
 pub async fn show(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
-    Path(id): Path<SampleId>,
+    Segments(id): Segments<SampleId>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
@@ -213,7 +226,7 @@ fn submitted(file: &FileEntry, line: &SampleLine) -> SubmittedFile {
 /// when none is.
 pub async fn download(
     _caller: crate::http::identity::Caller,
-    Path(id): Path<SampleId>,
+    Segments(id): Segments<SampleId>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let mut chosen = Vec::new();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -14,6 +14,7 @@ use super::workspace::line_of;
 use crate::actor::{Action, decide};
 use crate::candidate::CandidateStatus;
 use crate::database::workspace::SampleLine;
+use crate::http::body::Segments;
 use crate::http::error::ApiError;
 use crate::ids::SampleId;
 use crate::service::Service;
@@ -52,7 +53,7 @@ pub struct ReceiptFile {
 pub async fn show(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
-    Path((id, revision)): Path<(SampleId, u32)>,
+    Segments((id, revision)): Segments<(SampleId, u32)>,
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
     let manifest = service.submissions.manifest(&visitor.actor, id, revision).await?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Form;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,6 +13,7 @@ use super::visitor::test_signatures;
 use crate::actor::{Grant, PersonId, Role};
 use crate::config::Environment;
 use crate::database::people;
+use crate::http::body::Form;
 use crate::http::error::ApiError;
 use crate::http::identity::{self, Caller};
 use crate::http::layers::RequestId;

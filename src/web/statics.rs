@@ -3,11 +3,12 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
+
+use crate::http::body::Segments;
 
 #[derive(RustEmbed)]
 #[folder = "src/web"]
@@ -37,7 +38,7 @@ pub fn prefix() -> &'static str {
 }
 
 /// `GET /static/{hash}/{*name}`.
-pub async fn file(Path((hash, name)): Path<(String, String)>) -> Response {
+pub async fn file(Segments((hash, name)): Segments<(String, String)>) -> Response {
     let current = prefix().ends_with(&hash);
     let Some(file) = Files::get(&name).filter(|_| current) else {
         return StatusCode::NOT_FOUND.into_response();

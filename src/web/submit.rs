@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -16,6 +15,7 @@ use super::workspace::{line_of, tally};
 use crate::actor::{Action, decide};
 use crate::database::workspace::SampleLine;
 use crate::evidence::FileState;
+use crate::http::body::{Form, Segments};
 use crate::http::error::ApiError;
 use crate::http::layers::RequestId;
 use crate::ids::SampleId;
@@ -78,7 +78,7 @@ pub struct SubmitPage {
 pub async fn check(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
-    Path(id): Path<SampleId>,
+    Segments(id): Segments<SampleId>,
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
     let (found, standing) = service.submissions.check(&visitor.actor, id).await?;
@@ -159,7 +159,7 @@ fn name_of(line: &SampleLine) -> String {
 pub async fn declaration(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
-    Path((id, name)): Path<(SampleId, String)>,
+    Segments((id, name)): Segments<(SampleId, String)>,
 ) -> Result<Response, ApiError> {
     declare(&service, &visitor, id, &name, None).await
 }
@@ -212,7 +212,7 @@ pub async fn tick(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
     request: RequestId,
-    Path((id, name)): Path<(SampleId, String)>,
+    Segments((id, name)): Segments<(SampleId, String)>,
     Form(form): Form<Ticked>,
 ) -> Result<Response, ApiError> {
     let ticked = form.accepted.is_some();
@@ -245,7 +245,7 @@ pub async fn tick(
 pub async fn show(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
-    Path(id): Path<SampleId>,
+    Segments(id): Segments<SampleId>,
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
     decide(&visitor.actor, Action::Submit, &line.sample, &line.component)?;
@@ -289,7 +289,7 @@ pub async fn submit(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
     request: RequestId,
-    Path(id): Path<SampleId>,
+    Segments(id): Segments<SampleId>,
 ) -> Result<Response, ApiError> {
     let to = match service.submissions.submit(&visitor.actor, id, &[], &request.to_string()).await {
         Ok(done) => format!("/samples/{id}/submissions/{}", done.receipt.revision),

@@ -287,7 +287,10 @@ pub const TRAY: &[(&str, &str)] = &[
     ("offline", "No connection. What has arrived is safe; it goes on by itself."),
     ("held", "The service is busy. It goes on by itself."),
     ("signed_out", "Your session ended. Sign in again to carry on; what has arrived is safe."),
-    ("needs_file", "The file can no longer be read on this computer. Choose it again; what has arrived is safe."),
+    (
+        "needs_file",
+        "The file can no longer be read on this computer. Choose it again; what has arrived is safe.",
+    ),
     ("checking", "Received; being checked"),
     ("accepted", "Accepted"),
     ("refused", "Refused"),

@@ -6,7 +6,7 @@ mod place;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Query as UrlQuery, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use super::words::Words;
 use crate::actor::{Action, Denied, decide};
 use crate::candidate::CandidateNumber;
 use crate::database::{submissions, workspace};
+use crate::http::body::{Query as UrlQuery, Segments};
 use crate::http::error::ApiError;
 use crate::ids::{FileId, SampleId};
 use crate::service::Service;
@@ -180,7 +181,7 @@ pub struct Undo {
 
 /// The address of a workspace, as a person or a link asks for it.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Asked {
     search: String,
     filter: String,
@@ -196,7 +197,7 @@ pub struct Asked {
 pub async fn show(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
-    Path(id): Path<SampleId>,
+    Segments(id): Segments<SampleId>,
     UrlQuery(asked): UrlQuery<Asked>,
 ) -> Result<Response, ApiError> {
     let person = &visitor.actor.person;
@@ -210,13 +211,13 @@ pub async fn show(
     let standing = submissions::look(&service.db, person, id).await?.ok_or(ApiError::NotFound)?;
     let times = Times::new(&line.time_zone, service.clock.now());
     let returned = submissions::last_return(&service.db, id).await?;
-    let problems = workspace::with_problems(&service.db, person, id).await?;
+    let refused = workspace::refused(&service.db, person, id).await?;
     let documents = workspace::files_of(&service.db, person, id, "").await?;
     let undo = match asked.deleted {
         Some(file) => workspace::file(&service.db, person, file).await?,
         None => None,
     };
-    let bench = build::Bench::new(&visitor.actor, line, standing, returned, times, problems, asked);
+    let bench = build::Bench::new(&visitor.actor, line, standing, returned, times, &refused, asked);
     let files = match bench.open() {
         Some(candidate) => workspace::files_of(&service.db, person, id, &candidate.id).await?,
         None => Vec::new(),

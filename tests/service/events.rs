@@ -43,3 +43,16 @@ async fn a_change_is_told_to_who_may_see_it_and_again_after_a_break() {
     assert!(again.contains(&id));
     strongroom.stop().await;
 }
+
+#[tokio::test]
+async fn a_quiet_stream_says_that_it_lives() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let request = officer.request(Method::GET, &format!("/api/v1/events?samples={sample}"));
+    let mut body = request.send().await.unwrap().bytes_stream();
+    let first = tokio::time::timeout(Duration::from_secs(20), body.next()).await.unwrap();
+    let text = String::from_utf8(first.unwrap().unwrap().to_vec()).unwrap();
+    assert_eq!(text, "event: heartbeat\ndata: {}\n\n");
+    strongroom.stop().await;
+}

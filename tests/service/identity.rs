@@ -9,7 +9,7 @@ use strongroom::http::layers::RequestId;
 use crate::support::{Strongroom, send};
 
 /// Signs in as the page does; the cookie's name and value.
-async fn cookie(strongroom: &Strongroom, person: &str) -> String {
+pub async fn cookie(strongroom: &Strongroom, person: &str) -> String {
     let mut headers = HeaderMap::new();
     headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
     let set =
@@ -22,7 +22,7 @@ async fn cookie(strongroom: &Strongroom, person: &str) -> String {
     set.split(';').next().unwrap().to_owned()
 }
 
-fn with_cookie(strongroom: &Strongroom, method: Method, path: &str, cookie: &str) -> RequestBuilder {
+pub fn with_cookie(strongroom: &Strongroom, method: Method, path: &str, cookie: &str) -> RequestBuilder {
     strongroom.stranger().request(method, path).header("cookie", cookie)
 }
 

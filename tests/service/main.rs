@@ -11,6 +11,7 @@ mod identity;
 mod kill;
 mod memory;
 mod openapi;
+mod pages;
 mod reading;
 mod refusals;
 mod returned;

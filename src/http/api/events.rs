@@ -34,6 +34,8 @@ use crate::service::Service;
 const SAMPLES: usize = 20;
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
+/// Silence after which the listener is told that the stream lives.
+const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How far each look goes back.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(5);
 /// How far back a listener that comes again is told of.
@@ -75,7 +77,10 @@ pub async fn stream(
     let from = last.map_or(now, |last| last.max(earliest));
     let listener =
         Listener { service, caller, samples, from, told: BTreeSet::new(), ready: vec![], _place: place };
-    Ok(Sse::new(unfold(listener, Listener::next)).keep_alive(KeepAlive::default()))
+    // An event and no comment: the listener's script shall see it too.
+    let beat = Event::default().event("heartbeat").data("{}");
+    let alive = KeepAlive::new().interval(HEARTBEAT).event(beat);
+    Ok(Sse::new(unfold(listener, Listener::next)).keep_alive(alive))
 }
 
 /// When an event's id was made.

@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::place::{Ground, place};
+use jiff::Timestamp;
+
+use super::place::{Ground, made_up, place};
 use super::{Asked, FILTERS, Panel, Query, Row, SORTS, SampleHead, Undo, Workspace};
 use crate::actor::{Action, Actor, PersonId, decide};
 use crate::candidate::{CandidateStatus, by_mark};
 use crate::completeness::{CandidateState, Counter, SectionFacts, count};
-use crate::database::workspace::{self, FileRow, Narrow, SampleLine};
+use crate::database::workspace::{self, FileRow, Narrow, Refused, SampleLine};
 use crate::evidence::{FileState, SUPPORTING};
 use crate::http::error::ApiError;
 use crate::ids::SampleId;
@@ -24,7 +26,7 @@ const PAGE: usize = 100;
 /// The sample with the names around it; what is not the person's is unknown.
 pub async fn line_of(service: &Service, person: &PersonId, id: SampleId) -> Result<SampleLine, ApiError> {
     let narrow = Narrow { sample: Some(id), ..Narrow::default() };
-    workspace::lines(&service.db, person, narrow).await?.pop().ok_or(ApiError::NotFound)
+    workspace::lines(&service.db, person, narrow, 1).await?.pop().ok_or(ApiError::NotFound)
 }
 
 /// Candidates that owe nothing more, and candidates whose work is asked for.
@@ -76,6 +78,31 @@ impl Facts {
     }
 }
 
+/// Ids of the candidates with a file that was refused and not made up for, or withdrawn.
+fn problems(standing: &Standing, refused: &[Refused]) -> HashSet<String> {
+    let mut accepted: HashMap<_, Vec<(&str, Timestamp)>> = HashMap::new();
+    for file in standing.files.iter().filter(|file| file.is_accepted()) {
+        let place = (file.candidate_id.as_str(), file.kind.as_str(), file.section.as_str());
+        accepted
+            .entry(place)
+            .or_default()
+            .extend(file.accepted_at.map(|at| (file.original_name.as_str(), at)));
+    }
+    let component = &standing.component;
+    let rules = |file: &Refused| match file.kind.as_str() {
+        "supporting" => component.supporting.as_ref(),
+        _ => component.sections.iter().find(|section| section.code.as_str() == file.section),
+    };
+    let open = refused.iter().filter(|file| {
+        let here = accepted.get(&(file.candidate_id.as_str(), file.kind.as_str(), file.section.as_str()));
+        let here = here.map(Vec::as_slice).unwrap_or_default().iter().copied();
+        let made_up =
+            rules(file).is_some_and(|section| made_up(section, (&file.original_name, file.created_at), here));
+        file.state == FileState::Quarantined || !made_up
+    });
+    open.map(|file| file.candidate_id.clone()).collect()
+}
+
 /// All that the page is built from.
 pub(super) struct Bench {
     pub(super) line: SampleLine,
@@ -98,12 +125,13 @@ impl Bench {
         standing: Standing,
         returned: Option<Returned>,
         times: Times,
-        problems: HashSet<String>,
+        refused: &[Refused],
         asked: Asked,
     ) -> Self {
         let may = |action| decide(actor, action, &line.sample, &line.component).is_ok();
         let (can_change, can_submit) = (may(Action::ChangeWork), may(Action::Submit));
         let facts = Facts::of(&standing);
+        let problems = problems(&standing, refused);
         let order = Vec::new();
         let mut bench =
             Self { line, standing, facts, returned, times, problems, asked, can_change, can_submit, order };
@@ -310,7 +338,7 @@ impl Bench {
         let number = open.map(|candidate| candidate.number.as_str());
         let shown = self.order.iter().skip(self.asked.from).take(PAGE);
         let rows = shown.map(|&at| self.row(&self.standing.candidates[at], number)).collect();
-        let next = self.asked.from + PAGE;
+        let next = self.asked.from.saturating_add(PAGE);
         let ground = self.ground(None);
         let documents = self.line.component.documents.iter().map(|document| {
             let code = document.code.as_str();

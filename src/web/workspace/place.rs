@@ -1,5 +1,7 @@
 //! A place of the workspace: its rules in words, its files, and what can be done to it now.
 
+use jiff::Timestamp;
+
 use super::{FileView, MissingView, PlaceView};
 use crate::completeness::{SectionFacts, section_state};
 use crate::component::{Section, ZipAdvice};
@@ -114,17 +116,35 @@ pub fn place<'a>(
             clear: format!("{href}/clear"),
             can_clear: open,
         }),
-        files: all.iter().filter(|file| is_news(file, &all)).map(|file| file_view(ground, file)).collect(),
+        files: all
+            .iter()
+            .filter(|file| is_news(section, file, &all))
+            .map(|file| file_view(ground, file))
+            .collect(),
     }
 }
 
-/// A refusal is shown until something newer was accepted in its place.
-fn is_news(file: &FileRow, all: &[&FileRow]) -> bool {
+/// A refusal is shown until the place holds what makes up for it.
+fn is_news(section: &Section, file: &FileRow, all: &[&FileRow]) -> bool {
     let over = matches!(
         file.state,
         FileState::Rejected | FileState::Infected | FileState::Unscannable | FileState::Expired
     );
-    !over || !all.iter().any(|other| other.accepted_at.is_some_and(|at| at > file.created_at))
+    let accepted = all.iter().filter(|other| other.state == FileState::Accepted);
+    let accepted =
+        accepted.filter_map(|other| other.accepted_at.map(|at| (other.original_name.as_str(), at)));
+    !over || !made_up(section, (&file.original_name, file.created_at), accepted)
+}
+
+/// Whether what was refused (name, creation) was made up for by one of the place's accepted files (name,
+/// acceptance): where there is room for one, by any newer one; where there is room for many, by a newer one of the
+/// same name.
+pub(super) fn made_up<'a>(
+    section: &Section,
+    (name, created_at): (&str, Timestamp),
+    mut accepted: impl Iterator<Item = (&'a str, Timestamp)>,
+) -> bool {
+    accepted.any(|(other, at)| at > created_at && (section.max == 1 || other == name))
 }
 
 /// A file in words.
