@@ -134,8 +134,10 @@ pub enum Action {
     ChangeWork,
     /// Read the bytes of a file, or of a submitted revision: the centre's own, or a moderator's by allocation.
     Download,
-    /// Set or clear Missing.
+    /// Set or clear Missing and *incomplete*; say that a candidate is absent.
     FlagMissing,
+    /// Say that a section comes by other means.
+    NoteOtherMeans,
     /// Tick declarations and submit.
     Submit,
     /// See a submitted revision: receipt and manifest.
@@ -147,11 +149,12 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ViewWork,
         Self::ChangeWork,
         Self::Download,
         Self::FlagMissing,
+        Self::NoteOtherMeans,
         Self::Submit,
         Self::ReadSubmission,
         Self::Return,
@@ -181,6 +184,7 @@ pub fn decide(actor: &Actor, action: Action, sample: &Sample, component: &Compon
         Action::ViewWork => any(&[Teacher, Officer, Board, Auditor]),
         Action::Download => any(&[Teacher, Officer, Moderator, LeadModerator]),
         Action::ChangeWork | Action::FlagMissing => any(&[Teacher, Officer]),
+        Action::NoteOtherMeans => any(&[Officer]),
         Action::Submit => any(&[Officer]) || (component.submit_by == SubmitBy::Teacher && any(&[Teacher])),
         Action::ReadSubmission => any(&Role::ALL),
         Action::Return => any(&[Board, Moderator, LeadModerator]),

@@ -94,6 +94,9 @@ pub struct Component {
     /// Work may be uploaded for candidates outside the sample; it stays private until sampled.
     #[serde(default)]
     pub early_upload: bool,
+    /// Work may come by other means (by post, seen at a visit): the officer says so of a section.
+    #[serde(default)]
+    pub other_means: bool,
     pub sections: Vec<Section>,
     /// Forms and documents for the whole sample.
     #[serde(default)]

@@ -13,6 +13,7 @@ use crate::completeness::{Counter, SectionFacts, count};
 use crate::component::Component;
 use crate::evidence::FileState;
 use crate::ids::{CandidateId, SampleId};
+use crate::submission::Absent;
 
 /// A centre has no more candidates for a component than this.
 const MOST: i64 = 10_000;
@@ -28,6 +29,8 @@ pub struct Candidate {
     pub in_sample: bool,
     /// Open again in a returned sample.
     pub returned: bool,
+    /// What was said of an absence.
+    pub absent: Option<Absent>,
     pub sections: HashMap<String, SectionFacts>,
     /// Files accepted or on their way, supporting material among them.
     pub files: u32,
@@ -61,7 +64,8 @@ pub async fn of_sample(
     sample: SampleId,
 ) -> Result<Vec<Candidate>, DatabaseError> {
     let sql = format!(
-        "SELECT c.id, c.number, c.name, c.mark, c.status, c.in_sample, c.returned FROM candidates c \
+        "SELECT c.id, c.number, c.name, c.mark, c.status, c.in_sample, c.returned, c.absent_reason, \
+         c.absent_reference FROM candidates c \
          JOIN samples s ON s.id = c.sample_id WHERE s.id = $2 AND {} ORDER BY c.number LIMIT $3",
         visible!("$1")
     );
@@ -85,6 +89,7 @@ pub async fn of_sample(
             status: word(&status, "candidates", &id, "status")?,
             in_sample: row.try_get::<i64, _>(5)? != 0,
             returned: row.try_get::<i64, _>(6)? != 0,
+            absent: Absent::of(row.try_get(7)?, row.try_get(8)?),
             sections: HashMap::new(),
             files: 0,
             running: 0,

@@ -319,21 +319,6 @@ pub(crate) async fn supersede(tx: &mut Tx, file: FileId) -> Result<bool, Databas
     Ok(done.rows_affected() == 1)
 }
 
-/// Clears Missing of a place. `true`: it was set.
-pub(crate) async fn clear_missing(tx: &mut Tx, row: &CheckRow) -> Result<bool, DatabaseError> {
-    let done = sqlx::query(
-        "UPDATE places SET missing_reason = NULL, missing_note = NULL, missing_reference = NULL, \
-         missing_by = NULL, missing_at = NULL \
-         WHERE sample_id = $1 AND candidate_id = $2 AND section = $3 AND missing_reason IS NOT NULL",
-    )
-    .bind(row.sample.to_string())
-    .bind(&row.candidate)
-    .bind(&row.section)
-    .execute(tx.on())
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
 /// Holds the sample as it is while a check of one of its files is written.
 pub(crate) async fn hold_sample(tx: &mut Tx, sample: SampleId) -> Result<(), DatabaseError> {
     let sql = format!("SELECT id FROM samples WHERE id = $1{}", tx.engine().for_share());

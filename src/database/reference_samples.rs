@@ -47,6 +47,8 @@ struct Member {
     id: CandidateId,
     mark: Option<i64>,
     status: CandidateStatus,
+    /// Absent by the centre's own word, which an entry does not overrule.
+    absent_by_centre: bool,
     in_sample: bool,
     /// Sent back, so open in a returned sample.
     returned: bool,
@@ -191,7 +193,8 @@ async fn new_seed(tx: &mut Tx, sample: &str) -> Result<Seed, DatabaseError> {
 
 async fn members(tx: &mut Tx, sample: &str) -> Result<BTreeMap<CandidateNumber, Member>, DatabaseError> {
     let rows = sqlx::query(
-        "SELECT c.id, c.number, c.mark, c.status, c.in_sample, c.returned, (SELECT COUNT(*) FROM files f \
+        "SELECT c.id, c.number, c.mark, c.status, c.absent_by, c.in_sample, c.returned, \
+         (SELECT COUNT(*) FROM files f \
          WHERE f.sample_id = c.sample_id AND f.candidate_id = c.id AND f.state IN \
          ('created', 'receiving', 'received', 'checking', 'accepted')) AS files \
          FROM candidates c WHERE c.sample_id = $1",
@@ -207,6 +210,8 @@ async fn members(tx: &mut Tx, sample: &str) -> Result<BTreeMap<CandidateNumber, 
         let member = Member {
             id: word(&id, "candidates", &id, "id")?,
             mark: row.try_get("mark")?,
+            absent_by_centre: status == CandidateStatus::Absent.as_str()
+                && row.try_get::<Option<String>, _>("absent_by")?.is_some(),
             status: word(&status, "candidates", &id, "status")?,
             in_sample,
             returned: row.try_get::<i64, _>("returned")? != 0,
@@ -232,6 +237,7 @@ async fn write(
         id: CandidateId::new(),
         mark: None,
         status: candidate.status,
+        absent_by_centre: false,
         in_sample: false,
         returned: false,
         files: 0,
@@ -260,8 +266,8 @@ async fn write(
 /// The status to write: the imported one, unless the account of the sample would change behind someone's back.
 fn standing(sample: &Stored, candidate: &Entered, before: &Member, report: &mut Report) -> CandidateStatus {
     let wanted = candidate.status;
-    if before.status == wanted {
-        return wanted;
+    if before.status == wanted || (before.absent_by_centre && wanted == CandidateStatus::Entered) {
+        return before.status;
     }
     let locked = before.in_sample && !sample.is_open_for(before.returned);
     let files = if wanted == CandidateStatus::Entered { 0 } else { before.files };
@@ -291,16 +297,18 @@ async fn draw(
     centre: &CentreNumber,
     report: &mut Report,
 ) -> Result<(), DatabaseError> {
+    let mode = component.sample_mode;
+    let by_name = matches!(mode, SampleMode::All | SampleMode::List);
     let entry = |(number, member): (&CandidateNumber, &Member)| sampling::Entry {
         id: member.id,
         centre: centre.clone(),
         number: number.clone(),
         mark: member.mark,
-        status: member.status,
+        // Where all are asked for, who is absent keeps the place that taking the word back gives again.
+        status: if member.absent_by_centre && by_name { CandidateStatus::Entered } else { member.status },
         listed: member.listed,
     };
     let entries: Vec<_> = members.iter().map(entry).collect();
-    let mode = component.sample_mode;
     let drawn: HashSet<CandidateId> = sampling::draw(mode, &entries, &sample.seed).into_iter().collect();
     let mut change = Change::Unchanged;
     let (mut into, mut out, mut locked) = (Vec::new(), Vec::new(), Vec::new());

@@ -48,6 +48,25 @@ pub(crate) async fn lock_shared(
     sample: SampleId,
 ) -> Result<Option<(Sample, Component, String)>, DatabaseError> {
     let suffix = tx.engine().for_share();
+    locked(tx, person, sample, suffix).await
+}
+
+/// The same, held against everyone else: for what concerns more than one place.
+pub(crate) async fn lock_alone(
+    tx: &mut Tx,
+    person: &PersonId,
+    sample: SampleId,
+) -> Result<Option<(Sample, Component, String)>, DatabaseError> {
+    let suffix = tx.engine().for_update();
+    locked(tx, person, sample, suffix).await
+}
+
+async fn locked(
+    tx: &mut Tx,
+    person: &PersonId,
+    sample: SampleId,
+    suffix: &str,
+) -> Result<Option<(Sample, Component, String)>, DatabaseError> {
     // Locks the one table alone: the joins are read afterwards.
     let sql = format!("SELECT {COLUMNS} FROM samples s WHERE s.id = $1 AND {}{suffix}", centre_staff!("$2"));
     let row = sqlx::query(AssertSqlSafe(sql))

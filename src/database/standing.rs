@@ -9,7 +9,7 @@ use super::{DatabaseError, samples, submissions};
 use crate::clock::from_micros;
 use crate::component::Component;
 use crate::sample::Sample;
-use crate::submission::{Answer, CandidateFacts, FileFacts, Missing, Notes, OtherMeans, Standing};
+use crate::submission::{Absent, Answer, CandidateFacts, FileFacts, Missing, Notes, OtherMeans, Standing};
 
 /// The sample with what is in it. Files are read before notes: what an accepted file clears is then cleared.
 pub(super) async fn read(on: &mut AnyConnection, sample: Sample) -> Result<Standing, DatabaseError> {
@@ -26,7 +26,8 @@ pub(super) async fn read(on: &mut AnyConnection, sample: Sample) -> Result<Stand
     .fetch_all(&mut *on)
     .await?;
     let candidates = sqlx::query(
-        "SELECT id, number, name, mark, status, in_sample, due_at, cut_off_at FROM candidates \
+        "SELECT id, number, name, mark, status, in_sample, due_at, cut_off_at, \
+         absent_reason, absent_reference FROM candidates \
          WHERE sample_id = $1 ORDER BY number",
     )
     .bind(&id)
@@ -80,6 +81,7 @@ fn candidate(row: &AnyRow) -> Result<CandidateFacts, DatabaseError> {
         mark: row.try_get("mark")?,
         status: row.try_get::<String, _>("status")?.parse().map_err(|_| broken("status"))?,
         in_sample: row.try_get::<i64, _>("in_sample")? != 0,
+        absent: Absent::of(row.try_get("absent_reason")?, row.try_get("absent_reference")?),
         due_at: own("due_at")?,
         cut_off_at: own("cut_off_at")?,
         id: id.clone(),

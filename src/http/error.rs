@@ -73,6 +73,12 @@ pub enum ApiError {
     Checking { files: Vec<FileId> },
     #[error("Missing cannot be set here")]
     MissingNotAllowed { files: Vec<FileId> },
+    #[error("{accepted} of {needed} files are no shortfall to note")]
+    IncompleteNotAllowed { accepted: u32, needed: u32 },
+    #[error("the component takes nothing by other means")]
+    OtherMeansNotAllowed,
+    #[error("a candidate with files cannot be absent")]
+    AbsentNotAllowed { files: Vec<FileId> },
     #[error("{} thing(s) stand in the way of submitting", findings.len())]
     Blocked { findings: Vec<Finding> },
     #[error("not declared: {detail}")]
@@ -171,6 +177,15 @@ impl ApiError {
             Self::MissingNotAllowed { .. } => {
                 (S::CONFLICT, "missing_not_allowed", "This section cannot be marked Missing")
             }
+            Self::IncompleteNotAllowed { .. } => {
+                (S::CONFLICT, "incomplete_not_allowed", "This section cannot be noted as incomplete")
+            }
+            Self::OtherMeansNotAllowed => {
+                (S::CONFLICT, "other_means_not_allowed", "The component takes nothing by other means")
+            }
+            Self::AbsentNotAllowed { .. } => {
+                (S::CONFLICT, "absent_not_allowed", "The candidate cannot be absent")
+            }
             Self::Blocked { .. } => (S::CONFLICT, "blocked", "The sample cannot be submitted yet"),
             Self::NotDeclared { .. } => {
                 (S::UNPROCESSABLE_ENTITY, "not_declared", "Not everything is declared")
@@ -231,6 +246,14 @@ impl ApiError {
                 "Only a required section can be Missing.".into()
             }
             Self::MissingNotAllowed { .. } => "It has files: delete or cancel them first.".into(),
+            Self::IncompleteNotAllowed { accepted: 0, .. } => {
+                "It has no accepted file: upload one, or mark the section Missing.".into()
+            }
+            Self::IncompleteNotAllowed { accepted, needed } => {
+                format!("It asks for {needed} file(s) and has {accepted}.")
+            }
+            Self::OtherMeansNotAllowed => "Upload the work, or mark the section Missing.".into(),
+            Self::AbsentNotAllowed { .. } => "There are files: delete or cancel them first.".into(),
             Self::WrongState { state } => format!("It is {state}."),
             Self::Gone => "Send the file again.".into(),
             Self::RangeNotSatisfiable { size } => format!("It has {size} bytes."),
@@ -262,7 +285,10 @@ impl ApiError {
                 problem.limit = Some(u64::from(*limit));
                 problem.files.clone_from(files);
             }
-            Self::RunningFiles { files } | Self::Checking { files } | Self::MissingNotAllowed { files } => {
+            Self::RunningFiles { files }
+            | Self::Checking { files }
+            | Self::MissingNotAllowed { files }
+            | Self::AbsentNotAllowed { files } => {
                 problem.files.clone_from(files);
             }
             Self::Blocked { findings } => problem.blocking.clone_from(findings),
@@ -397,6 +423,9 @@ mod tests {
             ApiError::RunningFiles { files: files() },
             ApiError::Checking { files: files() },
             ApiError::MissingNotAllowed { files: files() },
+            ApiError::IncompleteNotAllowed { accepted: 1, needed: 1 },
+            ApiError::OtherMeansNotAllowed,
+            ApiError::AbsentNotAllowed { files: files() },
             ApiError::Blocked { findings: vec![] },
             ApiError::NotDeclared { detail: String::new() },
             ApiError::NotSubmitted,
@@ -433,6 +462,9 @@ mod tests {
         409 running_files
         409 checking
         409 missing_not_allowed
+        409 incomplete_not_allowed
+        409 other_means_not_allowed
+        409 absent_not_allowed
         409 blocked
         422 not_declared
         409 not_submitted

@@ -40,7 +40,10 @@ const fn route(method: &'static str, path: &'static str, access: Access) -> Rout
 }
 
 const MISSING: &str = "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/missing";
-/// The page of the same.
+const INCOMPLETE: &str = "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/incomplete";
+const OTHER_MEANS: &str = "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_means";
+const ABSENT: &str = "/api/v1/samples/{sample}/candidates/{number}/absent";
+/// The page of the first.
 const MISSING_PAGE: &str = "/samples/{sample}/candidates/{number}/sections/{section}/missing";
 
 /// The table. A route that is not here fails a test; so does a row without a route.
@@ -74,6 +77,12 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/api/v1/samples/{sample}/candidates/{number}", Access::See),
     route("PUT", MISSING, Access::May(Action::FlagMissing)),
     route("DELETE", MISSING, Access::May(Action::FlagMissing)),
+    route("PUT", INCOMPLETE, Access::May(Action::FlagMissing)),
+    route("DELETE", INCOMPLETE, Access::May(Action::FlagMissing)),
+    route("PUT", OTHER_MEANS, Access::May(Action::NoteOtherMeans)),
+    route("DELETE", OTHER_MEANS, Access::May(Action::NoteOtherMeans)),
+    route("PUT", ABSENT, Access::May(Action::FlagMissing)),
+    route("DELETE", ABSENT, Access::May(Action::FlagMissing)),
     route("GET", "/api/v1/files/{file}", Access::See),
     route("DELETE", "/api/v1/files/{file}", Access::May(Action::ChangeWork)),
     route("POST", "/api/v1/files/{file}/restore", Access::May(Action::ChangeWork)),

@@ -26,6 +26,8 @@ struct Definition {
     submit_by: SubmitBy,
     #[serde(default)]
     early_upload: bool,
+    #[serde(default)]
+    other_means: bool,
     #[serde(default, rename = "section")]
     sections: Vec<Slot>,
     #[serde(default, rename = "document")]
@@ -97,6 +99,7 @@ pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Option<Componen
         sample_mode: definition.sample_mode,
         submit_by: definition.submit_by,
         early_upload: definition.early_upload,
+        other_means: definition.other_means,
         sections: sections?,
         documents: documents?,
         supporting: match supporting {

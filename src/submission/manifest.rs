@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::standing::{FileFacts, Notes, Standing};
+use super::standing::{Absent, FileFacts, Notes, Standing};
 use crate::actor::PersonId;
 use crate::candidate::{CandidateNumber, CandidateStatus};
 use crate::centre::CentreNumber;
@@ -57,6 +57,9 @@ pub struct CandidateEntry {
     pub mark: Option<i64>,
     pub status: CandidateStatus,
     pub in_sample: bool,
+    /// What was said of an absence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent: Option<Absent>,
     pub sections: Vec<SectionEntry>,
 }
 
@@ -196,7 +199,9 @@ impl Manifest {
             row
         };
         if candidate.status != CandidateStatus::Entered {
-            return vec![row("", candidate.status.as_str().to_owned())];
+            let said = candidate.absent.as_ref().and_then(|absent| absent.reason.as_deref());
+            let status = candidate.status.as_str();
+            return vec![row("", said.map_or_else(|| status.to_owned(), |why| format!("{status}: {why}")))];
         }
         let mut rows = Vec::new();
         for section in &candidate.sections {
@@ -246,12 +251,11 @@ fn candidates(standing: &Standing) -> Vec<CandidateEntry> {
         let sections = standing.component.sections.iter().filter(|_| counts).map(|section| {
             let code = section.code.as_str();
             let facts = standing.facts(&candidate.id, "evidence", code);
-            SectionEntry {
-                code: section.code.clone(),
-                required: section.required,
-                state: section_state(section, crate::completeness::SectionFacts { running: 0, ..facts }),
-                notes: standing.notes_of(candidate, code),
-            }
+            let state = section_state(section, crate::completeness::SectionFacts { running: 0, ..facts });
+            let mut notes = standing.notes_of(candidate, code);
+            // It is about a shortfall; where there is none, it has nothing to say.
+            notes.incomplete = notes.incomplete.filter(|_| state == SectionState::Incomplete);
+            SectionEntry { code: section.code.clone(), required: section.required, state, notes }
         });
         CandidateEntry {
             number: candidate.number.clone(),
@@ -259,6 +263,7 @@ fn candidates(standing: &Standing) -> Vec<CandidateEntry> {
             mark: candidate.mark,
             status: candidate.status,
             in_sample: candidate.in_sample,
+            absent: candidate.absent.clone().filter(|_| candidate.status == CandidateStatus::Absent),
             sections: sections.collect(),
         }
     })

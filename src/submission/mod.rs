@@ -25,7 +25,7 @@ pub use declaration::{Answer, Declaration, DeclarationError, NotDeclared, built_
 pub use manifest::{CandidateEntry, Declared, FileEntry, Head, Incomplete, Manifest, SectionEntry, harmless};
 pub use receipt::{KEEP, NotThere, Receipt, number};
 pub use returns::{Return, ReturnError, Returned};
-pub use standing::{CandidateFacts, FileFacts, Missing, Notes, OtherMeans, Standing};
+pub use standing::{Absent, CandidateFacts, FileFacts, Missing, Notes, OtherMeans, Standing};
 pub use submit::{SubmitError, Submitted};
 
 /// Submissions: cheap to clone.

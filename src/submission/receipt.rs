@@ -60,7 +60,7 @@ pub struct Receipt {
     pub keep: &'static str,
 }
 
-/// A section that was not provided, and why.
+/// A section that was not provided here, or not wholly, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct NotThere {
     #[schema(value_type = String)]

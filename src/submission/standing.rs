@@ -39,6 +39,8 @@ pub struct CandidateFacts {
     pub mark: Option<i64>,
     pub status: CandidateStatus,
     pub in_sample: bool,
+    /// What was said of an absence.
+    pub absent: Option<Absent>,
     /// An extension of the candidate's own.
     pub due_at: Option<Timestamp>,
     pub cut_off_at: Option<Timestamp>,
@@ -69,6 +71,22 @@ pub struct Missing {
 pub struct OtherMeans {
     pub means: String,
     pub reference: Option<String>,
+}
+
+/// What was said of a candidate's absence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Absent {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+impl Absent {
+    /// From its columns; `None` when nothing was said.
+    pub(crate) fn of(reason: Option<String>, reference: Option<String>) -> Option<Self> {
+        (reason.is_some() || reference.is_some()).then_some(Self { reason, reference })
+    }
 }
 
 #[derive(Clone, Debug)]

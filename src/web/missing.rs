@@ -14,9 +14,10 @@ use super::words;
 use super::workspace::line_of;
 use crate::actor::{Action, decide};
 use crate::candidate::CandidateNumber;
+use crate::database::flags::FlagKind;
 use crate::database::submissions;
 use crate::evidence::SectionCode;
-use crate::http::api::missing::{self, Target, Why};
+use crate::http::api::flags::{self, Target, Why};
 use crate::http::body::{Form, Segments};
 use crate::http::error::ApiError;
 use crate::http::identity::Caller;
@@ -103,7 +104,7 @@ pub async fn set(
         return form(&service, &visitor, &place, &filled, Some(problem)).await;
     };
     let why = Why { reason, note: filled.note.clone(), reference: None };
-    match missing::set(&service, &caller, &request, &target(&place), why).await {
+    match flags::set_missing(&service, &caller, &request, &target(&place), why).await {
         Ok(()) => Ok(Redirect::to(&back(&place)).into_response()),
         Err(error @ (ApiError::InvalidRequest { .. } | ApiError::MissingNotAllowed { .. })) => {
             let told = error.problem();
@@ -121,7 +122,7 @@ pub async fn clear(
     request: RequestId,
     Segments(place): Segments<Place>,
 ) -> Result<Response, ApiError> {
-    missing::clear(&service, &caller, &request, &target(&place)).await?;
+    flags::clear(&service, &caller, &request, &target(&place), FlagKind::Missing).await?;
     Ok(Redirect::to(&back(&place)).into_response())
 }
 

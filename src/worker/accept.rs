@@ -13,6 +13,7 @@ use crate::check::{Clean, Judgement};
 use crate::database::audit::{self, By, Entry};
 use crate::database::checks::{self, Accepted, CheckRow, Refused};
 use crate::database::files::{self, PlaceRef};
+use crate::database::flags::{self, FlagPlace};
 use crate::database::{Tx, samples, uploads};
 use crate::evidence::{FileState, Reason};
 use crate::object_store::ObjectKey;
@@ -115,8 +116,11 @@ impl Workers {
             let detail = json!({ "by": row.file });
             audit::record(tx, now, Entry { file: Some(replaced), detail, ..of("file.superseded") }).await?;
         }
-        if row.kind == "evidence" && checks::clear_missing(tx, row).await? {
-            audit::record(tx, now, Entry { file: Some(row.file), ..of("section.missing_cleared") }).await?;
+        let place = FlagPlace { sample: row.sample, candidate: &row.candidate, section: &row.section };
+        if row.kind == "evidence"
+            && let Some(gone) = flags::overtaken(tx, place, row.rules.needed()).await?
+        {
+            audit::record(tx, now, Entry { file: Some(row.file), ..of(gone.cleared()) }).await?;
         }
         metrics::counter!("strongroom_files_accepted_total").increment(1);
         Ok(())

@@ -7,6 +7,7 @@
 
 mod architecture;
 mod events;
+mod flags;
 mod identity;
 mod kill;
 mod memory;

@@ -38,6 +38,12 @@ GET    /api/v1/samples/{sample}/candidates                                      
 GET    /api/v1/samples/{sample}/candidates/{number}                                 yy....yy yy..y.yy
 PUT    /api/v1/samples/{sample}/candidates/{number}/sections/{section}/missing      yy....ff yy..f.ff
 DELETE /api/v1/samples/{sample}/candidates/{number}/sections/{section}/missing      yy....ff yy..f.ff
+PUT    /api/v1/samples/{sample}/candidates/{number}/sections/{section}/incomplete   yy....ff yy..f.ff
+DELETE /api/v1/samples/{sample}/candidates/{number}/sections/{section}/incomplete   yy....ff yy..f.ff
+PUT    /api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_means  fy....ff fy..f.ff
+DELETE /api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_means  fy....ff fy..f.ff
+PUT    /api/v1/samples/{sample}/candidates/{number}/absent                          yy....ff yy..f.ff
+DELETE /api/v1/samples/{sample}/candidates/{number}/absent                          yy....ff yy..f.ff
 GET    /api/v1/files/{file}                                                         yy....yy yy..y.yy
 DELETE /api/v1/files/{file}                                                         yy....ff yy..f.ff
 POST   /api/v1/files/{file}/restore                                                 yy....ff yy..f.ff
@@ -138,6 +144,7 @@ fn probe(request: RequestBuilder, row: &Row) -> RequestBuilder {
     match (row.method, row.path.rsplit('/').next().unwrap()) {
         ("POST", "submissions") => request.json(&json!({ "declarations": [] })),
         ("POST", "returns") => request.json(&json!({ "reason": "", "due_at": "2099-01-01T00:00:00Z" })),
+        ("PUT", "other_means") => request.json(&json!({ "means": "posted" })),
         ("PUT", _) => request.json(&json!({ "reason": "lost" })),
         ("POST", _) if !row.path.starts_with("/api/") => request
             .header("content-type", "application/x-www-form-urlencoded")

@@ -15,7 +15,8 @@ use crate::candidate::{CandidateNumber, CandidateStatus, by_mark};
 use crate::completeness::{CandidateState, section_state};
 use crate::component::Component;
 use crate::database::candidates::{self, Candidate};
-use crate::database::{files_read, flags};
+use crate::database::files_read;
+use crate::database::flags::{self, Flag};
 use crate::http::body::{Query, Segments};
 use crate::http::error::ApiError;
 use crate::http::identity::Caller;
@@ -180,7 +181,7 @@ pub async fn view(
     let id = candidate.id.to_string();
     let rows = files_read::of_candidate(&service.db, caller.person(), sample, &id).await?;
     let flags = flags::of_candidate(&service.db, caller.person(), sample, candidate.id).await?;
-    let mut missing: HashMap<String, flags::Missing> = flags.into_iter().collect();
+    let mut flags: HashMap<String, Flag> = flags.into_iter().collect();
     let (mut files, mut supporting): (HashMap<String, Vec<FileView>>, _) = (HashMap::new(), Vec::new());
     for file in rows {
         match file.kind.as_str() {
@@ -188,11 +189,24 @@ pub async fn view(
             _ => supporting.push(FileView::of(file, now)),
         }
     }
-    let sections = component.sections.iter().map(|section| SectionView {
-        rules: SectionRules::from(section),
-        state: section_state(section, candidate.facts(section.code.as_str())),
-        missing: missing.remove(section.code.as_str()),
-        files: files.remove(section.code.as_str()).unwrap_or_default(),
+    let sections = component.sections.iter().map(|section| {
+        let code = section.code.as_str();
+        let mut view = SectionView {
+            rules: SectionRules::from(section),
+            state: section_state(section, candidate.facts(code)),
+            missing: None,
+            other_means: None,
+            incomplete: None,
+            files: files.remove(code).unwrap_or_default(),
+        };
+        match flags.remove(code) {
+            Some(Flag::Missing(missing)) => view.missing = Some(missing),
+            Some(Flag::OtherMeans(other)) => view.other_means = Some(other),
+            Some(Flag::Incomplete(reason)) => view.incomplete = Some(reason),
+            None => {}
+        }
+        view
     });
-    Ok(CandidateView { row: row(candidate, component), sections: sections.collect(), supporting })
+    let absent = candidate.absent.clone().filter(|_| candidate.status == CandidateStatus::Absent);
+    Ok(CandidateView { row: row(candidate, component), absent, sections: sections.collect(), supporting })
 }

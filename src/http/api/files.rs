@@ -5,26 +5,29 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::missing::open;
+use super::flags::open;
 use super::views::{FileView, Page};
 use super::{may, optional, page_size};
 use crate::actor::Action;
+use crate::candidate::CandidateStatus;
 use crate::component::{Component, Section};
 use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, PlaceRef};
 use crate::database::files_read::{self, FileRow};
+use crate::database::flags::{self, FlagPlace};
 use crate::database::samples;
-use crate::database::{Tx, flags, removal};
+use crate::database::{Tx, removal};
 use crate::evidence::FileState;
 use crate::http::body::{Query, Segments};
 use crate::http::error::ApiError;
 use crate::http::identity::Caller;
 use crate::http::layers::RequestId;
-use crate::ids::{CandidateId, FileId};
-use crate::sample::SampleState;
+use crate::ids::FileId;
+use crate::sample::{Sample, SampleState};
 use crate::service::Service;
 
 #[utoipa::path(get, path = "/api/v1/files/{file}", params(("file" = String, Path)),
@@ -38,7 +41,7 @@ pub async fn one(
     Ok(Json(FileView::of(row, service.clock.now())))
 }
 
-async fn find(service: &Service, caller: &Caller, file: FileId) -> Result<FileRow, ApiError> {
+pub(super) async fn find(service: &Service, caller: &Caller, file: FileId) -> Result<FileRow, ApiError> {
     files_read::file(&service.db, caller.person(), file).await?.ok_or(ApiError::NotFound)
 }
 
@@ -137,6 +140,9 @@ pub async fn bring_back(
         FileState::Deleted => {}
         state => return Err(ApiError::WrongState { state: state.to_string() }),
     }
+    if !held.entered {
+        return Err(ApiError::Absent);
+    }
     let place =
         PlaceRef { sample: row.sample, candidate: &row.candidate_id, kind: &row.kind, section: &row.section };
     let others = files::holders(&mut held.tx, place).await?;
@@ -146,10 +152,11 @@ pub async fn bring_back(
     }
     removal::set(&mut held.tx, file, FileState::Accepted, None).await?;
     record(&mut held.tx, service, caller, request, &row, "file.restored").await?;
-    if let Some(candidate) = held.candidate
-        && flags::clear_missing(&mut held.tx, row.sample, candidate, &row.section).await?
+    let place = FlagPlace { sample: row.sample, candidate: &row.candidate_id, section: &row.section };
+    if row.kind == "evidence"
+        && let Some(gone) = flags::overtaken(&mut held.tx, place, held.needed).await?
     {
-        record(&mut held.tx, service, caller, request, &row, "section.missing_cleared").await?;
+        record(&mut held.tx, service, caller, request, &row, gone.cleared()).await?;
     }
     Ok(held.tx.commit().await?)
 }
@@ -160,7 +167,10 @@ struct Held {
     state: FileState,
     /// The most files of its place.
     max: u32,
-    candidate: Option<CandidateId>,
+    /// The least that make it provided.
+    needed: u32,
+    /// Whether the candidate, if there is one, takes part.
+    entered: bool,
 }
 
 /// Locks sample, place and file, in this order, once it is settled that the work can be changed.
@@ -168,23 +178,38 @@ async fn hold(service: &Service, caller: &Caller, row: &FileRow) -> Result<Held,
     let mut tx = service.db.begin().await?;
     let locked = samples::lock_shared(&mut tx, caller.person(), row.sample).await?;
     let (sample, component, _) = locked.ok_or(ApiError::NotFound)?;
-    let mut candidate = None;
-    if let Some(number) = &row.candidate {
-        let number = number.parse().map_err(|_| ApiError::NotFound)?;
-        let entry = samples::candidate(&mut tx, &sample, &number).await?.ok_or(ApiError::NotFound)?;
-        open(&sample, &component, &entry, service.clock.now())?;
-        candidate = Some(entry.id);
-    } else if sample.state == SampleState::Submitted {
-        return Err(ApiError::Submitted);
-    } else if sample.state == SampleState::Returned && !samples::wholly_returned(&mut tx, sample.id).await? {
-        return Err(ApiError::Locked);
-    } else if service.clock.now() >= sample.dates.closed_at() {
-        return Err(ApiError::Closed);
-    }
-    let max = slot(&component, row).ok_or(ApiError::NotFound)?.max;
+    let entered = source_open(&mut tx, &sample, &component, row, service.clock.now()).await?;
+    let rules = slot(&component, row).ok_or(ApiError::NotFound)?;
+    let (max, needed) = (rules.max, rules.needed());
     samples::lock_place(&mut tx, row.sample, &row.candidate_id, &row.section).await?;
     let state = removal::lock(&mut tx, row.id).await?.ok_or(ApiError::NotFound)?;
-    Ok(Held { tx, state, max, candidate })
+    Ok(Held { tx, state, max, needed, entered })
+}
+
+/// Whether the place a file is in can be changed now. Returns whether its candidate, if there is one, takes part.
+pub(super) async fn source_open(
+    tx: &mut Tx,
+    sample: &Sample,
+    component: &Component,
+    row: &FileRow,
+    now: Timestamp,
+) -> Result<bool, ApiError> {
+    if let Some(number) = &row.candidate {
+        let number = number.parse().map_err(|_| ApiError::NotFound)?;
+        let entry = samples::candidate(tx, sample, &number).await?.ok_or(ApiError::NotFound)?;
+        open(sample, component, &entry, now)?;
+        return Ok(entry.status == CandidateStatus::Entered);
+    }
+    if sample.state == SampleState::Submitted {
+        return Err(ApiError::Submitted);
+    }
+    if sample.state == SampleState::Returned && !samples::wholly_returned(tx, sample.id).await? {
+        return Err(ApiError::Locked);
+    }
+    if now >= sample.dates.closed_at() {
+        return Err(ApiError::Closed);
+    }
+    Ok(true)
 }
 
 fn slot<'a>(component: &'a Component, row: &FileRow) -> Option<&'a Section> {

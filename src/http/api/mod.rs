@@ -2,10 +2,11 @@
 //!
 //! What a handler answers is made by a function beside it that pages may call as well.
 
+mod absent;
 pub mod candidates;
 mod events;
 pub mod files;
-pub mod missing;
+pub mod flags;
 mod openapi;
 pub mod samples;
 pub mod views;
@@ -40,8 +41,17 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/api/v1/samples/{sample}/candidates/{number}", get(candidates::one))
         .route(
             "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/missing",
-            put(missing::put).delete(missing::delete),
+            put(flags::put_missing).delete(flags::delete_missing),
         )
+        .route(
+            "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/incomplete",
+            put(flags::put_incomplete).delete(flags::delete_incomplete),
+        )
+        .route(
+            "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_means",
+            put(flags::put_other_means).delete(flags::delete_other_means),
+        )
+        .route("/api/v1/samples/{sample}/candidates/{number}/absent", put(absent::put).delete(absent::delete))
         .route("/api/v1/files/{file}", get(files::one).delete(files::delete))
         .route("/api/v1/files/{file}/restore", post(files::restore))
         .route("/api/v1/events", get(events::stream))

@@ -10,7 +10,7 @@ use http::header;
 use utoipa::OpenApi;
 
 use self::tus::Tus;
-use super::{candidates, events, files, missing, samples};
+use super::{absent, candidates, events, files, flags, samples};
 use crate::http::{archive, content, health, submissions};
 
 #[derive(OpenApi)]
@@ -41,8 +41,14 @@ use crate::http::{archive, content, health, submissions};
         samples::one,
         candidates::list,
         candidates::one,
-        missing::put,
-        missing::delete,
+        flags::put_missing,
+        flags::delete_missing,
+        flags::put_incomplete,
+        flags::delete_incomplete,
+        flags::put_other_means,
+        flags::delete_other_means,
+        absent::put,
+        absent::delete,
         files::one,
         files::delete,
         files::restore,

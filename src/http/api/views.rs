@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use crate::completeness::{CandidateState, SectionState};
 use crate::component::Section;
 use crate::database::files_read::FileRow;
-use crate::database::flags::Missing;
-use crate::submission::Declaration;
+use crate::database::flags::{Missing, OtherMeans};
+use crate::submission::{Absent, Declaration};
 use crate::web::words;
 
 /// One page of a list.
@@ -177,6 +177,8 @@ pub struct CandidateRow {
 pub struct CandidateView {
     #[serde(flatten)]
     pub row: CandidateRow,
+    /// What was said of an absence; `null` unless the candidate is absent.
+    pub absent: Option<Absent>,
     pub sections: Vec<SectionView>,
     pub supporting: Vec<FileView>,
 }
@@ -190,6 +192,10 @@ pub struct SectionView {
     pub state: SectionState,
     #[schema(value_type = Option<Object>)]
     pub missing: Option<Missing>,
+    #[schema(value_type = Option<Object>)]
+    pub other_means: Option<OtherMeans>,
+    /// Fewer files than asked for: why.
+    pub incomplete: Option<String>,
     pub files: Vec<FileView>,
 }
 

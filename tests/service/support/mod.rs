@@ -96,10 +96,15 @@ impl Strongroom {
         self.backend.texts(self.service(), query).await
     }
 
-    /// The id of a centre's sample of a component.
+    /// The id of a centre's sample of the component most tests use.
     pub async fn sample(&self, centre: &str) -> String {
+        self.sample_of(COMPONENT, centre).await
+    }
+
+    /// The id of a centre's sample of a component.
+    pub async fn sample_of(&self, component: &str, centre: &str) -> String {
         let board = self.as_("board").await;
-        let list = board.get(&format!("/api/v1/samples?component={COMPONENT}&centre={centre}")).await.json();
+        let list = board.get(&format!("/api/v1/samples?component={component}&centre={centre}")).await.json();
         list["items"][0]["id"].as_str().unwrap().to_owned()
     }
 
