@@ -19,6 +19,7 @@ mod error;
 pub(crate) mod files;
 pub mod files_read;
 pub mod flags;
+pub(crate) mod moves;
 pub mod news;
 pub mod people;
 pub mod reference;

@@ -86,6 +86,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/api/v1/files/{file}", Access::See),
     route("DELETE", "/api/v1/files/{file}", Access::May(Action::ChangeWork)),
     route("POST", "/api/v1/files/{file}/restore", Access::May(Action::ChangeWork)),
+    route("POST", "/api/v1/files/{file}/move", Access::May(Action::ChangeWork)),
     route("GET", "/api/v1/uploads", Access::SignedIn),
     route("GET", "/api/v1/events", Access::SignedIn),
     // tus

@@ -185,8 +185,8 @@ pub trait ObjectStore: Send + Sync + Debug {
     /// What is there now.
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectVersion>, StoreError>;
 
-    /// Copies a quarantined object, pinned to its version, to its evidence key, which is never overwritten with
-    /// other bytes. The source stays. May be repeated: an equal target is success.
+    /// Copies an object (a quarantined one that was judged clean, or evidence that moves), pinned to its version, to
+    /// an evidence key, which is never overwritten with other bytes. The source stays. May be repeated: an equal target is success.
     async fn promote(
         &self,
         from: &ObjectKey,

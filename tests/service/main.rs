@@ -11,6 +11,7 @@ mod flags;
 mod identity;
 mod kill;
 mod memory;
+mod moves;
 mod openapi;
 mod pages;
 mod reading;

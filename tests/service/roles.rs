@@ -47,6 +47,7 @@ DELETE /api/v1/samples/{sample}/candidates/{number}/absent                      
 GET    /api/v1/files/{file}                                                         yy....yy yy..y.yy
 DELETE /api/v1/files/{file}                                                         yy....ff yy..f.ff
 POST   /api/v1/files/{file}/restore                                                 yy....ff yy..f.ff
+POST   /api/v1/files/{file}/move                                                    yy....ff yy..f.ff
 POST   /files/to/{sample}/Documents                                                 yy...... yy......
 POST   /files/to/{sample}/Documents/{document}                                      yy...... yy......
 POST   /files/to/{sample}/{candidate}/{section}                                     yy...... yy......
@@ -143,6 +144,8 @@ fn probe(request: RequestBuilder, row: &Row) -> RequestBuilder {
     }
     match (row.method, row.path.rsplit('/').next().unwrap()) {
         ("POST", "submissions") => request.json(&json!({ "declarations": [] })),
+        // Where it is already.
+        ("POST", "move") => request.json(&json!({ "candidate": "1005", "section": "URS" })),
         ("POST", "returns") => request.json(&json!({ "reason": "", "due_at": "2099-01-01T00:00:00Z" })),
         ("PUT", "other_means") => request.json(&json!({ "means": "posted" })),
         ("PUT", _) => request.json(&json!({ "reason": "lost" })),

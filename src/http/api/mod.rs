@@ -7,6 +7,7 @@ pub mod candidates;
 mod events;
 pub mod files;
 pub mod flags;
+mod moves;
 mod openapi;
 pub mod samples;
 pub mod views;
@@ -54,6 +55,7 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/api/v1/samples/{sample}/candidates/{number}/absent", put(absent::put).delete(absent::delete))
         .route("/api/v1/files/{file}", get(files::one).delete(files::delete))
         .route("/api/v1/files/{file}/restore", post(files::restore))
+        .route("/api/v1/files/{file}/move", post(moves::post))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/uploads", get(files::uploads))
 }

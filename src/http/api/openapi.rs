@@ -10,7 +10,7 @@ use http::header;
 use utoipa::OpenApi;
 
 use self::tus::Tus;
-use super::{absent, candidates, events, files, flags, samples};
+use super::{absent, candidates, events, files, flags, moves, samples};
 use crate::http::{archive, content, health, submissions};
 
 #[derive(OpenApi)]
@@ -52,6 +52,7 @@ use crate::http::{archive, content, health, submissions};
         files::one,
         files::delete,
         files::restore,
+        moves::post,
         files::uploads,
         events::stream
     )
