@@ -32,6 +32,7 @@ pub mod sessions;
 
 mod standing;
 pub(crate) mod submissions;
+pub mod trail;
 pub(crate) mod uploads;
 pub(crate) mod workspace;
 

@@ -88,6 +88,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/api/v1/files/{file}/restore", Access::May(Action::ChangeWork)),
     route("POST", "/api/v1/files/{file}/move", Access::May(Action::ChangeWork)),
     route("GET", "/api/v1/uploads", Access::SignedIn),
+    route("GET", "/api/v1/audit", Access::May(Action::ReadAudit)),
     route("GET", "/api/v1/events", Access::SignedIn),
     // tus
     route("OPTIONS", "/files", Access::Public),

@@ -21,4 +21,5 @@ mod roles;
 mod routes;
 mod rules;
 mod support;
+mod trail;
 mod work;

@@ -10,6 +10,7 @@ pub mod flags;
 mod moves;
 mod openapi;
 pub mod samples;
+mod trail;
 pub mod views;
 
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/api/v1/files/{file}", get(files::one).delete(files::delete))
         .route("/api/v1/files/{file}/restore", post(files::restore))
         .route("/api/v1/files/{file}/move", post(moves::post))
+        .route("/api/v1/audit", get(trail::list))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/uploads", get(files::uploads))
 }

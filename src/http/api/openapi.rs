@@ -10,7 +10,7 @@ use http::header;
 use utoipa::OpenApi;
 
 use self::tus::Tus;
-use super::{absent, candidates, events, files, flags, moves, samples};
+use super::{absent, candidates, events, files, flags, moves, samples, trail};
 use crate::http::{archive, content, health, submissions};
 
 #[derive(OpenApi)]
@@ -54,6 +54,7 @@ use crate::http::{archive, content, health, submissions};
         files::restore,
         moves::post,
         files::uploads,
+        trail::list,
         events::stream
     )
 )]
