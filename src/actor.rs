@@ -144,12 +144,16 @@ pub enum Action {
     ReadSubmission,
     /// Reopen chosen candidates.
     Return,
+    /// Give more time.
+    Extend,
+    /// Place and lift holds.
+    Hold,
     /// Read the audit trail.
     ReadAudit,
 }
 
 impl Action {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ViewWork,
         Self::ChangeWork,
         Self::Download,
@@ -158,6 +162,8 @@ impl Action {
         Self::Submit,
         Self::ReadSubmission,
         Self::Return,
+        Self::Extend,
+        Self::Hold,
         Self::ReadAudit,
     ];
 }
@@ -188,6 +194,7 @@ pub fn decide(actor: &Actor, action: Action, sample: &Sample, component: &Compon
         Action::Submit => any(&[Officer]) || (component.submit_by == SubmitBy::Teacher && any(&[Teacher])),
         Action::ReadSubmission => any(&Role::ALL),
         Action::Return => any(&[Board, Moderator, LeadModerator]),
+        Action::Extend | Action::Hold => any(&[Board]),
         Action::ReadAudit => any(&[Board, Auditor]),
     };
     if allowed { Ok(()) } else { Err(Denied::Forbidden) }

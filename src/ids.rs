@@ -84,6 +84,10 @@ id!(
     SubmissionId, "submission"
 );
 id!(
+    /// One hold on a sample. Time-ordered.
+    HoldId, "hold"
+);
+id!(
     /// One row of the audit trail. Time-ordered.
     AuditId, "audit"
 );

@@ -57,6 +57,8 @@ pub enum ApiError {
     // What stands in the way
     #[error("submitted")]
     Submitted,
+    #[error("on hold")]
+    Held,
     #[error("a submission holds the file where it is")]
     FileSubmitted,
     #[error("not part of what was returned")]
@@ -169,6 +171,7 @@ impl ApiError {
             Self::TusVersion => (S::PRECONDITION_FAILED, "tus_version", "Not the version of tus spoken here"),
             Self::WrongOffset { .. } => (S::CONFLICT, "wrong_offset", "The upload stands at another offset"),
             Self::Submitted => (S::CONFLICT, "submitted", "The sample is submitted"),
+            Self::Held => (S::CONFLICT, "held", "The sample is on hold"),
             Self::FileSubmitted => (S::CONFLICT, "file_submitted", "A submission holds the file where it is"),
             Self::Locked => (S::CONFLICT, "locked", "This was not returned to you"),
             Self::Closed => (S::CONFLICT, "closed", "The cut-off has passed"),
@@ -236,6 +239,7 @@ impl ApiError {
                 "Try again in a moment; nothing that was confirmed is lost.".into()
             }
             Self::Submitted => "Nothing can be changed unless it is returned to you.".into(),
+            Self::Held => "Nothing is deleted until the review, appeal or inquiry is over.".into(),
             Self::FileSubmitted => "Delete it here, and send it again where it belongs.".into(),
             Self::Locked => "Only the returned candidates can be changed.".into(),
             Self::Closed => "Ask the awarding organisation for an extension.".into(),
@@ -419,6 +423,7 @@ mod tests {
             ApiError::TusVersion,
             ApiError::WrongOffset { committed: 1 },
             ApiError::Submitted,
+            ApiError::Held,
             ApiError::FileSubmitted,
             ApiError::Locked,
             ApiError::Closed,
@@ -459,6 +464,7 @@ mod tests {
         412 tus_version
         409 wrong_offset
         409 submitted
+        409 held
         409 file_submitted
         409 locked
         409 closed

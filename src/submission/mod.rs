@@ -6,6 +6,7 @@
 
 mod check;
 mod declaration;
+mod extension;
 mod manifest;
 mod receipt;
 mod returns;
@@ -22,6 +23,7 @@ use crate::ids::SampleId;
 
 pub use check::{Check, Finding, check};
 pub use declaration::{Answer, Declaration, DeclarationError, NotDeclared, built_in};
+pub use extension::{ExtendError, Extended, Extension};
 pub use manifest::{CandidateEntry, Declared, FileEntry, Head, Incomplete, Manifest, SectionEntry, harmless};
 pub use receipt::{KEEP, NotThere, Receipt, number};
 pub use returns::{Return, ReturnError, Returned};

@@ -138,6 +138,8 @@ fn action_words(action: crate::actor::Action) -> &'static str {
         Action::Submit => "submit it",
         Action::ReadSubmission => "read what was submitted",
         Action::Return => "send it back",
+        Action::Extend => "give more time",
+        Action::Hold => "hold it",
         Action::ReadAudit => "read the audit trail",
     }
 }

@@ -6,8 +6,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod dates;
 mod events;
 mod flags;
+mod holds;
 mod identity;
 mod kill;
 mod memory;

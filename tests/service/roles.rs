@@ -44,6 +44,10 @@ PUT    /api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_mea
 DELETE /api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_means  fy....ff fy..f.ff
 PUT    /api/v1/samples/{sample}/candidates/{number}/absent                          yy....ff yy..f.ff
 DELETE /api/v1/samples/{sample}/candidates/{number}/absent                          yy....ff yy..f.ff
+POST   /api/v1/samples/{sample}/extensions                                          ff....yf ff..f.yf
+GET    /api/v1/samples/{sample}/holds                                               ff....yy ff..f.yy
+POST   /api/v1/samples/{sample}/holds                                               ff....yf ff..f.yf
+DELETE /api/v1/samples/{sample}/holds/{hold}                                        ff.....f ff..f..f
 GET    /api/v1/files/{file}                                                         yy....yy yy..y.yy
 DELETE /api/v1/files/{file}                                                         yy....ff yy..f.ff
 POST   /api/v1/files/{file}/restore                                                 yy....ff yy..f.ff
@@ -124,6 +128,7 @@ fn address(path: &str, sample: &str, file: &str, declaration: &str) -> String {
         "{file}" => file,
         "{number}" | "{candidate}" => "1005",
         "{section}" => "URS",
+        "{hold}" => "0123456789abcdef0123456789abcdef",
         "{document}" => "Coversheet",
         "{revision}" => "1",
         "{declaration}" => declaration,
@@ -147,7 +152,10 @@ fn probe(request: RequestBuilder, row: &Row) -> RequestBuilder {
         ("POST", "submissions") => request.json(&json!({ "declarations": [] })),
         // Where it is already.
         ("POST", "move") => request.json(&json!({ "candidate": "1005", "section": "URS" })),
-        ("POST", "returns") => request.json(&json!({ "reason": "", "due_at": "2099-01-01T00:00:00Z" })),
+        ("POST", "holds") => request.json(&json!({ "kind": "review", "reference": "" })),
+        ("POST", "returns" | "extensions") => {
+            request.json(&json!({ "reason": "", "due_at": "2099-01-01T00:00:00Z" }))
+        }
         ("PUT", "other_means") => request.json(&json!({ "means": "posted" })),
         ("PUT", _) => request.json(&json!({ "reason": "lost" })),
         ("POST", _) if !row.path.starts_with("/api/") => request
@@ -164,7 +172,7 @@ fn class(row: &Row, answer: &Answer) -> Result<char, u16> {
         303 if to.starts_with("/sign-in") => Err(303),
         200..=299 | 303 | 409 | 422 => Ok('y'),
         // An empty reason is looked at after the person.
-        400 if row.path.ends_with("/returns") => Ok('y'),
+        400 if ["/returns", "/extensions", "/holds"].iter().any(|end| row.path.ends_with(end)) => Ok('y'),
         403 if answer.code().1 == "forbidden" => Ok('f'),
         404 => Ok('.'),
         other => Err(other),

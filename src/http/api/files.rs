@@ -19,8 +19,8 @@ use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, PlaceRef};
 use crate::database::files_read::{self, FileRow};
 use crate::database::flags::{self, FlagPlace};
-use crate::database::samples;
 use crate::database::{Tx, removal};
+use crate::database::{holds, samples};
 use crate::evidence::FileState;
 use crate::http::body::{Query, Segments};
 use crate::http::error::ApiError;
@@ -118,6 +118,9 @@ pub async fn remove(
         FileState::Deleted => return Ok(()),
         FileState::Accepted => {}
         state => return Err(ApiError::WrongState { state: state.to_string() }),
+    }
+    if holds::stands(&mut held.tx, row.sample).await? {
+        return Err(ApiError::Held);
     }
     let now = service.clock.now();
     removal::set(&mut held.tx, file, FileState::Deleted, Some(now)).await?;

@@ -3,6 +3,7 @@
 //! What a handler answers is made by a function beside it that pages may call as well.
 
 mod absent;
+mod board;
 pub mod candidates;
 mod events;
 pub mod files;
@@ -16,7 +17,7 @@ pub mod views;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 
 use super::error::ApiError;
 use super::identity::Caller;
@@ -54,6 +55,9 @@ pub fn routes() -> Router<Arc<Service>> {
             put(flags::put_other_means).delete(flags::delete_other_means),
         )
         .route("/api/v1/samples/{sample}/candidates/{number}/absent", put(absent::put).delete(absent::delete))
+        .route("/api/v1/samples/{sample}/extensions", post(board::extend))
+        .route("/api/v1/samples/{sample}/holds", get(board::list_holds).post(board::hold))
+        .route("/api/v1/samples/{sample}/holds/{hold}", delete(board::lift))
         .route("/api/v1/files/{file}", get(files::one).delete(files::delete))
         .route("/api/v1/files/{file}/restore", post(files::restore))
         .route("/api/v1/files/{file}/move", post(moves::post))

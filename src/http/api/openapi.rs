@@ -10,7 +10,7 @@ use http::header;
 use utoipa::OpenApi;
 
 use self::tus::Tus;
-use super::{absent, candidates, events, files, flags, moves, samples, trail};
+use super::{absent, board, candidates, events, files, flags, moves, samples, trail};
 use crate::http::{archive, content, health, submissions};
 
 #[derive(OpenApi)]
@@ -49,6 +49,10 @@ use crate::http::{archive, content, health, submissions};
         flags::delete_other_means,
         absent::put,
         absent::delete,
+        board::extend,
+        board::hold,
+        board::list_holds,
+        board::lift,
         files::one,
         files::delete,
         files::restore,
