@@ -1,20 +1,24 @@
 //! The service as a whole: what it is made of, how it starts and how it ends.
 //!
-//! Start: data folder → database and its schema → object store → scanner → workers → listener. End, the other way round: stop
-//! accepting, give requests their time (uploads watch [`Service::shutdown`] and make durable what they hold), stop
+//! Start: data folder, with a lock on it → database and its schema → object store → scanner → workers → listener. End,
+//! the other way round: stop accepting, give requests their time (uploads watch [`Service::shutdown`] and make durable what they hold), stop
 //! workers, stop the scanner, close the database.
 
 mod tasks;
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{Downloads, Limits};
@@ -83,6 +87,8 @@ pub struct Running {
     pub address: Option<SocketAddr>,
     server: Tasks,
     scanner: Option<RunningScanner>,
+    /// Locked while this process runs on its data folder.
+    _owner: File,
 }
 
 /// Why it did not start.
@@ -94,6 +100,10 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    #[error(
+        "another strongroom runs on the data folder {path}; stop it, or give this one a folder of its own (--data)"
+    )]
+    InUse { path: PathBuf },
     #[error("the database cannot be used")]
     Database(#[from] DatabaseError),
     #[error("the object store cannot be used")]
@@ -132,6 +142,7 @@ impl Service {
     pub async fn start(config: Config, role: Role, given: Given) -> Result<Running, StartError> {
         telemetry::count()?;
         let db = open_database(&config).await?;
+        let owner = own(&config.data).await?;
         let store = match given.store {
             Some(store) => store,
             None => object_store::config::open(&config.store, &config.data).await?,
@@ -176,7 +187,7 @@ impl Service {
             let config = service.config.server.clone();
             server.spawn(async move { server::run(listener, router, &config, stop).await });
         }
-        Ok(Running { service, address, server, scanner: runs })
+        Ok(Running { service, address, server, scanner: runs, _owner: owner })
     }
 
     async fn start_workers(self: &Arc<Self>) -> Result<(), DatabaseError> {
@@ -214,6 +225,25 @@ impl Service {
             if let Err(error) = sessions::sweep(&self.db, now, idle_since).await {
                 tracing::warn!(cause = crate::http::error::chain(&error), "ended sessions stay for now");
             }
+        }
+    }
+}
+
+/// How long an earlier process may take to be gone that was killed.
+const PREDECESSOR: Duration = Duration::from_secs(5);
+
+/// Takes the data folder for this process alone: the fences of its store and the scanner under it are this process's.
+async fn own(data: &Path) -> Result<File, StartError> {
+    let failed = |source| StartError::DataFolder { path: data.to_owned(), source };
+    let options = tokio::fs::OpenOptions::new().write(true).create(true).mode(0o600).clone();
+    let file = options.open(data.join("serve.lock")).await.map_err(failed)?.into_std().await;
+    let until = Instant::now() + PREDECESSOR;
+    loop {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK) if Instant::now() < until => sleep(Duration::from_millis(50)).await,
+            Err(Errno::WOULDBLOCK) => return Err(StartError::InUse { path: data.to_owned() }),
+            Err(error) => return Err(failed(error.into())),
         }
     }
 }

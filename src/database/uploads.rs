@@ -168,6 +168,12 @@ async fn parts(tx: &mut Tx, file: FileId) -> Result<Vec<StagedPart>, DatabaseErr
         .collect()
 }
 
+/// The epoch of the lease as it is now; `None` when the upload is no more.
+pub(crate) async fn epoch(db: &Database, file: FileId) -> Result<Option<i64>, DatabaseError> {
+    let sql = "SELECT epoch FROM uploads WHERE file_id = $1";
+    Ok(sqlx::query_scalar(sql).bind(file.to_string()).fetch_optional(db.reader()).await?)
+}
+
 /// Lets the lease go, if it is still ours.
 pub(crate) async fn release(tx: &mut Tx, file: FileId, epoch: i64) -> Result<(), DatabaseError> {
     sqlx::query("UPDATE uploads SET owner = NULL, lease_until = NULL WHERE file_id = $1 AND epoch = $2")

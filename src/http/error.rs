@@ -41,7 +41,7 @@ pub enum ApiError {
     UnsupportedMediaType,
     #[error("larger than {limit} bytes")]
     TooLarge { limit: u64 },
-    #[error("the body did not arrive in time")]
+    #[error("the body did not arrive whole, or not in time")]
     BodyTimeout,
     #[error("too many requests")]
     TooMany { retry_after: Duration },
@@ -163,7 +163,9 @@ impl ApiError {
                 (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Not a media type read here")
             }
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),
-            Self::BodyTimeout => (S::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time"),
+            Self::BodyTimeout => {
+                (S::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive whole, or not in time")
+            }
             Self::TooMany { .. } => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"),
             Self::Refused { reason, .. } => {
                 (S::UNPROCESSABLE_ENTITY, reason.as_str(), "The file is not accepted here")
@@ -232,7 +234,9 @@ impl ApiError {
             Self::NotFound => "There is nothing here, or it is not yours to see.".into(),
             Self::MethodNotAllowed { allow: "" } => "Use another method.".into(),
             Self::MethodNotAllowed { allow } => format!("Use {allow}."),
-            Self::UnsupportedMediaType => "Send application/json.".into(),
+            Self::UnsupportedMediaType => {
+                "Send application/json to the API, application/offset+octet-stream to an upload.".into()
+            }
             Self::TooLarge { limit } => format!("At most {limit} bytes are taken."),
             Self::BodyTimeout => "Send it again.".into(),
             Self::TooMany { .. } | Self::Busy { .. } | Self::Unavailable { .. } => {

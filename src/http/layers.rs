@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Method, header};
 use serde_json::json;
 use tokio::time::Instant;
@@ -134,6 +135,12 @@ pub async fn sane(
     if !METHODS.contains(request.method()) {
         return Err(ApiError::MethodNotAllowed { allow: "" });
     }
+    if request.headers().get_all(header::HOST).iter().count() > 1 {
+        return Err(ApiError::InvalidRequest {
+            field: Some("host".into()),
+            detail: "It stands twice.".into(),
+        });
+    }
     let host = request
         .uri()
         .authority()
@@ -159,9 +166,9 @@ fn expected(service: &Service, host: Option<&str>) -> bool {
     {
         return true;
     }
-    let loopback = ["127.0.0.1", "localhost", "[::1]"]
-        .iter()
-        .any(|name| host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
+    // A name and a port: nothing in it may send a client elsewhere once it stands in an address.
+    let Some(named) = host.parse::<Authority>().ok().filter(|_| !host.contains('@')) else { return false };
+    let loopback = ["127.0.0.1", "localhost", "[::1]"].contains(&named.host());
     loopback
         || (service.config.environment == Environment::Production
             && service.config.server.public_url.is_none())

@@ -143,7 +143,10 @@ impl Uploads {
         // All bytes are here, and the step to *received* was cut short: take it now.
         if lease.row.length == Some(lease.offset()) && lease.row.state.is_open() {
             let (length, metadata) = (lease.offset(), lease.row.metadata.clone());
-            self.finish(*lease).await?;
+            let epoch = lease.row.epoch;
+            if let Err(error) = self.finish(*lease).await {
+                return Err(self.unless_overtaken(file, epoch, error).await);
+            }
             return Ok(Claimed::Finished(Finished { length, metadata }));
         }
         if lease.row.state.is_open() { Ok(Claimed::Open(lease)) } else { finished(lease.row.clone()) }
@@ -172,6 +175,18 @@ impl Uploads {
             }
         }
         Ok(Box::new(Lease { uploads: self.clone(), row, digest, stop, _gone: gone_tx }))
+    }
+
+    /// What an error means: a store that no longer has what an overtaken lease left says nothing of the upload.
+    pub(super) async fn unless_overtaken(&self, file: FileId, epoch: i64, error: UploadError) -> UploadError {
+        if !matches!(error, UploadError::Store(_)) {
+            return error;
+        }
+        match uploads::epoch(&self.inner.db, file).await {
+            Ok(now) if now != Some(epoch) => UploadError::Evicted,
+            Ok(_) => error,
+            Err(unknown) => unknown.into(),
+        }
     }
 
     /// Asks this node's holder to stop, and waits for it a moment.

@@ -59,12 +59,18 @@ enum End {
 impl Uploads {
     /// Appends a body at `offset`. Returns when the body is whole and committed; every other end is an error, and
     /// what arrived before it is kept.
-    pub async fn append<B>(
-        &self,
-        mut lease: Box<Lease>,
-        offset: u64,
-        body: B,
-    ) -> Result<Appended, UploadError>
+    pub async fn append<B>(&self, lease: Box<Lease>, offset: u64, body: B) -> Result<Appended, UploadError>
+    where
+        B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
+    {
+        let (file, epoch) = (lease.file(), lease.row.epoch);
+        match self.receive(lease, offset, body).await {
+            Err(error) => Err(self.unless_overtaken(file, epoch, error).await),
+            appended => appended,
+        }
+    }
+
+    async fn receive<B>(&self, mut lease: Box<Lease>, offset: u64, body: B) -> Result<Appended, UploadError>
     where
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
     {

@@ -224,6 +224,28 @@ async fn a_lease_that_was_overtaken_writes_nothing() {
 }
 
 #[tokio::test]
+async fn an_overtaken_request_is_told_so_whatever_its_store_finds() {
+    let engine = engine().await;
+    let file = engine.create("Evidence", 1000).await;
+    let (send, receive) = tokio::sync::mpsc::channel::<Result<Bytes, BodyError>>(4);
+    let frames =
+        Box::pin(stream::unfold(receive, async |mut receive| Some((receive.recv().await?, receive))));
+    let (lease, uploads) = (engine.lease(file).await, engine.uploads.clone());
+    let mut overtaken = tokio::task::JoinSet::new();
+    overtaken.spawn(async move { uploads.append(lease, 0, frames).await });
+    send.send(Ok(Bytes::from(bytes(400)))).await.unwrap();
+    // Another node takes it from the start, and its store removes what counts for nothing.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    sqlx::query("UPDATE uploads SET epoch = 9").execute(engine.db.reader()).await.unwrap();
+    engine.store.discard(file, &crate::object_store::Staged::default()).await.unwrap();
+    send.send(Ok(Bytes::from(bytes(600)))).await.unwrap();
+    drop(send);
+    let outcome = overtaken.join_next().await.unwrap().unwrap();
+    assert!(matches!(outcome, Err(UploadError::Evicted)), "{outcome:?}");
+    assert!(engine.lease(file).await.offset() == 0);
+}
+
+#[tokio::test]
 async fn a_file_of_no_bytes_is_whole_at_once_whoever_finds_it() {
     let engine = engine().await;
     let claimed = engine.create("Evidence", 0).await;

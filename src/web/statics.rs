@@ -39,7 +39,7 @@ pub fn prefix() -> &'static str {
 
 /// `GET /static/{hash}/{*name}`.
 pub async fn file(Segments((hash, name)): Segments<(String, String)>) -> Response {
-    let current = prefix().ends_with(&hash);
+    let current = prefix().strip_prefix("/static/") == Some(hash.as_str());
     let Some(file) = Files::get(&name).filter(|_| current) else {
         return StatusCode::NOT_FOUND.into_response();
     };

@@ -61,15 +61,14 @@ pub(super) fn creation(
     let section = address.section.or_else(|| take("section"));
     let document = address.document.or_else(|| take("document"));
     let name = name.ok_or_else(|| ApiError::invalid("filename", "say the file's name in Upload-Metadata"))?;
-    let note = |value: Option<String>| value.filter(|value| value.len() <= LONGEST_NOTE);
     Ok(Creation {
         // An id that cannot be one is an unknown sample.
         sample: required("sample", sample)?.parse().map_err(|_| ApiError::NotFound)?,
         wanted: wanted(candidate, &required("section", section)?, document)?,
         name: file_name(&name)?,
         path: folder(take("path").or_else(|| take("relativePath")), &name)?,
-        declared_type: note(take("filetype").or_else(|| take("type"))),
-        modified: note(take("modified")),
+        declared_type: note("filetype", take("filetype").or_else(|| take("type")))?,
+        modified: note("modified", take("modified"))?,
         sha256: take("sha256")
             .map(|text| text.parse().map_err(|_| ApiError::invalid("sha256", "not 64 hexadecimal digits")))
             .transpose()?,
@@ -77,6 +76,16 @@ pub(super) fn creation(
         length,
         metadata: raw.to_owned(),
     })
+}
+
+/// What is only kept and shown: one line, and none when it is overlong.
+fn note(field: &'static str, value: Option<String>) -> Result<Option<String>, ApiError> {
+    match value {
+        Some(value) if value.chars().any(char::is_control) => {
+            Err(ApiError::invalid(field, "holds a control character"))
+        }
+        value => Ok(value.filter(|value| value.len() <= LONGEST_NOTE)),
+    }
 }
 
 fn required(field: &'static str, value: Option<String>) -> Result<String, ApiError> {
@@ -120,21 +129,44 @@ fn wanted(candidate: Option<String>, section: &str, document: Option<String>) ->
     }))
 }
 
-/// The name in `Content-Disposition` (RFC 6266): `filename*` in UTF-8 before `filename`.
+/// The name in `Content-Disposition` (RFC 6266): `filename*` before `filename`, where it can be read.
 fn disposition_name(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(http::header::CONTENT_DISPOSITION)?.to_str().ok()?;
-    let parameter = |name: &str| {
-        value.split(';').skip(1).find_map(|parameter| {
-            let (key, value) = parameter.split_once('=')?;
-            key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
-        })
-    };
-    if let Some(extended) = parameter("filename*") {
-        let encoded =
-            extended.get(..7).filter(|p| p.eq_ignore_ascii_case("utf-8''")).and(extended.get(7..))?;
-        return percent_encoding::percent_decode_str(encoded).decode_utf8().ok().map(Into::into);
+    let parameters = parameters(value);
+    let parameter = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+    parameter("filename*").and_then(|value| extended(value)).or_else(|| parameter("filename").cloned())
+}
+
+/// The parameters of a header (RFC 9110, 5.6.6): names in lower case, values without their quotes.
+fn parameters(header: &str) -> Vec<(String, String)> {
+    let (mut parameters, mut piece) = (Vec::new(), String::new());
+    let (mut quoted, mut escaped) = (false, false);
+    for letter in header.chars().chain([';']) {
+        match letter {
+            _ if escaped => {
+                piece.push(letter);
+                escaped = false;
+            }
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ';' if !quoted => {
+                if let Some((name, value)) = piece.split_once('=') {
+                    parameters.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
+                }
+                piece.clear();
+            }
+            _ => piece.push(letter),
+        }
     }
-    parameter("filename").map(|plain| plain.trim_matches('"').to_owned())
+    parameters
+}
+
+/// A value with its character set and language (RFC 8187), in UTF-8.
+fn extended(value: &str) -> Option<String> {
+    let mut pieces = value.splitn(3, '\'');
+    pieces.next().filter(|charset| charset.eq_ignore_ascii_case("utf-8"))?;
+    let _language = pieces.next()?;
+    percent_encoding::percent_decode_str(pieces.next()?).decode_utf8().ok().map(Into::into)
 }
 
 #[cfg(test)]
@@ -182,6 +214,33 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_taken_as_it_is_written() {
+        for (disposition, name) in [
+            (r#"attachment; filename="report.pdf; final.docx""#, "report.pdf; final.docx"),
+            (r#"attachment; filename="a\"b.pdf""#, "a\"b.pdf"),
+            (r#"inline; FileName = "a=b.pdf" ; size=3"#, "a=b.pdf"),
+            ("inline; filename=plain.pdf", "plain.pdf"),
+            ("inline; filename=a.pdf; filename*=UTF-8'en'%E6%9D%8E.pdf", "李.pdf"),
+            ("inline; filename*=ISO-8859-1''%e9.pdf; filename=e.pdf", "e.pdf"),
+            ("inline; filename*=UTF-8''%ff.pdf; filename=f.pdf", "f.pdf"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("content-disposition", disposition.parse().unwrap());
+            assert_eq!(disposition_name(&headers).as_deref(), Some(name), "{disposition}");
+        }
+    }
+
+    #[test]
+    fn what_is_only_shown_is_one_line_of_text() {
+        assert!(note("filetype", Some("a\0b".into())).is_err());
+        assert_eq!(
+            note("filetype", Some("application/pdf".into())).unwrap().as_deref(),
+            Some("application/pdf")
+        );
+        assert_eq!(note("filetype", Some("a".repeat(300))).unwrap(), None);
+    }
+
+    #[test]
     fn what_cannot_be_read_is_refused() {
         for bad in ["filename !!!", "filename YQ==,filename YQ==", "filename /w=="] {
             assert!(pairs(bad).is_err(), "{bad}");
@@ -194,6 +253,7 @@ mod tests {
         #[test]
         fn no_header_panics(text in "\\PC{0,200}") {
             let _result = pairs(&text);
+            let _parameters = parameters(&text);
         }
     }
 }

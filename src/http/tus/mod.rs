@@ -168,8 +168,12 @@ async fn create(
     let addressed = address.sample.is_some();
     let creation = metadata::creation(request.headers(), address, length)?;
     let with_body = has_body_type(request.headers());
-    if !with_body && number(request.headers(), &header::CONTENT_LENGTH)?.is_some_and(|length| length > 0) {
+    let announced = number(request.headers(), &header::CONTENT_LENGTH)?.unwrap_or(0);
+    if !with_body && announced > 0 {
         return Err(ApiError::UnsupportedMediaType);
+    }
+    if let Some(limit) = length.filter(|length| announced > *length) {
+        return Err(ApiError::TooLarge { limit });
     }
     let created = match service.uploads.create(&caller.actor, &creation, &id.to_string()).await {
         // The address tells the layer of refusals what was asked for; metadata does not.
@@ -189,7 +193,13 @@ async fn create(
             Ok(now) => appended = now,
             // The upload exists, and what arrived is kept: the client learns its address and asks for the offset.
             Err(UploadError::Cut { committed }) => appended.offset = committed,
-            Err(error) => return Err(error.into()),
+            // Nobody learns the address of this one, so it may not hold a place.
+            Err(error) => {
+                if let UploadError::TooLong { .. } = error {
+                    service.uploads.terminate(&caller.actor, created.file, &id.to_string()).await?;
+                }
+                return Err(error.into());
+            }
         }
     }
     let mut response = StatusCode::CREATED.into_response();
@@ -332,7 +342,11 @@ fn has_body_type(headers: &HeaderMap) -> bool {
 
 /// A header that is a count of bytes.
 fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, ApiError> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.any(|other| other != value) {
+        return Err(ApiError::invalid(name.as_str(), "stands twice, with two values"));
+    }
     let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     let number = digits.and_then(|text| text.parse().ok()).filter(|number| i64::try_from(*number).is_ok());
     number.map(Some).ok_or_else(|| ApiError::invalid(name.as_str(), "not a count of bytes"))
