@@ -38,7 +38,7 @@ impl World {
         let mut writer = self.store.resume(file, 1, &staged).await.unwrap();
         writer.write(Bytes::copy_from_slice(bytes)).await.unwrap();
         staged.advance(&writer.finish().await.unwrap());
-        let (from, version) = self.store.seal(file, &staged, bytes.len() as u64).await.unwrap();
+        let (from, version) = self.store.seal(file, 1, &staged, bytes.len() as u64).await.unwrap();
         let name = "01_3357_R085_01_98765_1005_URS_14_01_2021_12_14_11.mp4".parse().unwrap();
         let key = ObjectKey::Evidence { sample: SampleId::new(), file, name };
         let version = self.store.promote(&from, &version, &key).await.unwrap();

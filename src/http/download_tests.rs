@@ -81,7 +81,7 @@ impl Site {
         let mut writer = store.resume(file, 1, &staged).await.unwrap();
         writer.write(Bytes::from(self.essay.clone())).await.unwrap();
         staged.advance(&writer.finish().await.unwrap());
-        let (from, version) = store.seal(file, &staged, self.essay.len() as u64).await.unwrap();
+        let (from, version) = store.seal(file, 1, &staged, self.essay.len() as u64).await.unwrap();
         let name = "R085_98765_1005_URS_14_01_2021_12_14_11.pdf".parse().unwrap();
         let key = ObjectKey::Evidence { sample: SAMPLE.parse().unwrap(), file, name };
         let version = store.promote(&from, &version, &key).await.unwrap();

@@ -51,7 +51,7 @@ pub(super) async fn a_last_step_that_was_never_committed_is_taken_again(store: &
     upload.write(store, &mut *writer, 100_000..300_000, 50_000).await;
     let mut after = upload.staged.clone();
     after.advance(&writer.finish().await.unwrap());
-    store.seal(upload.file, &after, upload.size()).await.unwrap();
+    store.seal(upload.file, upload.epoch, &after, upload.size()).await.unwrap();
 
     let mut writer = upload.resume(store).await;
     upload.write(store, &mut *writer, 100_000..300_000, 50_000).await;
@@ -140,7 +140,7 @@ impl Upload {
         let step = writer.finish().await.unwrap();
         assert_eq!(step.offset, self.size());
         self.commit(store, step).await;
-        store.seal(self.file, &self.staged, self.size()).await.unwrap()
+        store.seal(self.file, self.epoch, &self.staged, self.size()).await.unwrap()
     }
 
     /// All of it, at once.
@@ -200,7 +200,10 @@ pub(super) async fn every_size_is_kept_and_sealed_twice_alike(store: &dyn Object
     {
         let mut upload = Upload::new(store, size, seed as u64);
         let sealed = upload.arrive(store).await;
-        assert_eq!(sealed, store.seal(upload.file, &upload.staged, upload.size()).await.unwrap());
+        assert_eq!(
+            sealed,
+            store.seal(upload.file, upload.epoch, &upload.staged, upload.size()).await.unwrap()
+        );
         assert_eq!(store.head(&sealed.0).await.unwrap().as_ref(), Some(&sealed.1));
         assert_kept(store, &upload, &sealed).await;
         assert_eq!(
@@ -270,13 +273,13 @@ pub(super) async fn staged_bytes_that_vanish_are_lost(store: &dyn ObjectStore) {
         upload.write(store, &mut *writer, 0..size, 100_000).await;
         upload.flush(store, &mut *writer).await;
         drop(writer);
-        store.discard(upload.file, &upload.staged).await.unwrap();
+        store.discard(upload.file, upload.epoch, &upload.staged).await.unwrap();
         let ended = async {
             let mut writer = store.resume(upload.file, 9, &upload.staged).await?;
             writer.write(upload.bytes.slice(size..)).await?;
             let step = writer.finish().await?;
             upload.staged.advance(&step);
-            store.seal(upload.file, &upload.staged, upload.size()).await
+            store.seal(upload.file, upload.epoch, &upload.staged, upload.size()).await
         };
         let ended = ended.await;
         assert!(matches!(ended, Err(StoreError::Lost { .. })), "{ended:?}");
@@ -349,9 +352,9 @@ pub(super) async fn discarding_leaves_nothing(store: &dyn ObjectStore) {
         writer.write(upload.bytes.slice(cut..cut + 1000)).await.unwrap();
         writer.flush().await.unwrap();
         drop(writer);
-        store.discard(upload.file, &upload.staged).await.unwrap();
+        store.discard(upload.file, upload.epoch, &upload.staged).await.unwrap();
         assert_eq!(traces(store, upload.file).await, Vec::<String>::new(), "cut at {cut}");
-        store.discard(upload.file, &upload.staged).await.unwrap();
+        store.discard(upload.file, upload.epoch, &upload.staged).await.unwrap();
     }
 }
 

@@ -111,7 +111,7 @@ impl ObjectStore for FilesystemStore {
         // Nothing durable: a file of this epoch's own, so that no stale writer knows its name.
         let object_epoch = if staged.offset == 0 { epoch } else { staged.object_epoch };
         let key = ObjectKey::Quarantine { file, epoch: object_epoch };
-        let pass = self.fences.take_over(file, Some(epoch));
+        let pass = self.fences.take_over(file, epoch);
         let (root, path, offset, within) = (self.root.clone(), key.path(), staged.offset, pass.clone());
         let opened = blocking("resume", &key.path(), move || {
             within
@@ -126,11 +126,12 @@ impl ObjectStore for FilesystemStore {
     async fn seal(
         &self,
         file: FileId,
+        epoch: i64,
         staged: &Staged,
         size: u64,
     ) -> Result<(ObjectKey, ObjectVersion), StoreError> {
         let key = ObjectKey::Quarantine { file, epoch: staged.object_epoch };
-        let (pass, place, path) = (self.fences.take_over(file, None), self.place(&key), key.path());
+        let (pass, place, path) = (self.fences.take_over(file, epoch), self.place(&key), key.path());
         let version = blocking("seal", &key.path(), move || {
             let sealed = pass.enter(|| seal_at(&place, &path, size));
             sealed.unwrap_or(Err(StoreError::Changed { path }))
@@ -139,8 +140,8 @@ impl ObjectStore for FilesystemStore {
         Ok((key, version))
     }
 
-    async fn discard(&self, file: FileId, _staged: &Staged) -> Result<(), StoreError> {
-        let pass = self.fences.take_over(file, None);
+    async fn discard(&self, file: FileId, epoch: i64, _staged: &Staged) -> Result<(), StoreError> {
+        let pass = self.fences.take_over(file, epoch);
         let (root, path) = (self.root.clone(), format!("quarantine/{file}"));
         blocking("discard", &path.clone(), move || {
             match pass.enter(|| folder::remove_flat(&root.join(&path))) {

@@ -160,12 +160,13 @@ pub trait ObjectStore: Send + Sync + Debug {
     async fn seal(
         &self,
         file: crate::ids::FileId,
+        epoch: i64,
         staged: &Staged,
         size: u64,
     ) -> Result<(ObjectKey, ObjectVersion), StoreError>;
 
     /// Removes every trace of an unfinished upload: multipart upload (aborted until it is gone), tails, object.
-    async fn discard(&self, file: crate::ids::FileId, staged: &Staged) -> Result<(), StoreError>;
+    async fn discard(&self, file: crate::ids::FileId, epoch: i64, staged: &Staged) -> Result<(), StoreError>;
 
     /// Reads `range` of exactly that version; another version is [`StoreError::Changed`].
     async fn read(

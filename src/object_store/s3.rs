@@ -85,13 +85,14 @@ impl ObjectStore for S3Store {
     async fn seal(
         &self,
         file: FileId,
+        _epoch: i64,
         staged: &Staged,
         size: u64,
     ) -> Result<(ObjectKey, ObjectVersion), StoreError> {
         seal::seal(&self.bucket, file, staged, size).await
     }
 
-    async fn discard(&self, file: FileId, staged: &Staged) -> Result<(), StoreError> {
+    async fn discard(&self, file: FileId, _epoch: i64, staged: &Staged) -> Result<(), StoreError> {
         seal::discard(&self.bucket, file, staged).await
     }
 

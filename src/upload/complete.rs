@@ -47,7 +47,7 @@ impl Uploads {
         let row = &lease.row;
         let size = row.staged.offset;
         fail::fail_point!("upload::before_seal");
-        let (key, version) = inner.store.seal(row.file, &row.staged, size).await?;
+        let (key, version) = inner.store.seal(row.file, row.epoch, &row.staged, size).await?;
         fail::fail_point!("upload::after_seal");
 
         let now = inner.clock.now();

@@ -79,7 +79,7 @@ impl Uploads {
         if lease.row.state.is_open() {
             return Ok(());
         }
-        inner.store.discard(file, &lease.row.staged).await?;
+        inner.store.discard(file, lease.row.epoch, &lease.row.staged).await?;
         let mut tx = inner.db.begin().await?;
         uploads::forget(&mut tx, file).await?;
         Ok(tx.commit().await?)

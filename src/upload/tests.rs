@@ -237,7 +237,7 @@ async fn an_overtaken_request_is_told_so_whatever_its_store_finds() {
     // Another node takes it from the start, and its store removes what counts for nothing.
     tokio::time::sleep(Duration::from_millis(50)).await;
     sqlx::query("UPDATE uploads SET epoch = 9").execute(engine.db.reader()).await.unwrap();
-    engine.store.discard(file, &crate::object_store::Staged::default()).await.unwrap();
+    engine.store.discard(file, 9, &crate::object_store::Staged::default()).await.unwrap();
     send.send(Ok(Bytes::from(bytes(600)))).await.unwrap();
     drop(send);
     let outcome = overtaken.join_next().await.unwrap().unwrap();

@@ -17,6 +17,8 @@ use crate::support::{Actor, CENTRE, COMPONENT, Installation, Process, send};
 const PATCH: usize = 6 << 20;
 /// More than two parts of a multipart upload.
 const LARGE: usize = 20 << 20;
+/// Less than one part, in two requests.
+const MEDIUM: usize = 5 << 20;
 /// Less than one part, and one request.
 const SMALL: usize = 300 << 10;
 
@@ -38,6 +40,11 @@ async fn before_the_seal() {
 #[tokio::test]
 async fn after_the_seal() {
     killed_at("upload::after_seal", LARGE).await;
+}
+
+#[tokio::test]
+async fn after_the_seal_of_a_file_that_lay_in_pieces() {
+    killed_at("upload::after_seal", MEDIUM).await;
 }
 
 #[tokio::test]
@@ -121,6 +128,25 @@ async fn during_a_check() {
 }
 
 /// Begins an upload in one process, goes on in one that kills itself at `step`, and ends it in a third.
+#[tokio::test]
+async fn a_data_folder_has_one_process() {
+    let installation = Installation::new(Path::new("config/demo")).await;
+    let first = installation.serve(None).await;
+    let before = installation.processes();
+    let refused = installation.fails(&["serve", "--bind", "127.0.0.1:0"]).await;
+    assert!(refused.contains("another strongroom runs on the data folder"), "{refused}");
+    assert_eq!(installation.processes(), before, "its scanner runs on");
+    first.signal(Signal::KILL);
+    first.killed().await;
+    // At once: the scanner of the killed one gives way to a new one.
+    let second = installation.serve(None).await;
+    let ready = second.actor(&installation.token("officer.98765").await).get("/health/ready").await;
+    assert_eq!(ready.status, StatusCode::OK, "{}", ready.text);
+    assert_eq!(installation.processes().len(), before.len(), "{:?}", installation.processes());
+    second.stop().await;
+    installation.remove().await;
+}
+
 async fn killed_at(step: &str, size: usize) {
     let mut scene = Scene::new(size).await;
     let process = scene.begin().await;
@@ -154,7 +180,7 @@ impl Scene {
         process.actor(&self.teacher)
     }
 
-    /// A first process, the upload, and, of a large file, a first request.
+    /// A first process, the upload, and, unless the file is small, a first request.
     async fn begin(&mut self) -> Process {
         let process = self.installation.serve(None).await;
         let teacher = self.teacher(&process);
@@ -163,7 +189,7 @@ impl Scene {
         let begun = teacher.begin(&sample, "1005", "Evidence", "site.zip", self.bytes.len() as u64).await;
         assert_eq!(begun.status, StatusCode::CREATED, "{}", begun.text);
         self.file = begun.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
-        if self.bytes.len() > PATCH {
+        if self.bytes.len() > SMALL {
             // Ends inside a part.
             assert!(self.patch(&teacher, PATCH / 2).await);
             assert_eq!(self.acknowledged, PATCH / 2);

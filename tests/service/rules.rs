@@ -222,3 +222,66 @@ async fn a_hanging_upload_is_taken_over_with_every_byte_it_sent() {
     drop(feed);
     strongroom.stop().await;
 }
+
+#[tokio::test]
+async fn a_creation_whose_body_is_longer_than_its_file_holds_no_place() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let create = |length: usize, body: reqwest::Body| {
+        let metadata = format!("filename {}", encode("urs.txt"));
+        send(
+            officer
+                .request(Method::POST, &format!("/files/to/{sample}/1005/URS"))
+                .header("tus-resumable", "1.0.0")
+                .header("upload-length", length)
+                .header("upload-metadata", metadata)
+                .header("content-type", "application/offset+octet-stream")
+                .body(body),
+        )
+    };
+    assert_eq!(create(5, "more than five".into()).await.status, 413);
+    // One that does not say how long it is.
+    let chunks = ["more ", "than ", "five"].map(Ok::<_, std::io::Error>);
+    let stream = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
+    assert_eq!(create(5, stream).await.status, 413);
+    // URS takes one file: the place is free.
+    let file = id(&create(15, "recording sheet".into()).await);
+    officer.wait_for(&file, "accepted").await;
+    strongroom.stop().await;
+}
+
+#[tokio::test]
+async fn requests_that_fight_for_an_upload_are_asked_to_wait_and_it_comes_out_whole() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let text = "recording sheet ".repeat(4_000);
+    for round in 0..40 {
+        let name = format!("{round}.txt");
+        let file = id(&officer.begin(&sample, "1003", "Evidence", &name, text.len() as u64).await);
+        let both = async || patch(&officer, &file, 0, text.clone()).await.status.as_u16();
+        let ((one, other, third), (looked, _)) =
+            tokio::join!(async { tokio::join!(both(), both(), both()) }, head(&officer, &file));
+        for status in [one, other, third] {
+            assert!([204, 409, 423].contains(&status), "round {round}: {status}");
+        }
+        assert!([200, 423].contains(&looked), "round {round}: {looked}");
+        let (_, offset) = head(&officer, &file).await;
+        assert_eq!(patch(&officer, &file, offset, text[offset..].to_owned()).await.status, 204);
+        let digest = officer.get(&format!("/api/v1/files/{file}")).await.json()["sha256"].clone();
+        assert_eq!(digest, json!(sha256(text.as_bytes())), "round {round}");
+        officer.delete(&format!("/api/v1/files/{file}")).await;
+    }
+    strongroom.stop().await;
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(bytes);
+    digest.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}

@@ -58,15 +58,15 @@ impl Default for Latest {
 #[derive(Clone, Debug)]
 pub(super) struct Pass {
     fence: Arc<Mutex<Latest>>,
-    /// The lease's; `None` for whoever ends the upload, under whatever lease.
-    epoch: Option<i64>,
+    /// The lease's.
+    epoch: i64,
     turn: u64,
 }
 
 impl Fences {
     /// Ends, once it is entered, every earlier pass of the file but those of a later lease. Does not wait: work under
     /// an earlier pass is waited for in [`Pass::enter`].
-    pub(super) fn take_over(&self, file: FileId, epoch: Option<i64>) -> Pass {
+    pub(super) fn take_over(&self, file: FileId, epoch: i64) -> Pass {
         let mut held = lock(&self.held);
         if held.by_file.len() >= held.sweep_at.max(SWEEP_FROM) {
             held.by_file.retain(|_, fence| {
@@ -87,11 +87,10 @@ impl Pass {
     /// Does `work` alone; `None` when a later pass has been entered before. Blocks: for blocking threads only.
     pub(super) fn enter<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let mut latest = lock(&self.fence);
-        let epoch = self.epoch.unwrap_or(latest.epoch);
-        if (latest.epoch, latest.turn) > (epoch, self.turn) {
+        if (latest.epoch, latest.turn) > (self.epoch, self.turn) {
             return None;
         }
-        *latest = Latest { epoch, turn: self.turn };
+        *latest = Latest { epoch: self.epoch, turn: self.turn };
         Some(work())
     }
 }
@@ -108,40 +107,40 @@ mod tests {
     #[test]
     fn the_last_to_take_over_shuts_out_the_others() {
         let (fences, file) = (Fences::default(), FileId::new());
-        let first = fences.take_over(file, Some(7));
+        let first = fences.take_over(file, 7);
         assert_eq!(first.enter(|| 1), Some(1));
-        let second = fences.take_over(file, Some(7));
+        let second = fences.take_over(file, 7);
         assert_eq!(second.enter(|| 2), Some(2));
         assert_eq!(first.enter(|| 3), None);
-        assert_eq!(fences.take_over(FileId::new(), Some(1)).enter(|| 4), Some(4));
+        assert_eq!(fences.take_over(FileId::new(), 1).enter(|| 4), Some(4));
         assert_eq!(second.enter(|| 5), Some(5));
     }
 
     #[test]
     fn an_earlier_lease_that_comes_late_is_shut_out() {
         let (fences, file) = (Fences::default(), FileId::new());
-        let later = fences.take_over(file, Some(8));
+        let later = fences.take_over(file, 8);
         assert_eq!(later.enter(|| 1), Some(1));
-        assert_eq!(fences.take_over(file, Some(7)).enter(|| 2), None);
+        assert_eq!(fences.take_over(file, 7).enter(|| 2), None);
         assert_eq!(later.enter(|| 3), Some(3));
-        assert_eq!(fences.take_over(file, None).enter(|| 4), Some(4));
+        assert_eq!(fences.take_over(file, 8).enter(|| 4), Some(4));
         assert_eq!(later.enter(|| 5), None, "the upload has ended");
     }
 
     #[test]
     fn a_lease_that_is_late_for_its_first_step_is_shut_out() {
         let (fences, file) = (Fences::default(), FileId::new());
-        assert_eq!(fences.take_over(file, Some(8)).enter(|| 1), Some(1));
-        assert_eq!(fences.take_over(file, None).enter(|| 2), Some(2));
+        assert_eq!(fences.take_over(file, 8).enter(|| 1), Some(1));
+        assert_eq!(fences.take_over(file, 8).enter(|| 2), Some(2));
         // Nobody holds a pass any more.
-        assert_eq!(fences.take_over(file, Some(7)).enter(|| 3), None);
+        assert_eq!(fences.take_over(file, 7).enter(|| 3), None);
     }
 
     #[test]
     fn fences_nobody_holds_are_forgotten_in_time() {
         let fences = Fences { remembered: Duration::ZERO, ..Fences::default() };
         for _ in 0..10_000 {
-            fences.take_over(FileId::new(), None);
+            fences.take_over(FileId::new(), 1);
         }
         assert!(lock(&fences.held).by_file.len() <= SWEEP_FROM);
     }

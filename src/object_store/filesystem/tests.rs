@@ -21,7 +21,7 @@ async fn small(store: &dyn ObjectStore) -> (ObjectKey, ObjectVersion, FileId) {
     let mut writer = store.resume(file, 1, &staged).await.unwrap();
     writer.write(Bytes::from_static(b"evidence")).await.unwrap();
     staged.advance(&writer.finish().await.unwrap());
-    let (key, version) = store.seal(file, &staged, 8).await.unwrap();
+    let (key, version) = store.seal(file, 1, &staged, 8).await.unwrap();
     (key, version, file)
 }
 
@@ -87,7 +87,7 @@ async fn a_file_shorter_than_what_was_acknowledged_is_lost() {
     std::fs::File::options().write(true).open(place).unwrap().set_len(7).unwrap();
     let resumed = store.resume(file, 2, &staged).await;
     assert!(matches!(resumed.err(), Some(StoreError::Lost { .. })));
-    let sealed = store.seal(file, &staged, 8).await;
+    let sealed = store.seal(file, 2, &staged, 8).await;
     assert!(matches!(sealed.err(), Some(StoreError::Lost { .. })));
 }
 
@@ -100,7 +100,7 @@ async fn a_lease_that_comes_late_leaves_its_successors_file_alone() {
     let late = store.resume(file, 1, &staged).await;
     assert!(matches!(late.err(), Some(StoreError::Changed { .. })));
     staged.advance(&writer.finish().await.unwrap());
-    assert_eq!(store.seal(file, &staged, 8).await.unwrap().1.size, 8);
+    assert_eq!(store.seal(file, 2, &staged, 8).await.unwrap().1.size, 8);
 }
 
 #[tokio::test]

@@ -132,7 +132,7 @@ async fn a_ledger_that_no_store_should_accept_is_refused() {
         part_size: MIB,
         ..Staged::default()
     };
-    let sealed = store.seal(FileId::new(), &short, 2 * MIB).await;
+    let sealed = store.seal(FileId::new(), 1, &short, 2 * MIB).await;
     assert!(matches!(sealed, Err(StoreError::Refused { .. })), "{sealed:?}");
 }
 

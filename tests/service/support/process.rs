@@ -61,6 +61,13 @@ impl Installation {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Runs a subcommand that fails; what it said of it.
+    pub async fn fails(&self, arguments: &[&str]) -> String {
+        let output = timeout(PATIENCE, self.command().args(arguments).output()).await.unwrap().unwrap();
+        assert!(!output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     pub async fn token(&self, person: &str) -> String {
         let token = self.run(&["token", "create", "--user", person, "--expires-in", "1h"]).await;
         token.trim().to_owned()

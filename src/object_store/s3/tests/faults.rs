@@ -81,7 +81,10 @@ async fn survive(call: &'static str, fault: Fault, times: usize) {
 
     let mut left = Life::new(&store, SMALLEST_INNER_PART as usize + 300_000);
     left.again(&proxy, async |left| left.begin().await).await;
-    left.again(&proxy, async |left| left.store.discard(left.upload.file, &left.upload.staged).await).await;
+    left.again(&proxy, async |left| {
+        left.store.discard(left.upload.file, left.upload.epoch, &left.upload.staged).await
+    })
+    .await;
 
     assert!(proxy.disarm() > 0, "{call} was never called: the test shows nothing");
     assert_eq!(traces(&store, life.upload.file).await, Vec::<String>::new());
@@ -173,7 +176,7 @@ impl<'a> Life<'a> {
         self.write(&mut *writer, self.upload.bytes.len()).await?;
         let step = writer.finish().await?;
         self.commit(step).await?;
-        self.store.seal(self.upload.file, &self.upload.staged, self.upload.size()).await
+        self.store.seal(self.upload.file, self.upload.epoch, &self.upload.staged, self.upload.size()).await
     }
 
     async fn digest(&self, key: &ObjectKey, version: &ObjectVersion) -> Result<[u8; 32], StoreError> {
