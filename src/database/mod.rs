@@ -21,6 +21,7 @@ pub(crate) mod files;
 pub mod files_read;
 pub mod flags;
 pub mod holds;
+pub(crate) mod idempotency;
 pub(crate) mod moves;
 pub mod news;
 pub mod people;

@@ -45,6 +45,10 @@ pub enum ApiError {
     BodyTimeout,
     #[error("too many requests")]
     TooMany { retry_after: Duration },
+    #[error("the key came with another call before")]
+    KeyReused,
+    #[error("the first call with this key is not done")]
+    KeyRunning { retry_after: Duration },
     // What a file may be
     /// Its code is the reason's word.
     #[error("{reason}: {detail}")]
@@ -170,6 +174,12 @@ impl ApiError {
             Self::Refused { reason, .. } => {
                 (S::UNPROCESSABLE_ENTITY, reason.as_str(), "The file is not accepted here")
             }
+            Self::KeyReused => {
+                (S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The key belongs to another call")
+            }
+            Self::KeyRunning { .. } => {
+                (S::CONFLICT, "idempotency_key_running", "The first call with this key is not done")
+            }
             Self::TusVersion => (S::PRECONDITION_FAILED, "tus_version", "Not the version of tus spoken here"),
             Self::WrongOffset { .. } => (S::CONFLICT, "wrong_offset", "The upload stands at another offset"),
             Self::Submitted => (S::CONFLICT, "submitted", "The sample is submitted"),
@@ -226,6 +236,8 @@ impl ApiError {
                 findings.first().map_or_else(String::new, |finding| finding.sentence.clone())
             }
             Self::NotSubmitted => "There is nothing to send back yet.".into(),
+            Self::KeyReused => "Send a new key with every new call.".into(),
+            Self::KeyRunning { .. } => "Ask again in a moment for its answer.".into(),
             Self::TusVersion => "Send Tus-Resumable: 1.0.0.".into(),
             Self::WrongOffset { committed } => format!("{committed} bytes are here; go on from there."),
             Self::SignedOut => "Sign in, or send a token that has not expired.".into(),
@@ -314,6 +326,7 @@ impl ApiError {
         match self {
             Self::TooMany { retry_after }
             | Self::Busy { retry_after }
+            | Self::KeyRunning { retry_after }
             | Self::Unavailable { retry_after, .. } => Some(*retry_after),
             _ => None,
         }
@@ -424,6 +437,8 @@ mod tests {
             ApiError::BodyTimeout,
             ApiError::TooMany { retry_after: soon },
             ApiError::Refused { reason: Reason::LinkOnly, detail: String::new() },
+            ApiError::KeyReused,
+            ApiError::KeyRunning { retry_after: soon },
             ApiError::TusVersion,
             ApiError::WrongOffset { committed: 1 },
             ApiError::Submitted,
@@ -465,6 +480,8 @@ mod tests {
         408 body_timeout
         429 too_many_requests
         422 link_only
+        422 idempotency_key_reused
+        409 idempotency_key_running
         412 tus_version
         409 wrong_offset
         409 submitted

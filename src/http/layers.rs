@@ -108,7 +108,7 @@ fn named(method: &Method) -> String {
     if METHODS.contains(method) { method.to_string() } else { "other".to_owned() }
 }
 
-fn render(response: &mut Response, failure: &Failure, id: RequestId) {
+pub(super) fn render(response: &mut Response, failure: &Failure, id: RequestId) {
     let mut problem = json!(failure.problem);
     if let Some(fields) = problem.as_object_mut() {
         fields.insert("request_id".into(), json!(id.to_string()));

@@ -1,8 +1,9 @@
 //! How it is reached: routes, who asks, errors, and the loop that accepts.
 //!
 //! A request passes, from outside in: `layers` (id, log line, headers, problem rendering, panics, hosts, methods),
-//! `identity` (who asks, and proof that our own page asked), the router. A handler takes [`identity::Caller`] and
-//! typed values, calls `database` or an engine, and returns `Result<_, `[`error::ApiError`]`>`.
+//! `identity` (who asks, and proof that our own page asked), `refusals` (what is refused leaves its row), `idempotency`
+//! (a call sent twice is done once), the router. A handler takes [`identity::Caller`] and typed values, calls `database`
+//! or an engine, and returns `Result<_, `[`error::ApiError`]`>`.
 
 pub mod api;
 mod archive;
@@ -13,6 +14,7 @@ mod content;
 mod download_tests;
 pub mod error;
 mod health;
+mod idempotency;
 pub mod identity;
 pub mod layers;
 mod range;

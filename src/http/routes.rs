@@ -8,7 +8,7 @@ use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::ApiError;
-use super::{api, archive, content, health, identity, layers, refusals, submissions, tus};
+use super::{api, archive, content, health, idempotency, identity, layers, refusals, submissions, tus};
 use crate::actor::Action;
 use crate::service::Service;
 use crate::web;
@@ -158,6 +158,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(web::routes())
         .fallback(web::errors::unknown)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed { allow: "" })
+        .layer(from_fn_with_state(service.clone(), idempotency::once))
         .layer(from_fn_with_state(service.clone(), refusals::note))
         .layer(from_fn_with_state(service.clone(), identity::identify))
         .layer(from_fn_with_state(service.clone(), layers::sane))

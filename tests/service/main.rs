@@ -10,6 +10,7 @@ mod dates;
 mod events;
 mod flags;
 mod holds;
+mod idempotency;
 mod identity;
 mod kill;
 mod memory;

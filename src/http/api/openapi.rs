@@ -7,7 +7,10 @@ use std::sync::LazyLock;
 
 use axum::response::IntoResponse;
 use http::header;
-use utoipa::OpenApi;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{self, Required};
+use utoipa::{Modify, OpenApi};
 
 use self::tus::Tus;
 use super::{absent, board, candidates, events, files, flags, moves, samples, trail};
@@ -20,7 +23,7 @@ use crate::http::{archive, content, health, submissions};
         description = "Errors are application/problem+json with code, title, detail and \
         request_id. Lists page by cursor and limit. Uploads speak tus 1.0.0 at /files."
     ),
-    modifiers(&Tus),
+    modifiers(&Tus, &Keys),
     paths(
         document,
         health::live,
@@ -63,6 +66,26 @@ use crate::http::{archive, content, health, submissions};
     )
 )]
 struct Document;
+
+/// Adds `Idempotency-Key` to every writing call that takes it.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let key = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("The same call again under its key, within a day, gets the first answer"))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(255)).build()))
+            .build();
+        let written = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/v1/"));
+        let written = written.flat_map(|(_, item)| [&mut item.post, &mut item.put, &mut item.delete]);
+        for operation in written.flatten() {
+            operation.parameters.get_or_insert_default().push(key.clone().into());
+        }
+    }
+}
 
 static TEXT: LazyLock<Option<String>> = LazyLock::new(|| Document::openapi().to_json().ok());
 
