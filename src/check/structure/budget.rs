@@ -37,6 +37,12 @@ pub struct Limits {
     pub xml_bytes: u64,
     /// A PDF beyond this is not parsed into memory, bytes.
     pub pdf_bytes: u64,
+    /// Words of a PDF that a parser may make objects of, some 100 bytes each.
+    pub pdf_words: u64,
+    /// Links between the tables of objects of a PDF that is parsed.
+    pub pdf_tables: u64,
+    /// Bytes one such table may inflate to; a parser makes an entry of every third.
+    pub pdf_table_bytes: usize,
     /// Bytes one compressed object stream of a PDF may inflate to.
     pub pdf_stream_bytes: usize,
     /// Bytes all of them together may inflate to: they are held in memory.
@@ -66,10 +72,13 @@ impl Default for Limits {
             spool_memory: 4 << 20,
             spool_bytes: LARGEST_SCAN,
             xml_bytes: 64 << 20,
-            pdf_bytes: 64 << 20,
+            pdf_bytes: 32 << 20,
+            pdf_words: 2_000_000,
+            pdf_tables: 32,
+            pdf_table_bytes: 2 << 20,
             pdf_stream_bytes: 32 << 20,
             pdf_inflated_bytes: 128 << 20,
-            compound_bytes: 1 << 30,
+            compound_bytes: 256 << 20,
             pixels: 200_000_000,
             listing_bytes: 1 << 20,
         }

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, SeekFrom};
 use cfb::CompoundFile;
 
 use super::Source;
-use super::budget::Budget;
+use super::budget::{Budget, Limits};
 use super::refuse::Stop;
 use crate::check::name::EXECUTABLE;
 use crate::evidence::{Reason, extension_of};
@@ -50,7 +50,12 @@ pub(super) fn check(source: &mut dyn Source, size: u64, budget: &Budget<'_>) -> 
 }
 
 /// An encrypted .docx is no zip any more but a compound file with one stream; clamd 1.4 passes it as clean.
+/// One too large to be opened is let go; it is no document of its name either way.
 pub(super) fn refuse_encrypted_package(source: &mut dyn Source) -> Result<(), Stop> {
+    // Attack: a container that is all directory, which is held in memory.
+    if source.seek(SeekFrom::End(0))? > Limits::default().compound_bytes {
+        return Ok(());
+    }
     let compound = open(source)?;
     if compound.exists("/EncryptedPackage") { Err(Stop::encrypted()) } else { Ok(()) }
 }
@@ -105,4 +110,29 @@ fn refuse_packed_program(compound: &mut Compound<'_>, path: &std::path::Path) ->
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Seek, Write};
+
+    use super::*;
+
+    #[test]
+    fn a_container_too_large_to_be_opened_is_not() {
+        let mut compound = CompoundFile::create(Cursor::new(Vec::new())).unwrap();
+        compound.create_stream("/EncryptedPackage").unwrap().write_all(b"x").unwrap();
+        compound.flush().unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&compound.into_inner().into_inner()).unwrap();
+        let refused = refuse_encrypted_package(&mut file);
+        assert!(matches!(refused, Err(Stop::Refused(refusal)) if refusal.reason == Reason::Encrypted));
+        let size = Limits::default().compound_bytes + 1;
+        file.set_len(size).unwrap();
+        file.rewind().unwrap();
+        assert!(refuse_encrypted_package(&mut file).is_ok());
+        let limits = Limits::default();
+        let refused = check(&mut file, size, &Budget::new(&limits, size, false));
+        assert!(matches!(refused, Err(Stop::Refused(refusal)) if refusal.reason == Reason::TooLarge));
+    }
 }

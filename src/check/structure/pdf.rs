@@ -1,15 +1,17 @@
 //! PDF: nothing that runs, opens or hides.
 //!
 //! Every document is first read once for the names in it ([`names`]), in little memory. `lopdf`, which knows what each
-//! name means, holds a document in memory with all its objects; a document beyond
-//! [`Limits::pdf_bytes`](super::Limits) is not given to it, and there the names alone decide: a name that could mean
-//! something active is taken to, and a password, even one that only forbids printing, is refused.
+//! name means, holds a document in memory with all its objects ([`objects`]); a document beyond
+//! [`Limits::pdf_bytes`](super::Limits), or of more words than [`Limits::pdf_words`](super::Limits), is not given to it,
+//! and there the names alone decide: a name that could mean something active is taken to, and a password, even one that
+//! only forbids printing, is refused.
 
 mod names;
+mod objects;
 
-use std::io::{Read, SeekFrom};
+use lopdf::{Dictionary, Object};
 
-use lopdf::{Dictionary, Document, LoadOptions, Object};
+use self::objects::Loaded;
 
 use super::Source;
 use super::budget::Budget;
@@ -27,10 +29,14 @@ pub(super) fn check(source: &mut dyn Source, size: u64, budget: &Budget<'_>) -> 
     if seen.inflated > budget.limits.pdf_inflated_bytes {
         return Err(Stop::active("streams that unpack to far more than its size"));
     }
-    if size > budget.limits.pdf_bytes {
+    // Attack: objects that fill memory, though their bytes are few.
+    let heavy = seen.words > budget.limits.pdf_words || seen.spanned > size.saturating_mul(2);
+    if size > budget.limits.pdf_bytes || heavy || seen.tables > budget.limits.pdf_tables {
         return check_names(&seen);
     }
-    let document = load(source, size, budget)?;
+    let Loaded::Document(document) = objects::load(source, size, seen.words, budget)? else {
+        return check_names(&seen);
+    };
     if document.is_encrypted() {
         return Err(Stop::encrypted());
     }
@@ -57,21 +63,6 @@ fn check_names(seen: &names::Seen) -> Result<(), Stop> {
         return Err(Stop::corrupt("Some of its objects cannot be read."));
     }
     Ok(())
-}
-
-fn load(source: &mut dyn Source, size: u64, budget: &Budget<'_>) -> Result<Document, Stop> {
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-    source.seek(SeekFrom::Start(0))?;
-    source.take(size).read_to_end(&mut bytes)?;
-    // Attack: an object stream that inflates to fill memory.
-    let options = LoadOptions::with_max_decompressed_size(budget.limits.pdf_stream_bytes);
-    Document::load_mem_with_options(&bytes, options).map_err(|error| match error {
-        lopdf::Error::Decompress(_) => Stop::active("a stream that unpacks to far more than its size"),
-        lopdf::Error::InvalidPassword
-        | lopdf::Error::Decryption(_)
-        | lopdf::Error::UnsupportedSecurityHandler(_) => Stop::encrypted(),
-        _ => Stop::corrupt("Its objects cannot be read."),
-    })
 }
 
 /// Attack: another format behind the document. Also tells a file that was cut short.

@@ -1,7 +1,8 @@
 //! A PDF read once from beginning to end for the names in it, in little memory, whatever its size.
 //!
 //! Names count wherever they stand, in streams too: a table of objects may point into one. Streams of compressed
-//! objects are inflated for theirs.
+//! objects are inflated for theirs. The same walk counts what a parser would hold, so that no document is given to one
+//! that would fill memory.
 
 use std::io::{BufRead, BufReader, Read, SeekFrom};
 
@@ -24,6 +25,12 @@ pub(super) struct Seen {
     pub(super) inflated: u64,
     /// One of them could not be inflated, or is packed in an unusual way.
     pub(super) opaque: bool,
+    /// What could become an object: numbers, names, strings, arrays and the like, in ordinary streams too.
+    pub(super) words: u64,
+    /// Links from one table of objects to another.
+    pub(super) tables: u64,
+    /// Bytes from each `obj` to the next `endobj`, added up: no more than the document has, but where they overlap.
+    pub(super) spanned: u64,
 }
 
 /// Reads the whole document. `Err` only for time and the disk.
@@ -31,7 +38,9 @@ pub(super) fn read(source: &mut dyn Source, budget: &Budget<'_>) -> Result<Seen,
     let mut seen = Seen::default();
     let mut streams = Vec::new();
     source.seek(SeekFrom::Start(0))?;
-    scan(&mut BufReader::with_capacity(64 << 10, &mut *source), budget, &mut seen, Some(&mut streams))?;
+    let mut document = BufReader::with_capacity(64 << 10, &mut *source);
+    scan(&mut document, budget, &mut seen, Some(&mut streams))?;
+    let words = seen.words;
     for at in streams {
         source.seek(SeekFrom::Start(at))?;
         let most = budget.limits.pdf_stream_bytes as u64;
@@ -43,10 +52,19 @@ pub(super) fn read(source: &mut dyn Source, budget: &Budget<'_>) -> Result<Seen,
         // Attack: an object stream that inflates to fill memory.
         seen.opaque |= failed || count == most;
         if seen.inflated > budget.limits.pdf_inflated_bytes {
-            return Ok(seen);
+            break;
         }
     }
+    // Those of the document itself.
+    seen.words = words;
     Ok(seen)
+}
+
+/// Counts what a parser would make of bytes outside a document.
+pub(super) fn count_words(mut bytes: &[u8], budget: &Budget<'_>) -> Result<u64, Stop> {
+    let mut seen = Seen::default();
+    scan(&mut bytes, budget, &mut seen, None)?;
+    Ok(seen.words)
 }
 
 /// Counts what is read and ends, instead of failing, where a stream is broken.
@@ -78,6 +96,67 @@ struct Current {
     deflated: bool,
     unusual: bool,
     in_stream: bool,
+    link: Link,
+}
+
+/// How far a link to another table has been read: `/Prev 4711`, unlike `/Prev 5 0 R` of an outline.
+#[derive(Clone, Copy, Debug, Default)]
+enum Link {
+    #[default]
+    None,
+    Named,
+    Number,
+    TwoNumbers,
+}
+
+/// Counts what a lenient parser can make of a word: `1+1.5.5` are four numbers, `nullnull` is two words.
+#[derive(Debug, Default)]
+struct Pieces {
+    length: u64,
+    /// The word is a name, or has a byte that no number and no keyword has.
+    over: bool,
+}
+
+impl Pieces {
+    /// How many pieces begin with this byte, at most.
+    fn begun_by(&mut self, byte: u8) -> u64 {
+        self.over |= !(byte.is_ascii_digit() || b"+-.truefalsnR".contains(&byte));
+        if self.over {
+            return 0;
+        }
+        self.length += 1;
+        // No keyword is shorter than `null`, but for the `R` that ends a reference.
+        u64::from(b"+-.R".contains(&byte) || self.length % 4 == 1)
+    }
+}
+
+/// Adds up how far objects reach, by the bare letters: parsers want no blanks around them.
+#[derive(Debug, Default)]
+struct Spans {
+    last: u64,
+    open: u64,
+    /// Where the open ones began, added up.
+    begun: u128,
+}
+
+impl Spans {
+    /// Takes a byte and its place; gives what the objects that end here reach over.
+    fn take(&mut self, byte: u8, at: u64) -> u64 {
+        const OBJ: u64 = 0x006f_626a;
+        const ENDOBJ: u64 = 0x656e_646f_626a;
+        self.last = self.last << 8 | u64::from(byte);
+        if self.last & 0x00ff_ffff != OBJ {
+            return 0;
+        }
+        if self.last & 0xffff_ffff_ffff != ENDOBJ {
+            self.open += 1;
+            self.begun += u128::from(at);
+            return 0;
+        }
+        let reached = u128::from(self.open) * u128::from(at) - self.begun;
+        *self = Self { last: self.last, ..Self::default() };
+        u64::try_from(reached).unwrap_or(u64::MAX)
+    }
 }
 
 /// Goes through bytes word by word. `streams` takes where the streams of compressed objects begin.
@@ -88,6 +167,7 @@ fn scan(
     mut streams: Option<&mut Vec<u64>>,
 ) -> Result<(), Stop> {
     let (mut word, mut current, mut at) = (Vec::with_capacity(LONGEST), Current::default(), 0_u64);
+    let (mut pieces, mut spans) = (Pieces::default(), Spans::default());
     loop {
         budget.in_time()?;
         let piece = bytes.fill_buf()?;
@@ -97,8 +177,10 @@ fn scan(
         }
         let length = piece.len();
         for (offset, &byte) in piece.iter().enumerate() {
+            seen.spanned = seen.spanned.saturating_add(spans.take(byte, at + offset as u64));
             let delimiter = byte.is_ascii_whitespace() || b"\0()<>[]{}/%".contains(&byte);
             if !delimiter {
+                seen.words += pieces.begun_by(byte);
                 if word.len() < LONGEST {
                     word.push(byte);
                 }
@@ -111,6 +193,10 @@ fn scan(
                 if streams.len() < 100_000 { streams.push(after) } else { seen.opaque = true }
             }
             word.clear();
+            current.link = current.link.after(byte, seen);
+            // Each of these begins an object, however empty.
+            seen.words += u64::from(b"(<[/".contains(&byte));
+            pieces = Pieces { over: byte == b'/', ..Pieces::default() };
             if byte == b'/' {
                 word.push(byte);
             }
@@ -120,9 +206,39 @@ fn scan(
     }
 }
 
+impl Link {
+    /// After a delimiter. Anything but blanks ends what might be a reference.
+    fn after(self, delimiter: u8, seen: &mut Seen) -> Self {
+        match self {
+            Self::Number | Self::TwoNumbers if !b" \t\r\n\0\x0c".contains(&delimiter) => {
+                seen.tables += 1;
+                Self::None
+            }
+            other => other,
+        }
+    }
+
+    /// After a word that is no name.
+    fn after_word(self, word: &[u8], seen: &mut Seen) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Named => Self::Number,
+            Self::Number if word.iter().all(u8::is_ascii_digit) => Self::TwoNumbers,
+            Self::TwoNumbers if word == b"R" => Self::None,
+            Self::Number | Self::TwoNumbers => {
+                seen.tables += 1;
+                Self::None
+            }
+        }
+    }
+}
+
 /// Takes a word in. True when it begins a stream of compressed objects.
 fn end_of_word(word: &[u8], current: &mut Current, seen: &mut Seen) -> bool {
     let Some(name) = word.strip_prefix(b"/") else {
+        if !word.is_empty() {
+            current.link = current.link.after_word(word, seen);
+        }
         return match word {
             b"obj" => {
                 *current = Current::default();
@@ -151,6 +267,7 @@ fn end_of_word(word: &[u8], current: &mut Current, seen: &mut Seen) -> bool {
         // Short enough to occur by chance in a picture's bytes.
         b"XFA" if !current.in_stream => seen.active = Some("an XFA form"),
         b"Encrypt" if !current.in_stream => seen.encrypted = true,
+        b"Prev" | b"XRefStm" => current.link = Link::Named,
         b"ObjStm" => current.holds_objects = true,
         b"FlateDecode" | b"Fl" => current.deflated = true,
         b"LZWDecode" | b"ASCII85Decode" | b"ASCIIHexDecode" | b"RunLengthDecode" | b"Crypt"
