@@ -25,6 +25,8 @@ pub struct Subject {
     pub received_sha256: Option<Sha256Digest>,
     /// Digest the sender promised.
     pub client_sha256: Option<Sha256Digest>,
+    /// There were so many tries that a scanner's error which may be of this file is its verdict: *unscannable*.
+    pub last_try: bool,
 }
 
 /// What came out, with everything that is recorded beside the verdict.
@@ -102,7 +104,15 @@ pub async fn judge_within(
         judgement.only_too_large_to_scan = matches!(kind.group, Group::Audio | Group::Video);
         return Ok(judgement);
     }
-    let ScanOutcome { finding, scanner } = scanner.scan(&file, sums.size).await?;
+    let scanned = scanner.scan(&file, sums.size).await;
+    if subject.last_try && scanned.as_ref().is_err_and(ScanError::may_be_of_the_file) {
+        judgement.verdict = Verdict::Unscannable {
+            detail: "The virus scanner fails at this file; save the work in another way and upload it again."
+                .into(),
+        };
+        return Ok(judgement);
+    }
+    let ScanOutcome { finding, scanner } = scanned?;
     judgement.scanner = Some(scanner);
     judgement.verdict = verdict_of(finding);
     Ok(judgement)

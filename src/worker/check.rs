@@ -1,5 +1,8 @@
 //! One file's check, from claim to outcome. Each step may be repeated: after a crash the next claim begins again.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +15,7 @@ use crate::database::audit::{self, By, Entry};
 use crate::database::checks::{self, CheckRow, Refused};
 use crate::database::{DatabaseError, Tx, uploads};
 use crate::evidence::{FileState, Reason};
+use crate::ids::FileId;
 use crate::object_store::{ObjectKey, StoreError};
 
 /// Why a check stopped short of an outcome. The file stays in *checking*.
@@ -35,6 +39,35 @@ pub(super) enum CheckError {
 
 /// Objects of one file looked for when it leaves quarantine.
 const LEFTOVERS: usize = 1000;
+
+/// Tries that end in a scanner's error of the file's own before that is its verdict.
+const SCAN_TRIES: u32 = 10;
+
+/// How often each file's scan ended in an error that may be its own. Kept in memory: after a restart the file has its
+/// tries again, and the time that the scanner was away does not count.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ScanFaults(Arc<Mutex<HashMap<FileId, u32>>>);
+
+impl ScanFaults {
+    fn is_last_try(&self, file: FileId) -> bool {
+        let faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.get(&file).is_some_and(|&faults| faults + 1 >= SCAN_TRIES)
+    }
+
+    /// Takes in how a try ended.
+    fn learn(&self, file: FileId, outcome: Result<(), &CheckError>) {
+        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Err(CheckError::Scan(error)) if error.may_be_of_the_file() => {
+                *faults.entry(file).or_default() += 1;
+            }
+            Ok(()) | Err(CheckError::Fenced) => {
+                faults.remove(&file);
+            }
+            Err(_) => {}
+        }
+    }
+}
 
 impl CheckError {
     /// What the file waits for, for people.
@@ -69,6 +102,7 @@ impl Workers {
             () = shutdown.cancelled() => Err(CheckError::Stopping),
         };
         metrics::histogram!("strongroom_check_seconds").record(started.elapsed().as_secs_f64());
+        self.scan_faults.learn(row.file, outcome.as_ref().copied());
         let Err(error) = outcome else { return };
         tracing::warn!(
             file = %row.file,
@@ -126,6 +160,7 @@ impl Workers {
             size: row.size,
             received_sha256: Some(row.received_sha256),
             client_sha256: row.client_sha256,
+            last_try: self.scan_faults.is_last_try(row.file),
         };
         let file = spooled.file.try_clone().map_err(SpoolError::Folder)?;
         let judgement = judge(&subject, file, &*self.scanner).await?;
@@ -215,5 +250,30 @@ fn refusal(judgement: &Judgement) -> Refused {
             reason: Reason::DigestMismatch,
             detail: "The stored file is not the one that was received; upload it again.".into(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::scan::ReplyError;
+
+    #[test]
+    fn the_tenth_error_of_a_files_own_is_the_last() {
+        let faults = ScanFaults::default();
+        let (file, other) = (FileId::new(), FileId::new());
+        let own = || CheckError::Scan(ReplyError::Reported("Can't read file".into()).into());
+        let away = || CheckError::Scan(ScanError::NotReady { detail: String::new() });
+        for _ in 0..SCAN_TRIES - 1 {
+            assert!(!faults.is_last_try(file));
+            faults.learn(file, Err(&own()));
+            faults.learn(file, Err(&away()));
+            faults.learn(other, Err(&away()));
+            faults.learn(other, Err(&CheckError::Stopping));
+        }
+        assert!(faults.is_last_try(file) && !faults.is_last_try(other));
+        faults.learn(file, Ok(()));
+        assert!(!faults.is_last_try(file));
+        assert!(faults.0.lock().unwrap().is_empty());
     }
 }

@@ -20,6 +20,7 @@ use crate::database::{Database, DatabaseError, Engine, checks};
 use crate::object_store::ObjectStore;
 use crate::service::Tasks;
 use crate::upload::Uploads;
+use check::ScanFaults;
 use spool::Spool;
 
 /// How workers work.
@@ -56,6 +57,7 @@ pub struct Workers {
     limits: WorkerLimits,
     spool: Spool,
     node: String,
+    scan_faults: ScanFaults,
     /// Rung when something changed that sweeps care for.
     ended: Arc<Notify>,
 }
@@ -73,7 +75,8 @@ impl Workers {
     ) -> Self {
         let node = format!("{:032x}", rand::random::<u128>());
         let spool = Spool::new(spool, limits.spool_bytes);
-        Self { db, store, scanner, clock, limits, spool, node, ended: uploads.ended() }
+        let (scan_faults, ended) = (ScanFaults::default(), uploads.ended());
+        Self { db, store, scanner, clock, limits, spool, node, scan_faults, ended }
     }
 
     /// Starts the loops on `tasks`; they end with it.

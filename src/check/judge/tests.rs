@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::check::scan::canary::eicar;
-use crate::check::scan::{ManagedClamd, ScanLimits, ScannerReadiness, SignaturePolicy};
+use crate::check::scan::{ManagedClamd, ReplyError, ScanLimits, ScannerReadiness, SignaturePolicy};
 use crate::check::testing::{docx, jpeg, pdf, png, section, zip_of};
 use crate::clock::Clock;
 
@@ -42,6 +42,7 @@ fn subject(name: &str, bytes: &[u8]) -> Subject {
         size: bytes.len() as u64,
         received_sha256: None,
         client_sha256: None,
+        last_try: false,
     }
 }
 
@@ -155,6 +156,42 @@ async fn only_a_clean_verdict_of_these_bytes_admits() {
     let infected = judge(&subject("a.pdf", &bytes), holding(&bytes), &found).await.unwrap();
     assert_eq!(infected.verdict, Verdict::Infected { signature: "X".into() });
     assert!(infected.admit(&section, version(infected.examined.size)).is_none());
+}
+
+/// A scanner that always fails at the file, or is never there.
+#[derive(Debug)]
+struct Failing {
+    at_the_file: bool,
+}
+
+#[async_trait]
+impl Scanner for Failing {
+    async fn scan(&self, _: &File, _: u64) -> Result<ScanOutcome, ScanError> {
+        Err(if self.at_the_file {
+            ReplyError::Reported("Can't read file".into()).into()
+        } else {
+            ScanError::NotReady { detail: "it is not there".into() }
+        })
+    }
+
+    async fn readiness(&self) -> ScannerReadiness {
+        Fixed(Finding::Clean).readiness().await
+    }
+}
+
+#[tokio::test]
+async fn a_file_the_scanner_always_fails_at_is_unscannable_in_the_end() {
+    let bytes = pdf(b"");
+    let plain = subject("a.pdf", &bytes);
+    let last = Subject { last_try: true, ..plain.clone() };
+    for (subject, at_the_file) in [(&plain, true), (&plain, false), (&last, false)] {
+        assert!(judge(subject, holding(&bytes), &Failing { at_the_file }).await.is_err());
+    }
+    let judged = judge(&last, holding(&bytes), &Failing { at_the_file: true }).await.unwrap();
+    assert!(matches!(judged.verdict, Verdict::Unscannable { .. }), "{judged:?}");
+    let version = ObjectVersion { etag: "e".into(), version_id: None, size: judged.examined.size };
+    let lenient = Section { allow_unscannable: true, ..section(&["pdf"]) };
+    assert!(judged.admit(&lenient, version).is_none());
 }
 
 #[tokio::test]

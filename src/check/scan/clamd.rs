@@ -218,17 +218,13 @@ impl Clamd {
     async fn exchange(&self, file: &File, size: u64, reply: Duration) -> Result<Finding, ScanError> {
         let answer = match &self.address {
             Address::Unix(path) => {
-                let mut stream = self
-                    .step("accept a connection", self.limits.connect(), UnixStream::connect(path))
-                    .await?;
+                let mut stream = self.connect(UnixStream::connect(path)).await?;
                 let sent =
                     self.step("take the file", self.limits.send(), send_descriptor(&stream, file)).await;
                 self.answer(&mut stream, sent, reply).await?
             }
             Address::Tcp(address) => {
-                let mut stream = self
-                    .step("accept a connection", self.limits.connect(), TcpStream::connect(address))
-                    .await?;
+                let mut stream = self.connect(TcpStream::connect(address)).await?;
                 let sent = self.stream_file(&mut stream, file, size).await;
                 self.answer(&mut stream, sent, reply).await?
             }
@@ -279,6 +275,12 @@ impl Clamd {
         self.step("take the end", limit, stream.write_all(END_OF_STREAM)).await
     }
 
+    /// What fails here is never the file's doing.
+    async fn connect<T>(&self, connecting: impl Future<Output = io::Result<T>>) -> Result<T, ScanError> {
+        let connected = timeout(self.limits.connect(), connecting).await;
+        connected.map_err(|_| ScanError::Connect(io::ErrorKind::TimedOut.into()))?.map_err(ScanError::Connect)
+    }
+
     async fn step<T>(
         &self,
         step: &'static str,
@@ -306,7 +308,8 @@ impl Scanner for Clamd {
         match self.exchange(file, size, self.limits.reply()).await {
             Ok(finding) => Ok(ScanOutcome { finding, scanner }),
             Err(error) => {
-                if !matches!(error, ScanError::File(_)) {
+                // An error it reports is of this file; whether it is of the scanner too, the next canaries tell.
+                if !matches!(error, ScanError::File(_) | ScanError::Reply(ReplyError::Reported(_))) {
                     self.distrust(&sentence(&error));
                 }
                 Err(error)

@@ -94,7 +94,8 @@ pub struct ScannerReadiness {
     pub test_signatures: bool,
 }
 
-/// No verdict this time. Always transient: nothing passes and nothing is refused because of it.
+/// No verdict this time: nothing passes and nothing is refused because of it. But a file that ends in an error which
+/// [may be its own](Self::may_be_of_the_file) again and again has none to wait for.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     #[error("the scanner is not trusted now: {detail}")]
@@ -114,6 +115,13 @@ pub enum ScanError {
     File(#[source] io::Error),
     #[error("the check was interrupted")]
     Interrupted,
+}
+
+impl ScanError {
+    /// Whether the file may be the reason: the scanner had it when it failed, or says so.
+    pub fn may_be_of_the_file(&self) -> bool {
+        matches!(self, Self::Reply(_) | Self::Deadline { .. } | Self::Connection(_))
+    }
 }
 
 /// The scanner of the settings, with what runs beside it.

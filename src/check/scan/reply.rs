@@ -14,7 +14,7 @@ pub(super) enum Handover {
     Stream,
 }
 
-/// The answer is no verdict. All of these are transient.
+/// The answer is no verdict this time.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ReplyError {
     #[error("the scanner closed the connection without an answer")]
@@ -26,6 +26,9 @@ pub enum ReplyError {
     #[error("the scanner's answer is not understood: {0}")]
     Unknown(String),
 }
+
+/// The answer to a stream that is longer than clamd's settings allow.
+const TOO_LONG: &str = "INSTREAM size limit exceeded. ERROR";
 
 /// Longest answer that is read, bytes.
 pub(super) const LONGEST: u64 = 4096;
@@ -40,7 +43,11 @@ pub(super) fn parse_reply(bytes: &[u8], handover: Handover) -> Result<Finding, R
     if text.contains(['\0', '\n', '\r']) {
         return Err(unknown(bytes));
     }
-    // Before a file is looked at, errors come without a prefix: `INSTREAM size limit exceeded. ERROR`.
+    // A stream beyond `StreamMaxLength` is so at every try.
+    if handover == Handover::Stream && text == TOO_LONG {
+        return Ok(Finding::BeyondLimits { limit: "StreamMaxLength".into() });
+    }
+    // Before a file is looked at, errors come without a prefix: `No file descriptor received. ERROR`.
     let Some(answer) = after_prefix(text, handover) else {
         return Err(match text.strip_suffix(" ERROR") {
             Some(error) => ReplyError::Reported(shorten(error)),
@@ -170,8 +177,9 @@ mod tests {
         );
         assert_eq!(
             parse_reply(b"INSTREAM size limit exceeded. ERROR\0", Handover::Stream),
-            reported("INSTREAM size limit exceeded.")
+            Ok(Finding::BeyondLimits { limit: "StreamMaxLength".into() })
         );
+        assert_eq!(fd("INSTREAM size limit exceeded. ERROR\0"), reported("INSTREAM size limit exceeded."));
         assert_eq!(fd("No file descriptor received. ERROR\0"), reported("No file descriptor received."));
         assert_eq!(fd("COMMAND READ TIMED OUT\n"), Err(ReplyError::Cut));
         assert_eq!(fd(""), Err(ReplyError::Empty));

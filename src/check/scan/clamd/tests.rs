@@ -73,7 +73,6 @@ async fn an_answer_that_is_no_verdict_is_an_error_and_ends_trust() {
         b"garbage\0",
         b"stream: OK\0",
         b"fd[7]: OK\0fd[8]: OK\0",
-        b"fd[7]: Can't write to file ERROR\0",
         b"COMMAND READ TIMED OUT\n",
     ] {
         let fake = fake(answer, at_once);
@@ -86,6 +85,16 @@ async fn an_answer_that_is_no_verdict_is_an_error_and_ends_trust() {
     }
     let fake = fake(b"fd[7]: OK\0", at_once);
     assert_eq!(fake.clamd.scan(&holding(b"x"), 1).await.unwrap().finding, Finding::Clean);
+}
+
+#[tokio::test]
+async fn an_error_it_reports_is_of_one_file() {
+    let fake = fake(b"fd[7]: Can't read file ERROR\0", Duration::ZERO);
+    for _ in 0..2 {
+        let scanned = fake.clamd.scan(&holding(b"x"), 1).await;
+        let Err(error @ ScanError::Reply(ReplyError::Reported(_))) = scanned else { panic!("{scanned:?}") };
+        assert!(error.may_be_of_the_file());
+    }
 }
 
 #[tokio::test]
@@ -203,12 +212,15 @@ async fn files_are_streamed_over_tcp() {
 }
 
 #[tokio::test]
-async fn a_stream_cut_off_by_clamd_is_no_verdict() {
+async fn a_stream_longer_than_clamd_takes_is_beyond_its_limits() {
     let (mut child, clamd, _folder) = over_tcp("StreamMaxLength 1M").await;
     assert!(clamd.probe().await.ready);
     let scanned = clamd.scan(&holding(&vec![b' '; 8 * CHUNK]), 8 * CHUNK as u64).await;
+    // The answer may be lost with the connection; never is the file clean.
+    let beyond = Finding::BeyondLimits { limit: "StreamMaxLength".into() };
     assert!(
-        matches!(scanned, Err(ScanError::Reply(ReplyError::Reported(_)) | ScanError::Connection(_))),
+        matches!(&scanned, Ok(outcome) if outcome.finding == beyond)
+            || matches!(&scanned, Err(ScanError::Connection(_))),
         "{scanned:?}"
     );
     child.kill().await.unwrap();
