@@ -10,7 +10,7 @@ use super::Source;
 use super::budget::Budget;
 use super::refuse::Stop;
 use super::zip::{self, Archive, Nesting};
-use crate::evidence::Reason;
+use crate::evidence::{Reason, extension_of};
 
 /// The part that makes a document one of its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,17 +79,37 @@ pub(super) fn check_parts(
     budget: &mut Budget<'_>,
 ) -> Result<Option<MainPart>, Stop> {
     let Some(types) = archive.index_for_name(CONTENT_TYPES) else { return Ok(None) };
-    let mut main = None;
-    read_markup(&zip::read_part(archive, types, budget)?, budget, |element| {
+    let types = zip::read_part(archive, types, budget)?;
+    let start = start_of(archive, budget)?;
+    let (mut named, mut by_ending, mut start_is_named) = (None, None, false);
+    read_markup(&types, budget, |element| {
         let content_type = attribute(element, "ContentType")?;
         refuse_macro_type(&content_type)?;
-        let Some(part) = main_part(&content_type) else { return Ok(()) };
-        // The part it names must be there.
-        let name = attribute(element, "PartName")?;
-        let name = name.trim_start_matches('/').to_owned();
-        main.get_or_insert((part, name));
+        let part = main_part(&content_type);
+        match element.local_name().as_ref() {
+            "Override" => {
+                let name = attribute(element, "PartName")?;
+                let name = name.trim_start_matches('/').to_owned();
+                start_is_named |= start.as_ref() == Some(&name);
+                // The part it names must be there.
+                if let Some(part) = part {
+                    named.get_or_insert((part, name));
+                }
+            }
+            // Some programs give the main part its type by its ending, and all others theirs by name.
+            "Default" => {
+                let ending = attribute(element, "Extension")?;
+                if let (Some(part), Some(start)) = (part, &start)
+                    && extension_of(start).is_some_and(|own| own.eq_ignore_ascii_case(&ending))
+                {
+                    by_ending.get_or_insert((part, start.clone()));
+                }
+            }
+            _ => {}
+        }
         Ok(())
     })?;
+    let main = named.or(by_ending.filter(|_| !start_is_named));
     for index in 0..archive.len() {
         budget.in_time()?;
         let Some(Ok(name)) = archive.name_for_index(index).map(|name| name.map(|n| n.to_lowercase())) else {
@@ -98,6 +118,20 @@ pub(super) fn check_parts(
         check_part(archive, index, &name, budget)?;
     }
     Ok(main.filter(|(_, name)| archive.index_for_name(name).is_some()).map(|(part, _)| part))
+}
+
+/// The part that a document begins with, by its outermost relations.
+fn start_of(archive: &mut Archive<'_>, budget: &mut Budget<'_>) -> Result<Option<String>, Stop> {
+    let Some(relations) = archive.index_for_name("_rels/.rels") else { return Ok(None) };
+    let mut start = None;
+    read_markup(&zip::read_part(archive, relations, budget)?, budget, |element| {
+        if attribute(element, "Type")?.ends_with("/officeDocument") {
+            let target = attribute(element, "Target")?;
+            start.get_or_insert(target.trim_start_matches('/').to_owned());
+        }
+        Ok(())
+    })?;
+    Ok(start)
 }
 
 fn main_part(content_type: &str) -> Option<MainPart> {

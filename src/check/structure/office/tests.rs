@@ -30,6 +30,16 @@ fn types(main: &str) -> Vec<u8> {
         .into_bytes()
 }
 
+/// Types as System.IO.Packaging writes them; `named` has the type by its name too.
+fn typed_by_ending(ending: &str, named: &str) -> Vec<u8> {
+    let main = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml";
+    let by_name = match named {
+        "" => String::new(),
+        name => format!(r#"<Override PartName="{name}" ContentType="{main}"/>"#),
+    };
+    format!(r#"<Types><Default Extension="{ending}" ContentType="{main}"/>{by_name}</Types>"#).into_bytes()
+}
+
 #[test]
 fn what_a_school_writes_passes() {
     for (what, parts) in [
@@ -58,6 +68,11 @@ fn what_a_school_writes_passes() {
             vec![("word/footer1.xml", b"<w:ftr><w:instrText> PAGE </w:instrText></w:ftr>".to_vec())],
         ),
         ("workbook inside", vec![("word/embeddings/a.docx", docx(&[]))]),
+        ("type by ending", vec![("[Content_Types].xml", typed_by_ending("xml", ""))]),
+        (
+            "type by ending and by name",
+            vec![("[Content_Types].xml", typed_by_ending("xml", "/word/document.xml"))],
+        ),
         ("printer settings", vec![("word/printerSettings1.bin", b"\0\x01".to_vec())]),
     ] {
         let parts: Vec<_> = parts.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
@@ -72,6 +87,14 @@ fn every_trick_has_its_reason() {
     let fields = b"<w:p><w:instrText>DDE</w:instrText><w:instrText>AUTO c:\\cmd</w:instrText></w:p>".to_vec();
     let simple = br#"<w:p><w:fldSimple w:instr=" DDE x y"/></w:p>"#.to_vec();
     let entities = b"<!DOCTYPE a [<!ENTITY b 'c'>]><Relationships/>".to_vec();
+    let elsewhere =
+        br#"<Relationships><Relationship Type="x/officeDocument" Target="/word/none.xml"/></Relationships>"#;
+    let named_otherwise = [
+        &typed_by_ending("xml", "")[..b"<Types>".len()],
+        br#"<Override PartName="/word/document.xml" ContentType="text/xml"/>"#,
+        &typed_by_ending("xml", "")[b"<Types>".len()..],
+    ]
+    .concat();
     let deep = [b"<a>".repeat(10_000), b"</a>".repeat(10_000)].concat();
     for (what, part, bytes, reason) in [
         ("declared macros", "[Content_Types].xml", declared, Reason::Macro),
@@ -94,8 +117,19 @@ fn every_trick_has_its_reason() {
         ("entities", "word/_rels/document.xml.rels", entities, Reason::ActiveContent),
         ("deep markup", "word/header1.xml", deep, Reason::Corrupt),
         ("another family", "[Content_Types].xml", workbook, Reason::TypeMismatch),
+        ("another ending", "[Content_Types].xml", typed_by_ending("txt", ""), Reason::TypeMismatch),
+        ("named otherwise", "[Content_Types].xml", named_otherwise, Reason::TypeMismatch),
+        (
+            "no such part",
+            "[Content_Types].xml",
+            typed_by_ending("txt", "/word/none.xml"),
+            Reason::TypeMismatch,
+        ),
         ("no types", "[Content_Types].xml", b"<Types/>".to_vec(), Reason::TypeMismatch),
     ] {
         assert_eq!(judged(docx(&[(part, &bytes)])), Err(reason), "{what}");
     }
+    let types = typed_by_ending("xml", "");
+    let absent = docx(&[("[Content_Types].xml", &types), ("_rels/.rels", elsewhere)]);
+    assert_eq!(judged(absent), Err(Reason::TypeMismatch));
 }
