@@ -1,5 +1,7 @@
 //! Images: a header that can be read, a size that can be shown, an end, and nothing foreign behind it.
 
+mod tiff;
+
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use ::image::{ImageFormat, ImageReader};
@@ -16,7 +18,12 @@ pub(super) fn check(
     format: ImageFormat,
     budget: &Budget<'_>,
 ) -> Result<(), Stop> {
-    check_pixels(source, format, budget)?;
+    if format == ImageFormat::Tiff {
+        tiff::each_page(source, budget, |width, height| check_pixels(width, height, budget))?;
+    } else {
+        let (width, height) = dimensions(source, format)?;
+        check_pixels(width.into(), height.into(), budget)?;
+    }
     source.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::new(&mut *source);
     let end = match format {
@@ -31,14 +38,20 @@ pub(super) fn check(
     }
 }
 
-/// Attack: a small file that claims 50,000 by 50,000 pixels, for whoever decodes it.
-fn check_pixels(source: &mut dyn Source, format: ImageFormat, budget: &Budget<'_>) -> Result<(), Stop> {
+fn dimensions(source: &mut dyn Source, format: ImageFormat) -> Result<(u32, u32), Stop> {
     source.seek(SeekFrom::Start(0))?;
     let reader = ImageReader::with_format(BufReader::new(source), format);
-    let (width, height) =
-        reader.into_dimensions().map_err(|_| Stop::corrupt("The picture cannot be read."))?;
+    reader.into_dimensions().map_err(|_| unreadable())
+}
+
+fn unreadable() -> Stop {
+    Stop::corrupt("The picture cannot be read.")
+}
+
+/// Attack: a small file that claims 50,000 by 50,000 pixels, for whoever decodes it.
+fn check_pixels(width: u64, height: u64, budget: &Budget<'_>) -> Result<(), Stop> {
     let most = budget.limits.pixels;
-    if u64::from(width) * u64::from(height) > most {
+    if width.saturating_mul(height) > most {
         return Err(Stop::refuse(
             Reason::ImageTooBig,
             format!(
