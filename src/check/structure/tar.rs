@@ -149,13 +149,16 @@ fn name_of<R: Read>(entry: &::tar::Entry<'_, R>, long: Option<String>) -> Result
     Ok(if name == "." { String::new() } else { name.to_owned() })
 }
 
-/// The path in PAX records (`length key=value\n`).
-fn pax_name(records: &[u8]) -> Result<Option<String>, Stop> {
+/// The path in PAX records.
+fn pax_name(mut records: &[u8]) -> Result<Option<String>, Stop> {
     let mut name = None;
-    for record in ::tar::PaxExtensions::new(records) {
-        let record = record?;
-        match record.key_bytes() {
-            b"path" => name = Some(text(record.value_bytes())?),
+    while !records.is_empty() {
+        let Some((key, value, rest)) = pax_record(records) else {
+            return Err(Stop::corrupt("A header in the archive cannot be read."));
+        };
+        records = rest;
+        match key {
+            b"path" => name = Some(text(value)?),
             // Attack: a size or link target that only some programs go by.
             key if key == b"size" || key == b"linkpath" || key.starts_with(b"GNU.sparse") => {
                 return Err(Stop::unsafe_archive("its headers contradict each other"));
@@ -164,6 +167,18 @@ fn pax_name(records: &[u8]) -> Result<Option<String>, Stop> {
         }
     }
     Ok(name)
+}
+
+/// The key and value of the first record (`length key=value\n`), and what follows it. Only the length tells where it
+/// ends: extended attributes of macOS are bytes of any kind, line ends too.
+fn pax_record(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let space = records.iter().position(|&byte| byte == b' ')?;
+    let digits = std::str::from_utf8(&records[..space]).ok()?;
+    let length: usize = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
+    let (record, rest) = records.split_at_checked(length)?;
+    let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
+    let equals = record.iter().position(|&byte| byte == b'=')?;
+    Some((&record[..equals], &record[equals + 1..], rest))
 }
 
 #[cfg(test)]

@@ -28,6 +28,18 @@ fn tar_of(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
+/// PAX records, each with its length before it.
+fn pax(records: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (key, value) in records {
+        let rest = [b" ", key.as_bytes(), b"=", value, b"\n"].concat();
+        let length = (rest.len()..).find(|length| length.to_string().len() + rest.len() == *length).unwrap();
+        bytes.extend_from_slice(length.to_string().as_bytes());
+        bytes.extend(rest);
+    }
+    bytes
+}
+
 fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut gz = GzEncoder::new(Vec::new(), Compression::best());
     gz.write_all(bytes).unwrap();
@@ -58,6 +70,10 @@ fn ordinary_tars_are_walked() {
     assert_eq!(judged(folder.clone(), "tar").unwrap(), ["a.txt", "b/c.txt"]);
     assert!(judged(gz(&folder), "tgz").is_ok());
     assert!(judged(gz(b"one file"), "gz").is_ok());
+    let attribute =
+        pax(&[("SCHILY.xattr.com.apple.x", b"bplist\n99 \0\n=\n".as_slice()), ("path", b"b.txt")]);
+    let attributes = tar_of(&[("x", EntryType::XHeader, &attribute), ("a.txt", FILE, b"a")]);
+    assert_eq!(judged(attributes, "tar").unwrap(), ["b.txt"]);
     let mut builder = Builder::new(Vec::new());
     let mut header = Header::new_gnu();
     header.set_size(1);
@@ -71,6 +87,7 @@ fn bad_tars_are_refused() {
     let mut program = b"MZ\x90\0".to_vec();
     program.resize(2048, 0);
     let huge_name = vec![b'n'; 100_000];
+    let hidden = pax(&[("SCHILY.xattr.x", b"\n"), ("linkpath", b"/etc/passwd")]);
     for (what, bytes, extension, reason) in [
         ("leads out", tar_of(&[("../a.txt", FILE, b"a")]), "tar", Reason::ArchiveUnsafe),
         ("absolute", tar_of(&[("/etc/passwd", FILE, b"a")]), "tar", Reason::ArchiveUnsafe),
@@ -84,6 +101,18 @@ fn bad_tars_are_refused() {
             tar_of(&[("x", EntryType::XHeader, b"9 size=1\n"), ("a", FILE, b"abc")]),
             "tar",
             Reason::ArchiveUnsafe,
+        ),
+        (
+            "link target behind an attribute",
+            tar_of(&[("x", EntryType::XHeader, &hidden), ("a", FILE, b"abc")]),
+            "tar",
+            Reason::ArchiveUnsafe,
+        ),
+        (
+            "length that lies",
+            tar_of(&[("x", EntryType::XHeader, b"99 path=a\n"), ("a", FILE, b"abc")]),
+            "tar",
+            Reason::Corrupt,
         ),
         ("program", gz(&tar_of(&[("a.exe", FILE, b"a")])), "tgz", Reason::TypeNotAllowed),
         ("hidden program", tar_of(&[("a.png", FILE, &program)]), "tar", Reason::TypeMismatch),
