@@ -262,7 +262,7 @@ impl ApiError {
             Self::Absent => "Change the candidate's status first.".into(),
             Self::NotInSample => "Only work of candidates in the sample is taken.".into(),
             Self::SectionFull { limit, .. } => {
-                format!("It takes {limit} at most. Replace or delete a file, or wait for one to end.")
+                format!("It takes {limit} at most. Delete a file, or wait for one to end.")
             }
             Self::RunningFiles { .. } => "Wait for them, or cancel them.".into(),
             Self::Checking { .. } => "Wait until their checks are done.".into(),

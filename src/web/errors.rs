@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::page::{Frame, Link, Message, page};
-use super::policy;
+use super::{policy, sign_in};
 use crate::http::error::{Failure, Problem};
 use crate::http::layers::RequestId;
 
@@ -29,6 +29,8 @@ pub async fn unknown(request: Request<Body>) -> Response {
 struct Reader {
     html: bool,
     get: bool,
+    /// Path and query.
+    path: String,
     request: Option<RequestId>,
 }
 
@@ -37,6 +39,7 @@ impl Reader {
         Self {
             html: wants_page(request.headers()),
             get: request.method() == Method::GET,
+            path: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
             request: request.extensions().get().copied(),
         }
     }
@@ -47,7 +50,7 @@ impl Reader {
             return response;
         };
         if failure.problem.status == StatusCode::UNAUTHORIZED && self.get {
-            return Redirect::to("/sign-in").into_response();
+            return Redirect::to(&sign_in::address(&self.path)).into_response();
         }
         let mut told = page(failure.problem.status, &self.message(&failure.problem));
         for (name, value) in response.headers() {

@@ -65,10 +65,10 @@ pub async fn show(
     Ok(page(StatusCode::OK, &view))
 }
 
-/// The place of a file on its sample's page.
+/// The place of a file on its sample's page. A redirect's fragment is not told to a script, so it is said twice.
 pub fn back(file: &FileRow) -> String {
-    let open = if file.number.is_empty() { String::new() } else { format!("?open={}", file.number) };
-    format!("/samples/{}{open}#section-{}", file.sample, file.section)
+    let open = if file.number.is_empty() { String::new() } else { format!("open={}&", file.number) };
+    format!("/samples/{}?{open}at=section-{1}#section-{1}", file.sample, file.section)
 }
 
 fn details(file: &FileRow, times: &Times) -> Vec<(&'static str, String)> {
@@ -77,7 +77,16 @@ fn details(file: &FileRow, times: &Times) -> Vec<(&'static str, String)> {
         ("The candidate’s name for it", Some(file.original_name.clone())),
         ("Folder", Some(file.path.clone()).filter(|path| !path.is_empty())),
         ("Stored as", file.unique_name.clone()),
-        ("Size", file.size.map(|size| format!("{} ({size} bytes)", words::bytes(size)))),
+        (
+            "Size",
+            file.size.map(|size| {
+                if size < 1024 {
+                    words::bytes(size)
+                } else {
+                    format!("{} ({size} bytes)", words::bytes(size))
+                }
+            }),
+        ),
         ("Type by content", file.media_type.clone()),
         ("Upload began", moment(Some(file.created_at))),
         ("Every byte received", moment(file.received_at)),
@@ -99,7 +108,7 @@ pub async fn delete(
     let row = row.filter(|row| row.sample == id).ok_or(ApiError::NotFound)?;
     files::remove(&service, &caller, &request, file).await?;
     let open = if row.number.is_empty() { String::new() } else { format!("&open={}", row.number) };
-    let to = format!("/samples/{id}?deleted={file}{open}#section-{}", row.section);
+    let to = format!("/samples/{id}?deleted={file}{open}&at=section-{0}#section-{0}", row.section);
     Ok(Redirect::to(&to).into_response())
 }
 

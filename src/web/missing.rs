@@ -87,7 +87,7 @@ async fn form(
 }
 
 fn back((id, number, section): &Place) -> String {
-    format!("/samples/{id}?open={number}#section-{section}")
+    format!("/samples/{id}?open={number}&at=section-{section}#section-{section}")
 }
 
 /// `POST` of the form.

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::home;
-use super::page::{Frame, page};
+use super::page::{Frame, Problem, page};
 use super::receipt::{absent, not_there, title_of};
 use super::visitor::{Times, Visitor, organisation};
 use super::words;
@@ -62,6 +62,7 @@ pub struct Moderated {
     pub archive: String,
     /// The candidate this page is narrowed to.
     pub only: Option<String>,
+    pub problem: Option<Problem>,
     /// Missing, absent and what else the centre said.
     pub notes: Vec<String>,
     pub groups: Vec<Group>,
@@ -133,6 +134,8 @@ pub async fn list(
 #[derive(Debug, Deserialize)]
 pub struct Asked {
     candidate: Option<CandidateNumber>,
+    /// A download was asked for with nobody chosen.
+    none: Option<String>,
 }
 
 /// `GET /moderation/{sample}`
@@ -174,6 +177,10 @@ pub async fn show(
         holds: holds(&receipt),
         archive,
         only: only.map(|number| number.to_string()),
+        problem: asked.none.is_some().then(|| Problem {
+            text: "Choose at least one candidate, or download all".into(),
+            field: Some("download-all"),
+        }),
         notes,
         groups,
     };
@@ -222,8 +229,8 @@ fn submitted(file: &FileEntry, line: &SampleLine) -> SubmittedFile {
     }
 }
 
-/// `GET /moderation/{sample}/download?candidate=1005&candidate=1007`: on to the zip of the candidates chosen; of all
-/// when none is.
+/// `GET /moderation/{sample}/download?candidate=1005&candidate=1007`: on to the zip of the candidates chosen; with none,
+/// back with a word.
 pub async fn download(
     _caller: crate::http::identity::Caller,
     Segments(id): Segments<SampleId>,
@@ -235,6 +242,10 @@ pub async fn download(
         let number = number.ok_or_else(|| ApiError::invalid("candidate", "Not a candidate number."))?;
         chosen.push(number.to_string());
     }
-    let some = if chosen.is_empty() { String::new() } else { format!("?candidates={}", chosen.join(",")) };
-    Ok(Redirect::to(&format!("/api/v1/samples/{id}/archive{some}")).into_response())
+    let to = if chosen.is_empty() {
+        format!("/moderation/{id}?none=1")
+    } else {
+        format!("/api/v1/samples/{id}/archive?candidates={}", chosen.join(","))
+    };
+    Ok(Redirect::to(&to).into_response())
 }

@@ -21,6 +21,8 @@ pub struct Frame {
     pub test_signatures: bool,
     /// The help page nearest to this one.
     pub help: String,
+    /// The element that a redirect was meant for.
+    pub goal: Option<String>,
     /// The sample whose news this page listens to.
     pub sample: Option<String>,
     /// Whether the tray of uploads is here.

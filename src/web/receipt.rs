@@ -111,7 +111,9 @@ pub fn not_there(manifest: &Manifest, line: &SampleLine) -> Vec<String> {
             let place =
                 format!("{} {}: {}", candidate.number, candidate.name, title_of(line, section.code.as_str()));
             if let Some(missing) = &section.notes.missing {
-                lines.push(format!("{place}, Missing ({})", words::missing_reason(&missing.reason)));
+                let note = missing.note.as_ref().filter(|note| !note.is_empty());
+                let note = note.map(|note| format!(": “{note}”")).unwrap_or_default();
+                lines.push(format!("{place}, Missing ({}){note}", words::missing_reason(&missing.reason)));
             }
             if let Some(other) = &section.notes.other_means {
                 lines.push(format!("{place}, sent another way ({})", other.means));

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::page::{Frame, page};
@@ -13,7 +14,7 @@ use super::visitor::test_signatures;
 use crate::actor::{Grant, PersonId, Role};
 use crate::config::Environment;
 use crate::database::people;
-use crate::http::body::Form;
+use crate::http::body::{Form, Query};
 use crate::http::error::ApiError;
 use crate::http::identity::{self, Caller};
 use crate::http::layers::RequestId;
@@ -24,6 +25,8 @@ use crate::service::Service;
 pub struct SignIn {
     pub frame: Frame,
     pub people: Vec<Group>,
+    /// Where to go on afterwards.
+    pub next: String,
 }
 
 #[derive(Debug)]
@@ -40,8 +43,32 @@ pub struct Person {
     pub what: String,
 }
 
+/// Where the person was going.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    next: String,
+}
+
+/// The address of the sign-in that leads on to `path`.
+pub fn address(path: &str) -> String {
+    match local(path) {
+        "/" => "/sign-in".to_owned(),
+        path => format!("/sign-in?next={}", utf8_percent_encode(path, NON_ALPHANUMERIC)),
+    }
+}
+
+/// `path`, if it is one of ours and nobody else's; else the start.
+fn local(path: &str) -> &str {
+    let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if plain && path.starts_with('/') && !path.starts_with("//") { path } else { "/" }
+}
+
 /// `GET /sign-in`
-pub async fn show(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
+pub async fn show(
+    State(service): State<Arc<Service>>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, ApiError> {
     if service.config.environment != Environment::Development {
         return Err(ApiError::NotFound);
     }
@@ -59,7 +86,7 @@ pub async fn show(State(service): State<Arc<Service>>) -> Result<Response, ApiEr
     let people = people.map(|(title, people)| Group { title: title.into(), people }).collect();
     let mut frame = Frame::titled("Sign in", &[]);
     frame.test_signatures = test_signatures(&service).await;
-    Ok(page(StatusCode::OK, &SignIn { frame, people }))
+    Ok(page(StatusCode::OK, &SignIn { frame, people, next: local(&asked.next).to_owned() }))
 }
 
 /// `Teacher, centre 98765`.
@@ -78,6 +105,8 @@ fn granted(grant: &Grant) -> String {
 #[derive(Debug, Deserialize)]
 pub struct Choice {
     person: PersonId,
+    #[serde(default)]
+    next: String,
 }
 
 /// `POST /sign-in`
@@ -88,7 +117,7 @@ pub async fn sign_in(
     Form(choice): Form<Choice>,
 ) -> Result<Response, ApiError> {
     let cookie = identity::sign_in(&service, &headers, &choice.person, &request).await?;
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(local(&choice.next))).into_response())
 }
 
 /// `POST /sign-out`
@@ -100,4 +129,19 @@ pub async fn sign_out(
     let cookie = identity::sign_out(&service, &caller, &request).await?;
     let clear = ("clear-site-data", HeaderValue::from_static("\"storage\""));
     Ok(([(header::SET_COOKIE, cookie)], [clear], Redirect::to("/sign-in")).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_in_leads_on_to_our_own_pages_only() {
+        assert_eq!(address("/samples/1?open=2"), "/sign-in?next=%2Fsamples%2F1%3Fopen%3D2");
+        assert_eq!(address("/"), "/sign-in");
+        for foreign in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a b", "/\r\nX: y"]
+        {
+            assert_eq!(local(foreign), "/", "{foreign:?}");
+        }
+    }
 }

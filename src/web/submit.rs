@@ -33,6 +33,8 @@ pub struct CheckPage {
     pub blocking: Vec<Line>,
     pub doubtful: Vec<Line>,
     pub summary: String,
+    /// What is not there, with a reason.
+    pub missing: Vec<Line>,
     pub next: Option<String>,
     pub why_not: String,
     pub back: String,
@@ -101,6 +103,7 @@ fn check_page(
     let (_, candidates) = tally(standing);
     let files = standing.files().filter(|file| file.state == FileState::Accepted);
     let files = u32::try_from(files.count()).unwrap_or(u32::MAX);
+    let missing = missing(standing, &sample);
     let mut frame = visitor.frame_of("Check before you submit", line, true);
     frame.sample = Some(line.sample.id.to_string());
     let first = service.submissions.declarations().first();
@@ -117,10 +120,16 @@ fn check_page(
             blocking: lines(&found.blocking),
             doubtful: lines(&found.doubtful),
             summary: format!(
-                "Everything expected is here: {}, {}.",
+                "{}, {}{}.",
                 words::count(candidates, "candidate"),
-                words::count(files, "file").to_lowercase()
+                words::count(files, "file").to_lowercase(),
+                match missing.len() {
+                    0 => String::new(),
+                    1 => ", 1 section marked Missing".into(),
+                    number => format!(", {number} sections marked Missing"),
+                }
             ),
+            missing,
             next: first.filter(|_| ready).map(|one| format!("{sample}/declarations/{}", one.id)),
             why_not: if may {
                 "You can go on to the declarations when nothing stops you any more.".into()
@@ -130,6 +139,24 @@ fn check_page(
             back: sample,
         },
     )
+}
+
+/// Every section that is marked as Missing.
+fn missing(standing: &Standing, sample: &str) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for one in standing.counted() {
+        for section in &standing.component.sections {
+            let code = section.code.as_str();
+            if let Some(flag) = standing.notes_of(one, code).missing {
+                lines.push(Line {
+                    who: format!("{} {}", one.number, one.name),
+                    what: format!("{}: {}", section.title, words::missing_reason(&flag.reason)),
+                    href: Some(format!("{sample}?open={}#section-{code}", one.number)),
+                });
+            }
+        }
+    }
+    lines
 }
 
 fn told(finding: &Finding, standing: &Standing, sample: &str) -> Line {

@@ -142,10 +142,7 @@ pub fn refused(reason: Reason, detail: &str) -> Words {
             "Refused: wrong type",
             "This section does not take files of this type. The accepted types are listed beside the section.",
         ),
-        Reason::TypeMismatch => (
-            "Refused: wrong type",
-            "What is inside is not what the name says. Save it in an accepted type and choose it again.",
-        ),
+        Reason::TypeMismatch => ("Refused: wrong type", "Save it in an accepted type and choose it again."),
         Reason::DoubleExtension => (
             "Refused: name not allowed",
             "The name ends in more than one type. Rename the file and choose it again.",
@@ -167,10 +164,9 @@ pub fn refused(reason: Reason, detail: &str) -> Words {
             "Refused: contains a program",
             "Something in it would run when opened. Save a plain copy and choose it again.",
         ),
-        Reason::Corrupt => (
-            "Refused: cannot be opened",
-            "The file is damaged or incomplete. Open it on your computer, save it again and choose it.",
-        ),
+        Reason::Corrupt => {
+            ("Refused: cannot be opened", "Open it on your computer, save it again and choose it.")
+        }
         Reason::ArchiveUnsafe => (
             "Refused: unsafe archive",
             "The archive cannot be unpacked safely. Zip the folder afresh and choose it again.",
@@ -178,10 +174,9 @@ pub fn refused(reason: Reason, detail: &str) -> Words {
         Reason::ImageTooBig => {
             ("Refused: image too large", "The picture has more dots than we take. Save it at a smaller size.")
         }
-        Reason::TooManyFiles => (
-            "Refused: section is full",
-            "The section holds all the files it takes. Delete or replace one first.",
-        ),
+        Reason::TooManyFiles => {
+            ("Refused: section is full", "The section holds all the files it takes. Delete one first.")
+        }
         Reason::Duplicate => {
             return Words::new(
                 Tone::Quiet,
@@ -208,7 +203,13 @@ pub fn refused(reason: Reason, detail: &str) -> Words {
             ("Refused: damaged on the way", "What arrived is not what was sent. Choose the file again.")
         }
     };
-    let sentence = if detail.is_empty() { what_to_do.to_owned() } else { format!("{detail} {what_to_do}") };
+    // What a check found says more than what is true of all such files.
+    let found = match (detail, reason) {
+        ("", Reason::TypeMismatch) => "What is inside is not what the name says.",
+        ("", Reason::Corrupt) => "The file is damaged or incomplete.",
+        _ => detail,
+    };
+    let sentence = if found.is_empty() { what_to_do.to_owned() } else { format!("{found} {what_to_do}") };
     Words::new(Tone::Bad, label, sentence)
 }
 
@@ -302,14 +303,20 @@ pub const TRAY: &[(&str, &str)] = &[
     ("folder", "A folder cannot be sent as it is. Zip it first."),
     ("of", "of"),
     ("and_more", "and more; they follow by themselves"),
-    ("kept", "unfinished uploads are kept for you."),
-    ("kept_one", "unfinished upload is kept for you."),
+    ("kept", "unfinished uploads are kept for you:"),
+    ("kept_one", "unfinished upload is kept for you:"),
     ("started", "Uploading"),
     ("finished", "Finished:"),
     ("attention", "need attention"),
     ("attention_one", "needs attention"),
     ("files", "files"),
     ("file", "file"),
+    ("unfinished", "unfinished"),
+    (
+        "changed",
+        "This file was changed or copied since its upload began. Cancel the old upload on its candidate’s page and \
+         choose the file there.",
+    ),
     ("no_match", "None of these files is one that was left unfinished."),
     ("supporting", "Supporting material"),
 ];

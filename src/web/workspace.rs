@@ -60,6 +60,7 @@ pub struct SampleHead {
     /// Candidates whose work is asked for.
     pub candidates: u32,
     pub can_check: bool,
+    pub check_word: &'static str,
     pub receipt: Option<String>,
     /// Empty while the sample is open.
     pub locked_because: String,
@@ -191,6 +192,8 @@ pub struct Asked {
     from: usize,
     /// The file that was deleted a moment ago.
     deleted: Option<FileId>,
+    /// The element that a redirect was meant for.
+    at: Option<String>,
 }
 
 /// `GET /samples/{sample}`
@@ -217,6 +220,7 @@ pub async fn show(
         Some(file) => workspace::file(&service.db, person, file).await?,
         None => None,
     };
+    let goal = asked.at.clone();
     let bench = build::Bench::new(&visitor.actor, line, standing, returned, times, &refused, asked);
     let files = match bench.open() {
         Some(candidate) => workspace::files_of(&service.db, person, id, &candidate.id).await?,
@@ -224,5 +228,6 @@ pub async fn show(
     };
     let mut frame = visitor.frame_of(bench.line.component.title.clone(), &bench.line, false);
     frame.sample = Some(id.to_string());
+    frame.goal = goal;
     Ok(page(StatusCode::OK, &bench.page(frame, &documents, &files, undo)))
 }

@@ -36,6 +36,8 @@ export class Browser {
       });
     });
     const page = await context.newPage();
+    // From the start, so that no dialog opens before it is waited for.
+    page.on("filechooser", () => {});
     page.on("pageerror", (error) => this.complaints.push(`script: ${error.message}`));
     page.on("console", (message) => {
       if (/Content Security Policy|Trusted/i.test(message.text())) this.complaints.push(`policy: ${message.text()}`);

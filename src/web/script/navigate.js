@@ -104,10 +104,13 @@ function swap({ page, url }, asked) {
     document.head.append(document.adoptNode(now));
   }
   document.title = page.title;
-  const goal = hash === "" ? null : document.getElementById(hash.slice(1));
-  const heading = goal?.querySelector("[tabindex]") ?? goal ?? document.getElementById("problem")
-    ?? document.querySelector("h1");
+  // What a redirect's fragment was, no script is told; the page says it.
+  const wanted = document.getElementById("main")?.dataset.goal ?? hash.slice(1);
+  const goal = wanted === "" ? null : document.getElementById(wanted);
+  const inside = goal?.hasAttribute("tabindex") ? goal : goal?.querySelector("[tabindex]");
+  const heading = inside ?? goal ?? document.getElementById("problem") ?? document.querySelector("h1");
   if (goal === null) scrollTo(0, 0);
-  /** @type {HTMLElement | null} */ (heading)?.focus({ preventScroll: goal === null });
+  else goal.scrollIntoView({ block: "start" });
+  /** @type {HTMLElement | null} */ (heading)?.focus({ preventScroll: true });
   announce(document.title);
 }

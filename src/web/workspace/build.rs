@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use super::place::{Ground, made_up, place};
 use super::{Asked, FILTERS, Panel, Query, Row, SORTS, SampleHead, Undo, Workspace};
@@ -103,6 +105,13 @@ fn problems(standing: &Standing, refused: &[Refused]) -> HashSet<String> {
     open.map(|file| file.candidate_id.clone()).collect()
 }
 
+/// A name as it is looked for: lower case, without accents.
+fn folded(text: &str) -> String {
+    let plain = text.nfd().filter(|&c| !is_combining_mark(c)).collect::<String>();
+    // Letters of their own that nobody has a key for.
+    plain.to_lowercase().replace('ł', "l").replace('ø', "o").replace('đ', "d").replace('ß', "ss")
+}
+
 /// All that the page is built from.
 pub(super) struct Bench {
     pub(super) line: SampleLine,
@@ -140,13 +149,12 @@ impl Bench {
     }
 
     fn listed(&self) -> Vec<usize> {
-        let search = self.asked.search.trim().to_lowercase();
+        let search = folded(self.asked.search.trim());
         let all = &self.standing.candidates;
         let mut order: Vec<usize> = (0..all.len())
             .filter(|&at| {
                 let candidate = &all[at];
-                (candidate.name.to_lowercase().contains(&search)
-                    || candidate.number.as_str().contains(&search))
+                (folded(&candidate.name).contains(&search) || candidate.number.as_str().contains(&search))
                     && self.fits(candidate)
             })
             .collect();
@@ -372,11 +380,13 @@ impl Bench {
         let href = format!("/samples/{}", sample.id);
         let receipt = (sample.revision > 0).then(|| format!("{href}/submissions/{}", sample.revision));
         let locked_because = match (sample.state, &self.returned) {
-            (SampleState::Submitted, _) => {
+            (SampleState::Submitted, _) if self.can_change => {
                 "This sample is submitted. Nothing can be changed unless it is returned to you.".to_owned()
             }
+            (SampleState::Submitted, _) => "This sample is submitted.".to_owned(),
             (SampleState::Returned, Some(back)) => format!(
-                "Returned to you: {} Only the returned candidates are open, until {}.",
+                "Returned to {}: {} Only the returned candidates are open, until {}.",
+                if self.can_change { "you" } else { "the centre" },
                 back.reason,
                 self.times.deadline(back.due_at)
             ),
@@ -392,10 +402,24 @@ impl Bench {
             cut_off: self.times.deadline(sample.dates.cut_off_at),
             complete,
             candidates,
+            check_word: if self.can_submit { "Check and submit" } else { "Check" },
             can_check: sample.state != SampleState::Submitted && (self.can_submit || self.can_change),
             receipt,
             locked_because,
             href,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_without_its_accents() {
+        for (name, typed) in [("Zoë Smith-Jones", "zoe"), ("Łukasz Wójcik", "lukasz woj"), ("Siân", "SIÂN")]
+        {
+            assert!(folded(name).contains(&folded(typed)), "{name} {typed}");
         }
     }
 }

@@ -52,7 +52,8 @@ pub fn rules(section: &Section) -> (String, String) {
         (min, max) => format!("{min} to {max} files"),
     };
     let size = words::bytes(section.max_bytes);
-    let text = format!("{need}, {files}. {}, up to {size} each.", takes(section.accepts.iter()));
+    let each = if section.max == 1 { "" } else { " each" };
+    let text = format!("{need}, {files}. {}, up to {size}{each}.", takes(section.accepts.iter()));
     let mut advice = match section.zip {
         ZipAdvice::None => String::new(),
         ZipAdvice::Allowed => "A folder? Zip it, so that its structure is kept.".to_owned(),

@@ -88,7 +88,7 @@ export async function pagesThatDoNotCome(given) {
   // It comes back: on from where it was, and Back leads back.
   await page.locator(".crumbs a").last().click();
   await page.locator("#to-check").click();
-  await page.waitForURL(/\/check$/);
+  await page.locator("#check").waitFor();
   assert.ok(await trouble.isHidden());
   await page.context().setOffline(true);
   const check = page.url();
@@ -114,6 +114,8 @@ export async function choosingWhileThePageChanges(given) {
   await colleague.locator("#reason-lost").check();
   await colleague.locator("#set-missing").click();
   await page.locator("#section-URS", { hasText: "Missing: lost" }).waitFor();
+  await colleague.locator("#section-URS", { hasText: "Missing: lost" }).waitFor();
+  assert.equal(await colleague.evaluate(() => document.activeElement?.id), "section-URS", "a form leads back to its place");
   await dialog.setFiles([{ name: "chosen.pdf", mimeType: "application/pdf", buffer: pdf("chosen") }]);
   await becomes(page, "Evidence", "chosen.pdf", "Accepted");
   for (const one of [page, colleague]) await one.context().close();
@@ -170,6 +172,11 @@ export async function cancelOffline(given) {
   await inTray(page, "unwanted.pdf", "Cancelled").waitFor();
   assert.ok(!(await openUploads(page)).includes("unwanted.pdf"), "the server threw it away");
   await page.locator("#section-Evidence .file", { hasText: "unwanted.pdf" }).waitFor({ state: "detached" });
+
+  // Cancelled on the page itself, the tray says so too.
+  await choose(page, "Evidence", onDisk("second.pdf"));
+  await page.locator("#section-Evidence .file", { hasText: "second.pdf" }).getByRole("button", { name: /^Cancel/ }).click();
+  await inTray(page, "second.pdf", "Cancelled").waitFor();
   await page.context().close();
 }
 

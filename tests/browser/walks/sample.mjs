@@ -57,7 +57,7 @@ export async function sampleFromStartToReceipt({ base, browser }) {
   // Everyone else has nothing to send.
   for (let left = 0; left < 40; left += 1) {
     await page.goto(`${address}/check`);
-    const line = page.locator(".lines li", { hasText: "Product" }).first();
+    const line = page.locator('[aria-labelledby="blocking"] li', { hasText: "Product" }).first();
     if ((await line.count()) === 0) break;
     await line.getByRole("link").click();
     await page.locator("#section-Product-missing").click();

@@ -60,6 +60,7 @@ export function watchPlaces(engine, tray) {
       if (problem !== null) {
         upload.state = "refused";
         upload.message = tray.word(problem);
+        upload.final = true;
       }
       engine.add(upload);
     }

@@ -7,8 +7,15 @@ import { Upload } from "../upload/engine.js";
 
 const ROWS = 200;
 const REDRAW = 250;
+/** Unfinished uploads that are named. */
+const NAMES = 5;
 const ORDER = ["refused", "signed_out", "needs_file", "offline", "sending", "cancelling", "held", "waiting", "paused", "checking", "accepted", "cancelled"];
 const TONES = { refused: "bad", signed_out: "note", needs_file: "note", offline: "note", accepted: "good" };
+
+/** Refused, and something for the person to do: what is here already is not. @param {Upload} upload */
+const isBad = (upload) => upload.state === "refused" && upload.reason !== "duplicate";
+/** @param {Upload} upload */
+const canRetry = (upload) => upload.state === "refused" && !upload.final;
 
 export class UploadTray extends HTMLElement {
   /** @type {import("../upload/engine.js").Engine} */ #engine;
@@ -17,6 +24,7 @@ export class UploadTray extends HTMLElement {
   /** The upload whose file is chosen again; null: any of those kept. @type {Upload | null} */ #wanted = null;
   #drawing = 0;
   #spoken = "";
+  /** Why what was chosen goes on with nothing. */ #notFound = "";
 
   /** @param {import("../upload/engine.js").Engine} engine */
   start(engine) {
@@ -60,6 +68,7 @@ export class UploadTray extends HTMLElement {
     const driven = new Set(this.#engine.uploads.map((upload) => upload.url));
     const open = await openUploads();
     this.#kept = open.kind === "ok" ? open.uploads.filter((one) => !driven.has(one.url)) : [];
+    if (this.#kept.length > 0) this.#open(true);
     this.#soon();
   }
 
@@ -81,10 +90,11 @@ export class UploadTray extends HTMLElement {
       const target = { sample: open.sample, candidate: open.candidate, section: open.section };
       this.#engine.add(new Upload(file, target, [open.candidate, open.section].filter(Boolean).join(" · "), ""));
     }
-    if (found === 0) {
-      this.#part(".tray-kept span").textContent = this.word("no_match");
-      announce(this.word("no_match"));
-    } else this.started(found);
+    const like = files.some((file) => this.#kept.some((one) => one.name === file.name && one.size === file.size));
+    this.#notFound = found > 0 || files.length === 0 ? "" : this.word(like ? "changed" : "no_match");
+    if (this.#notFound !== "") announce(this.#notFound);
+    if (found > 0) this.started(found);
+    this.#soon();
   }
 
   /** @param {Element} target */
@@ -111,7 +121,7 @@ export class UploadTray extends HTMLElement {
     for (const upload of [...this.#engine.uploads]) {
       if (what === "pause") this.#engine.pause(upload);
       if (what === "resume" && ["paused", "signed_out"].includes(upload.state)) this.#engine.resume(upload);
-      if (what === "retry" && upload.state === "refused") this.#engine.resume(upload);
+      if (what === "retry" && canRetry(upload)) this.#engine.resume(upload);
       if (what === "clear" && ["accepted", "cancelled"].includes(upload.state)) this.#engine.forget(upload);
     }
   }
@@ -135,7 +145,7 @@ export class UploadTray extends HTMLElement {
     const { uploads } = this.#engine;
     if (uploads.some((one) => one.active || one.state === "checking")) return;
     const done = uploads.filter((one) => one.state === "accepted").length;
-    const bad = uploads.filter((one) => one.state === "refused").length;
+    const bad = uploads.filter(isBad).length;
     const text = `${this.word("finished")} ${done} ${this.word(done === 1 ? "file" : "files")}`
       + (bad === 0 ? "" : `, ${bad} ${this.word(bad === 1 ? "attention_one" : "attention")}`);
     if (text !== this.#spoken) announce(text);
@@ -172,23 +182,28 @@ export class UploadTray extends HTMLElement {
   /** @param {Upload[]} uploads */
   #total(uploads) {
     const live = uploads.filter((upload) => upload.state !== "cancelled");
-    const all = live.reduce((sum, upload) => sum + upload.file.size, 0);
-    const have = live.reduce((sum, upload) => sum + upload.confirmed, 0);
+    const going = live.filter((upload) => upload.state !== "refused");
+    const all = going.reduce((sum, upload) => sum + upload.file.size, 0);
+    const have = going.reduce((sum, upload) => sum + upload.confirmed, 0);
     const done = live.filter((upload) => upload.ended).length;
-    const bad = live.filter((upload) => upload.state === "refused").length;
+    const bad = live.filter(isBad).length;
     const bar = /** @type {HTMLProgressElement} */ (this.#part(".tray-all"));
     bar.max = Math.max(1, all);
     bar.value = have;
-    this.#part(".tray-total").textContent = `${done} ${this.word("of")} ${live.length}`
+    const kept = this.#kept.length;
+    this.#part(".tray-total").textContent = live.length === 0 ? `${kept} ${this.word("unfinished")}`
+      : `${done} ${this.word("of")} ${live.length}`
       + (bad === 0 ? "" : ` · ${bad} ${this.word(bad === 1 ? "attention_one" : "attention")}`);
     const any = (/** @type {(upload: Upload) => boolean} */ test) => live.some(test);
     this.#part('[data-all="pause"]').hidden = !any((upload) => upload.active);
     this.#part('[data-all="resume"]').hidden = !any((upload) => ["paused", "signed_out"].includes(upload.state));
-    this.#part('[data-all="retry"]').hidden = !any((upload) => upload.state === "refused");
+    this.#part('[data-all="retry"]').hidden = !any(canRetry);
+    this.#part("[data-sign-in]").hidden = !any((upload) => upload.state === "signed_out");
     this.#part('[data-all="clear"]').hidden = !uploads.some((upload) => ["accepted", "cancelled"].includes(upload.state));
-    const kept = this.#part(".tray-kept");
-    kept.hidden = this.#kept.length === 0;
-    this.#part(".tray-kept span").textContent = `${this.#kept.length} ${this.word(this.#kept.length === 1 ? "kept_one" : "kept")}`;
+    this.#part(".tray-kept").hidden = kept === 0;
+    const names = this.#kept.slice(0, NAMES).map((one) => one.name).join(", ");
+    this.#part(".tray-kept span").textContent = this.#notFound !== "" ? this.#notFound
+      : `${kept} ${this.word(kept === 1 ? "kept_one" : "kept")} ${names}${kept > NAMES ? ", …" : ""}`;
   }
 
   /** @param {Upload} upload */
@@ -216,7 +231,8 @@ export class UploadTray extends HTMLElement {
   /** @param {HTMLElement} row @param {Upload} upload */
   #fill(row, upload) {
     const part = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (row.querySelector(selector));
-    row.className = `tray-row ${TONES[/** @type {keyof typeof TONES} */ (upload.state)] ?? ""}`;
+    const tone = upload.state === "refused" && !isBad(upload) ? "" : TONES[/** @type {keyof typeof TONES} */ (upload.state)];
+    row.className = `tray-row ${tone ?? ""}`;
     const bar = /** @type {HTMLProgressElement} */ (part("progress"));
     bar.max = Math.max(1, upload.file.size);
     bar.value = upload.confirmed;
@@ -228,7 +244,7 @@ export class UploadTray extends HTMLElement {
     const show = (/** @type {string} */ what, /** @type {boolean} */ on) => (part(`[data-do="${what}"]`).hidden = !on);
     show("pause", upload.active);
     show("resume", upload.state === "paused" || upload.state === "signed_out");
-    show("retry", upload.state === "refused");
+    show("retry", canRetry(upload));
     show("again", upload.state === "needs_file");
     show("cancel", upload.active || ["paused", "signed_out", "needs_file"].includes(upload.state));
     show("dismiss", upload.ended);

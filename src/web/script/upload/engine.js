@@ -32,6 +32,8 @@ export class Upload {
   /** Bytes the server has confirmed. */ confirmed = 0;
   /** @type {string | null} */ url = null;
   /** What the server said, in its words. */ message = "";
+  /** Why it was refused, as a stable word. */ reason = "";
+  /** The same bytes would be refused again. */ final = false;
   /** The server was asked to begin it, and may know it. */ asked = false;
   /** @type {AbortController | null} */ control = null;
 
@@ -86,7 +88,7 @@ export class Engine extends EventTarget {
   resume(upload) {
     if (upload.active || upload.state === "checking" || upload.state === "accepted") return;
     if (upload.state === "refused" || upload.state === "cancelled") upload.url = null;
-    upload.message = "";
+    upload.message = upload.reason = "";
     this.#become(upload, "waiting");
     this.#fill();
   }
@@ -232,8 +234,9 @@ export class Engine extends EventTarget {
   /** @param {Upload} upload @param {import("./transport.js").Answer} answer */
   #give_up(upload, answer) {
     if (answer.kind === "refused") upload.message = [answer.title, answer.detail].filter(Boolean).join(". ");
-    if (answer.kind === "gone") upload.url = null;
-    this.#become(upload, answer.kind === "signed_out" ? "signed_out" : "refused");
+    // No upload any more: what became of the file is asked, as of one that arrived.
+    const states = { signed_out: "signed_out", gone: "checking" };
+    this.#become(upload, /** @type {State} */ (states[/** @type {keyof typeof states} */ (answer.kind)] ?? "refused"));
     this.#settled(upload);
   }
 
@@ -265,6 +268,8 @@ export class Engine extends EventTarget {
       }
       if (found.kind === "ok" && !RUNNING.includes(found.state)) {
         upload.message = found.message;
+        upload.reason = found.reason;
+        upload.final = found.state !== "expired";
         const end = { accepted: "accepted", cancelled: "cancelled" }[found.state] ?? "refused";
         this.#become(upload, /** @type {State} */ (end));
         return this.#settled(upload);

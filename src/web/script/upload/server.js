@@ -55,12 +55,13 @@ function open(item) {
 
 /**
  * A file's state and what to tell the person.
- * @param {string} id @returns {Promise<{kind: 'ok', state: string, message: string} | Nothing>}
+ * @param {string} id @returns {Promise<{kind: 'ok', state: string, reason: string, message: string} | Nothing>}
  */
 export async function fileState(id) {
   const file = await json(`/api/v1/files/${id}`, true);
   if (file.kind !== "ok") return file;
-  return { kind: "ok", state: String(file.body.state), message: String(file.body.message ?? "") };
+  const { state, reason, message } = file.body;
+  return { kind: "ok", state: String(state), reason: String(reason ?? ""), message: String(message ?? "") };
 }
 
 /**
