@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,13 +55,19 @@ impl Judgement {
     }
 }
 
-/// Judges a file. The descriptor is read by position only; its offset does not matter.
+/// Judges a file. The descriptor is read by position only; its offset does not matter. `spool`: a folder for what is
+/// inflated on the way.
 ///
 /// # Errors
 ///
 /// [`ScanError`] is transient: there is no verdict, and the caller asks again later.
-pub async fn judge(subject: &Subject, file: File, scanner: &dyn Scanner) -> Result<Judgement, ScanError> {
-    judge_within(subject, file, scanner, Limits::default()).await
+pub async fn judge(
+    subject: &Subject,
+    file: File,
+    scanner: &dyn Scanner,
+    spool: &Path,
+) -> Result<Judgement, ScanError> {
+    judge_within(subject, file, scanner, spool, Limits::default()).await
 }
 
 /// [`judge`] with other bounds.
@@ -68,6 +75,7 @@ pub async fn judge_within(
     subject: &Subject,
     file: File,
     scanner: &dyn Scanner,
+    spool: &Path,
     limits: Limits,
 ) -> Result<Judgement, ScanError> {
     let file = Arc::new(file);
@@ -87,7 +95,7 @@ pub async fn judge_within(
         Ok(kind) => kind,
         Err(refusal) => return Ok(judgement.refused(refusal)),
     };
-    match look_inside(subject, kind, &file, sums.size, limits).await? {
+    match look_inside(subject, kind, &file, sums.size, (spool, limits)).await? {
         Ok(findings) => {
             judgement.examined.media_type = Some(findings.media_type);
             judgement.listing = findings.listing;
@@ -168,14 +176,15 @@ async fn look_inside(
     kind: FileKind,
     file: &Arc<File>,
     size: u64,
-    limits: Limits,
+    (spool, limits): (&Path, Limits),
 ) -> Result<Inside, ScanError> {
+    let spool = spool.to_owned();
     let reading = Arc::clone(file);
     let programs = subject.section.accepts.iter().any(|extension| extension == "exe");
     // The walk itself stops at its deadline; the rest is for a parser of others that does not come back.
     let patience = limits.time_for(size) + Duration::from_secs(15);
     let walk = blocking(move || {
-        let walk = AssertUnwindSafe(|| structure::inspect(&reading, size, kind, programs, &limits));
+        let walk = AssertUnwindSafe(|| structure::inspect(&reading, size, kind, programs, &limits, &spool));
         catch_unwind(walk).unwrap_or_else(|_| {
             tracing::error!(extension = kind.extension, size, "a parser panicked on a file");
             structure::Inspection { media_type: None, outcome: Err(Stop::corrupt("It cannot be read.")) }
@@ -190,6 +199,7 @@ async fn look_inside(
         Ok(findings) => Ok(Ok(findings)),
         Err(Stop::Refused(refusal)) => Ok(Err((refusal, media_type))),
         Err(Stop::Read(error)) => Err(ScanError::File(error)),
+        Err(Stop::Spool(error)) => Err(ScanError::Spool(error)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Small things the tests of this module share.
 
 use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use image::{ImageFormat, Rgb, RgbImage};
 use zip::write::SimpleFileOptions;
@@ -22,6 +24,12 @@ pub(crate) fn section(accepts: &[&str]) -> Section {
         naming_assessed: false,
         allow_unscannable: false,
     }
+}
+
+/// A folder for what is inflated.
+pub(crate) fn spool() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(std::env::temp_dir);
+    &FOLDER
 }
 
 /// A deflated zip of these members, names as they are.

@@ -73,6 +73,7 @@ impl CheckError {
     /// What the file waits for, for people.
     fn waits_for(&self) -> Option<&'static str> {
         match self {
+            Self::Scan(ScanError::File(_) | ScanError::Spool(_)) => Some("storage"),
             Self::Scan(_) => Some("scanner"),
             Self::Spool(_) | Self::Store(_) => Some("storage"),
             Self::Database(_) | Self::Stopping => Some("service"),
@@ -163,7 +164,7 @@ impl Workers {
             last_try: self.scan_faults.is_last_try(row.file),
         };
         let file = spooled.file.try_clone().map_err(SpoolError::Folder)?;
-        let judgement = judge(&subject, file, &*self.scanner).await?;
+        let judgement = judge(&subject, file, &*self.scanner, self.spool.folder().await?).await?;
         drop(spooled);
         fail::fail_point!("check::judged");
         match judgement.admit(&row.rules, version.clone()) {
@@ -257,6 +258,14 @@ fn refusal(judgement: &Judgement) -> Refused {
 mod tests {
     use super::*;
     use crate::check::scan::ReplyError;
+
+    #[test]
+    fn a_full_disk_is_not_the_scanner() {
+        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        assert_eq!(CheckError::Scan(ScanError::Spool(full())).waits_for(), Some("storage"));
+        assert_eq!(CheckError::Scan(ScanError::File(full())).waits_for(), Some("storage"));
+        assert_eq!(CheckError::Scan(ScanError::Interrupted).waits_for(), Some("scanner"));
+    }
 
     #[test]
     fn the_tenth_error_of_a_files_own_is_the_last() {

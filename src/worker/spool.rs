@@ -2,7 +2,7 @@
 //! spool file within a budget of bytes. When the budget is spent the check is put off, so that smaller files pass it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -59,7 +59,7 @@ impl Spool {
         // A file larger than the whole budget needs all of it, and goes alone.
         let units = u32::try_from(version.size.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, self.units);
         let share = self.budget.clone().try_acquire_many_owned(units).map_err(|_| SpoolError::Spent)?;
-        let file = self.unlinked().await.map_err(SpoolError::Folder)?;
+        let file = self.unlinked().await?;
         let mut writing = tokio::fs::File::from_std(file.try_clone().map_err(SpoolError::Folder)?);
         let mut bytes = store.read(key, version, 0..version.size).await?;
         while let Some(piece) = bytes.next().await {
@@ -69,12 +69,19 @@ impl Spool {
         Ok(Spooled { file, _share: Some(share) })
     }
 
+    /// The folder itself, for what is inflated during a check. It is there.
+    pub(super) async fn folder(&self) -> Result<&Path, SpoolError> {
+        tokio::fs::create_dir_all(&self.folder).await.map_err(SpoolError::Folder)?;
+        Ok(&self.folder)
+    }
+
     /// A file without a name: it is gone with its last descriptor, however we end.
-    async fn unlinked(&self) -> io::Result<std::fs::File> {
-        tokio::fs::create_dir_all(&self.folder).await?;
-        let path = self.folder.join(format!("{:032x}", rand::random::<u128>()));
-        let file = tokio::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path).await?;
-        tokio::fs::remove_file(&path).await?;
+    async fn unlinked(&self) -> Result<std::fs::File, SpoolError> {
+        let path = self.folder().await?.join(format!("{:032x}", rand::random::<u128>()));
+        let mut options = tokio::fs::OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        let file = options.open(&path).await.map_err(SpoolError::Folder)?;
+        tokio::fs::remove_file(&path).await.map_err(SpoolError::Folder)?;
         Ok(file.into_std().await)
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::check::scan::canary::eicar;
 use crate::check::scan::{ManagedClamd, ReplyError, ScanLimits, ScannerReadiness, SignaturePolicy};
-use crate::check::testing::{docx, jpeg, pdf, png, section, zip_of};
+use crate::check::testing::{docx, jpeg, pdf, png, section, spool, zip_of};
 use crate::clock::Clock;
 
 /// A scanner that always gives one finding, and counts.
@@ -44,6 +44,10 @@ fn subject(name: &str, bytes: &[u8]) -> Subject {
         client_sha256: None,
         last_try: false,
     }
+}
+
+async fn judge(subject: &Subject, file: File, scanner: &dyn Scanner) -> Result<Judgement, ScanError> {
+    super::judge(subject, file, scanner, spool()).await
 }
 
 fn holding(bytes: &[u8]) -> File {
@@ -192,6 +196,22 @@ async fn a_file_the_scanner_always_fails_at_is_unscannable_in_the_end() {
     let version = ObjectVersion { etag: "e".into(), version_id: None, size: judged.examined.size };
     let lenient = Section { allow_unscannable: true, ..section(&["pdf"]) };
     assert!(judged.admit(&lenient, version).is_none());
+}
+
+#[tokio::test]
+async fn what_cannot_be_inflated_for_want_of_room_is_tried_again() {
+    let bytes = zip_of(&[("in.zip", &zip_of(&[("a.txt", b"a")]))]);
+    let (subject, scanner) = (subject("a.zip", &bytes), Fixed(Finding::Clean));
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { spool_memory: 16, ..Limits::default() };
+    let judged = judge_within(&subject, holding(&bytes), &scanner, folder.path(), limits).await;
+    assert_eq!(judged.unwrap().verdict, Verdict::Clean);
+    let absent = folder.path().join("absent");
+    let judged = judge_within(&subject, holding(&bytes), &scanner, &absent, limits).await;
+    assert!(matches!(judged, Err(ScanError::Spool(_))), "{judged:?}");
+    // What fits into memory needs no folder.
+    let judged = judge_within(&subject, holding(&bytes), &scanner, &absent, Limits::default()).await;
+    assert_eq!(judged.unwrap().verdict, Verdict::Clean);
 }
 
 #[tokio::test]

@@ -113,6 +113,9 @@ pub enum ScanError {
     /// The stored file, not the scanner.
     #[error("the file to check cannot be read")]
     File(#[source] io::Error),
+    /// The folder for what is inflated, not the scanner.
+    #[error("what is in the file cannot be written to the spool folder")]
+    Spool(#[source] io::Error),
     #[error("the check was interrupted")]
     Interrupted,
 }

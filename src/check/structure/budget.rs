@@ -1,5 +1,6 @@
 //! What one file, and all that is inside it, may cost.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::Member;
@@ -29,7 +30,7 @@ pub struct Limits {
     pub ratio_from: u64,
     /// Bytes of an archive's directory, which is held in memory.
     pub directory_bytes: u64,
-    /// A nested archive or document is kept in memory up to this, then in an unnamed temporary file.
+    /// A nested archive or document is kept in memory up to this, then in an unnamed file of the spool folder.
     pub spool_memory: usize,
     /// Largest nested archive or document that is spooled, bytes.
     pub spool_bytes: u64,
@@ -97,6 +98,8 @@ impl Limits {
 pub(super) struct Budget<'a> {
     pub(super) limits: &'a Limits,
     pub(super) programs: bool,
+    /// Folder for members that are too large for memory.
+    pub(super) spool: &'a Path,
     deadline: Instant,
     /// Bytes of the outermost file, which every ratio is measured by.
     size: u64,
@@ -107,9 +110,19 @@ pub(super) struct Budget<'a> {
 }
 
 impl<'a> Budget<'a> {
-    pub(super) fn new(limits: &'a Limits, size: u64, programs: bool) -> Self {
+    pub(super) fn new(limits: &'a Limits, size: u64, programs: bool, spool: &'a Path) -> Self {
         let deadline = Instant::now() + limits.time_for(size);
-        Self { limits, programs, deadline, size, entries: 0, inflated: 0, listing: None, listed_bytes: 0 }
+        Self {
+            limits,
+            programs,
+            spool,
+            deadline,
+            size,
+            entries: 0,
+            inflated: 0,
+            listing: None,
+            listed_bytes: 0,
+        }
     }
 
     pub(super) fn deadline(&self) -> Instant {

@@ -117,6 +117,7 @@ mod tests {
     use std::io::{Cursor, Seek, Write};
 
     use super::*;
+    use crate::check::testing::spool;
 
     #[test]
     fn a_container_too_large_to_be_opened_is_not() {
@@ -132,7 +133,7 @@ mod tests {
         file.rewind().unwrap();
         assert!(refuse_encrypted_package(&mut file).is_ok());
         let limits = Limits::default();
-        let refused = check(&mut file, size, &Budget::new(&limits, size, false));
+        let refused = check(&mut file, size, &Budget::new(&limits, size, false, spool()));
         assert!(matches!(refused, Err(Stop::Refused(refusal)) if refusal.reason == Reason::TooLarge));
     }
 }

@@ -20,6 +20,7 @@ mod view;
 mod zip;
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -63,9 +64,17 @@ impl<T: std::io::Read + std::io::Seek + ?Sized> Source for T {}
 /// Judges type and structure of `size` bytes that are called a `kind`. Blocking, and as long as
 /// [`Limits::time_for`] at most, but for parsers that are not ours.
 ///
-/// `programs`: the section takes programs, so archives may hold them.
-pub fn inspect(file: &Arc<File>, size: u64, kind: FileKind, programs: bool, limits: &Limits) -> Inspection {
-    let mut budget = Budget::new(limits, size, programs);
+/// `programs`: the section takes programs, so archives may hold them. `spool`: a folder for what is inflated on the way
+/// to what is in it.
+pub fn inspect(
+    file: &Arc<File>,
+    size: u64,
+    kind: FileKind,
+    programs: bool,
+    limits: &Limits,
+    spool: &Path,
+) -> Inspection {
+    let mut budget = Budget::new(limits, size, programs, spool);
     let mut view = View::new(Arc::clone(file), size, budget.deadline());
     let mut media_type = None;
     let outcome = judge_content(&mut view, size, kind, &mut budget, &mut media_type);

@@ -12,6 +12,8 @@ pub enum Stop {
     Refused(Refusal),
     /// The stored bytes cannot be read: not the file's fault, so it is tried again.
     Read(io::Error),
+    /// What was inflated cannot be written to the spool folder: it is tried again too.
+    Spool(io::Error),
 }
 
 impl Stop {

@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::check::structure::Limits;
-    use crate::check::testing::encoded;
+    use crate::check::testing::{encoded, spool};
     use crate::evidence::Reason;
 
     /// Pages of these sizes in palette colours, which few decoders know.
@@ -140,11 +140,11 @@ mod tests {
     fn judged(bytes: Vec<u8>) -> Result<(), Reason> {
         let limits = Limits::default();
         let size = bytes.len() as u64;
-        let budget = Budget::new(&limits, size, false);
+        let budget = Budget::new(&limits, size, false, spool());
         match super::super::check(&mut Cursor::new(bytes), size, ImageFormat::Tiff, &budget) {
             Ok(()) => Ok(()),
             Err(Stop::Refused(refusal)) => Err(refusal.reason),
-            Err(Stop::Read(error)) => panic!("{error}"),
+            Err(other) => panic!("{other:?}"),
         }
     }
 

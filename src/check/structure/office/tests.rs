@@ -4,16 +4,16 @@ use std::io::Cursor;
 
 use super::*;
 use crate::check::structure::Limits;
-use crate::check::testing::docx;
+use crate::check::testing::{docx, spool};
 
 fn judged(bytes: Vec<u8>) -> Result<(), Reason> {
     let limits = Limits::default();
     let size = bytes.len() as u64;
-    let mut budget = Budget::new(&limits, size, false);
+    let mut budget = Budget::new(&limits, size, false, spool());
     match check_document(&mut Cursor::new(bytes), size, Some(MainPart::Document), &mut budget) {
         Ok(()) => Ok(()),
         Err(Stop::Refused(refusal)) => Err(refusal.reason),
-        Err(Stop::Read(error)) => panic!("{error}"),
+        Err(other) => panic!("{other:?}"),
     }
 }
 

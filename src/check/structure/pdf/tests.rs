@@ -7,14 +7,14 @@ use flate2::write::ZlibEncoder;
 
 use super::*;
 use crate::check::structure::Limits;
-use crate::check::testing::pdf;
+use crate::check::testing::{pdf, spool};
 
 fn judged(bytes: &[u8], limits: Limits) -> Result<(), Reason> {
     let size = bytes.len() as u64;
-    match check(&mut Cursor::new(bytes.to_vec()), size, &Budget::new(&limits, size, false)) {
+    match check(&mut Cursor::new(bytes.to_vec()), size, &Budget::new(&limits, size, false, spool())) {
         Ok(()) => Ok(()),
         Err(Stop::Refused(refusal)) => Err(refusal.reason),
-        Err(Stop::Read(error)) => panic!("{error}"),
+        Err(other) => panic!("{other:?}"),
     }
 }
 
@@ -129,7 +129,7 @@ fn with_copies(index: &str, objects: &str, copies: usize) -> Vec<u8> {
 /// Whether `lopdf` holds all of it.
 fn is_held(bytes: &[u8], limits: Limits) -> bool {
     let size = bytes.len() as u64;
-    let budget = Budget::new(&limits, size, false);
+    let budget = Budget::new(&limits, size, false, spool());
     let mut source = Cursor::new(bytes);
     let seen = names::read(&mut source, &budget).unwrap();
     matches!(objects::load(&mut source, size, seen.words, &budget).unwrap(), Loaded::Document(_))
@@ -200,7 +200,7 @@ fn a_document_that_forbids_printing_is_read() {
 #[test]
 fn what_could_become_an_object_is_counted() {
     let limits = Limits::default();
-    let budget = Budget::new(&limits, 0, false);
+    let budget = Budget::new(&limits, 0, false, spool());
     let words = |text: &str| names::count_words(text.as_bytes(), &budget).unwrap();
     for (text, objects) in [
         ("0 0 0", 3),
@@ -226,7 +226,7 @@ fn what_could_become_an_object_is_counted() {
 #[test]
 fn tables_and_overlapping_objects_are_counted() {
     let limits = Limits::default();
-    let budget = Budget::new(&limits, 0, false);
+    let budget = Budget::new(&limits, 0, false, spool());
     let seen = |text: &str| names::read(&mut Cursor::new(text), &budget).unwrap();
     for (text, tables) in [
         ("<< /Prev 5 0 R /Next 6 0 R >>", 0),

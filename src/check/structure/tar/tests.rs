@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 
 use super::*;
 use crate::check::structure::Limits;
-use crate::check::testing::zip_of;
+use crate::check::testing::{spool, zip_of};
 
 fn entry(builder: &mut Builder<Vec<u8>>, name: &str, kind: EntryType, bytes: &[u8]) {
     let mut header = Header::new_gnu();
@@ -48,7 +48,7 @@ fn gz(bytes: &[u8]) -> Vec<u8> {
 
 fn judged(bytes: Vec<u8>, extension: &str) -> Result<Vec<String>, Reason> {
     let limits = Limits::default();
-    let mut budget = Budget::new(&limits, bytes.len() as u64, false);
+    let mut budget = Budget::new(&limits, bytes.len() as u64, false, spool());
     let mut source = Cursor::new(bytes);
     let outcome = match extension {
         "tar" => check_tar(&mut source, &mut budget),
@@ -57,7 +57,7 @@ fn judged(bytes: Vec<u8>, extension: &str) -> Result<Vec<String>, Reason> {
     match outcome {
         Ok(()) => Ok(budget.into_listing().unwrap().into_iter().map(|member| member.path).collect()),
         Err(Stop::Refused(refusal)) => Err(refusal.reason),
-        Err(Stop::Read(error)) => panic!("{error}"),
+        Err(other) => panic!("{other:?}"),
     }
 }
 

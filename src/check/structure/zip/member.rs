@@ -79,10 +79,11 @@ pub(in super::super) fn check_member(
     budget.take_inflated(head.len() as u64)?;
     let inner = check_head(name, &head, budget.programs)?;
 
-    let mut spool = (inner != Inner::Plain).then(|| SpooledTempFile::new(budget.limits.spool_memory));
+    let mut spool =
+        (inner != Inner::Plain).then(|| SpooledTempFile::new_in(budget.limits.spool_memory, budget.spool));
     let size = drain(member, &head, spool.as_mut(), budget)?;
     let Some(mut spool) = spool else { return Ok(size) };
-    spool.seek(SeekFrom::Start(0)).map_err(Stop::Read)?;
+    spool.seek(SeekFrom::Start(0)).map_err(Stop::Spool)?;
     let source: &mut dyn Source = &mut spool;
     match inner {
         Inner::Zip => super::check_nested(source, size, path, nesting, budget)?,
@@ -162,7 +163,7 @@ fn drain(
     };
     let mut size = head.len() as u64;
     if let Some(spool) = spool.as_deref_mut() {
-        spool.write_all(head).map_err(Stop::Read)?;
+        spool.write_all(head).map_err(Stop::Spool)?;
     }
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -176,7 +177,7 @@ fn drain(
             return Err(Stop::unsafe_archive("one file in it is too large"));
         }
         if let Some(spool) = spool.as_deref_mut() {
-            spool.write_all(&buffer[..read]).map_err(Stop::Read)?;
+            spool.write_all(&buffer[..read]).map_err(Stop::Spool)?;
         }
     }
 }

@@ -7,15 +7,15 @@ use ::zip::write::SimpleFileOptions;
 
 use super::*;
 use crate::check::structure::Limits;
-use crate::check::testing::{docx, pdf, zip_of};
+use crate::check::testing::{docx, pdf, spool, zip_of};
 
 fn judged_within(bytes: Vec<u8>, limits: &Limits) -> Result<(), Reason> {
     let size = bytes.len() as u64;
-    let mut budget = Budget::new(limits, size, false);
+    let mut budget = Budget::new(limits, size, false, spool());
     match check_archive(&mut Cursor::new(bytes), size, &mut budget) {
         Ok(()) => Ok(()),
         Err(Stop::Refused(refusal)) => Err(refusal.reason),
-        Err(Stop::Read(error)) => panic!("{error}"),
+        Err(other) => panic!("{other:?}"),
     }
 }
 
