@@ -136,6 +136,8 @@ pub struct SessionConfig {
 pub struct EventsConfig {
     /// Streams of events open at the same time.
     pub streams: usize,
+    /// Of one person: a tab holds one while it is seen.
+    pub streams_per_person: usize,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -23,6 +23,7 @@ pub mod upload;
 // 3. what it stands on
 pub mod database;
 pub mod object_store;
+pub mod shares;
 
 // 4. how it is reached
 pub mod http;

@@ -17,10 +17,10 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::actor::PersonId;
 use crate::archive::{Downloads, Limits};
 use crate::check::scan::{self, RunningScanner, Scanner};
 use crate::clock::Clock;
@@ -29,6 +29,7 @@ use crate::database::{Database, DatabaseError, sessions};
 use crate::http::{routes, server};
 use crate::object_store::config::OpenError;
 use crate::object_store::{self, ObjectStore};
+use crate::shares::Shares;
 use crate::submission::{DeclarationError, Submissions};
 use crate::telemetry;
 use crate::upload::Uploads;
@@ -48,7 +49,7 @@ pub struct Service {
     pub scanner: Arc<dyn Scanner>,
     pub uploads: Uploads,
     /// Places for streams of events.
-    pub streams: Arc<Semaphore>,
+    pub streams: Shares<PersonId>,
     pub submissions: Submissions,
     /// Files and zips on their way out.
     pub downloads: Downloads,
@@ -162,7 +163,7 @@ impl Service {
         let limits = config.upload.limits();
         let uploads = Uploads::new(db.clone(), store.clone(), given.clock.clone(), limits, shutdown.clone());
         let submissions = Submissions::new(db.clone(), given.clock.clone())?;
-        let streams = Arc::new(Semaphore::new(config.events.streams));
+        let streams = Shares::new(config.events.streams, config.events.streams_per_person);
         let service = Arc::new(Self {
             config,
             db,

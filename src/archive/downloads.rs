@@ -1,18 +1,17 @@
 //! The downloads in progress: how many there may be, and their end.
 
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::send::{Download, Gate, Parcel, Patience, SendError, channel, send};
 use crate::actor::PersonId;
 use crate::object_store::ObjectStore;
+use crate::shares::{Crowded, Share, Shares};
 
 /// How much may leave at once.
 #[derive(Clone, Copy, Debug)]
@@ -33,15 +32,6 @@ impl Default for Limits {
 /// Longest wait for what a download still writes when the service stops.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Too many downloads are in progress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Crowded {
-    #[error("this person has as many downloads in progress as one may have")]
-    Person,
-    #[error("as many downloads are in progress as there may be")]
-    Everyone,
-}
-
 /// What became of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished {
@@ -54,37 +44,17 @@ pub struct Finished {
 /// Called once, when a download is over however it ended: the place for its row on the audit trail.
 pub type OnFinished = Box<dyn FnOnce(Finished) -> BoxFuture<'static, ()> + Send>;
 
-type Counts = Arc<Mutex<HashMap<PersonId, usize>>>;
+/// One person's right to one download in progress; given back when dropped.
+pub type DownloadPlace = Share<PersonId>;
 
 /// Every download in progress. Owns their tasks.
 #[derive(Debug)]
 pub struct Downloads {
     store: Arc<dyn ObjectStore>,
     limits: Limits,
-    places: Arc<Semaphore>,
-    counts: Counts,
+    places: Shares<PersonId>,
     tasks: TaskTracker,
     stop: CancellationToken,
-}
-
-/// One person's right to one download in progress; given back when dropped.
-#[derive(Debug)]
-pub struct DownloadPlace {
-    _permit: OwnedSemaphorePermit,
-    person: PersonId,
-    counts: Counts,
-}
-
-impl Drop for DownloadPlace {
-    fn drop(&mut self) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.person) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.person);
-            }
-        }
-    }
 }
 
 impl Downloads {
@@ -92,8 +62,7 @@ impl Downloads {
         Self {
             store,
             limits,
-            places: Arc::new(Semaphore::new(limits.all)),
-            counts: Counts::default(),
+            places: Shares::new(limits.all, limits.each),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
@@ -101,15 +70,7 @@ impl Downloads {
 
     /// Takes a place, or says that there is none; nobody waits in line.
     pub fn place(&self, person: &PersonId) -> Result<DownloadPlace, Crowded> {
-        let permit = self.places.clone().try_acquire_owned().map_err(|_| Crowded::Everyone)?;
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(person.clone()).or_default();
-        if *count >= self.limits.each {
-            return Err(Crowded::Person);
-        }
-        *count += 1;
-        drop(counts);
-        Ok(DownloadPlace { _permit: permit, person: person.clone(), counts: self.counts.clone() })
+        self.places.take(person)
     }
 
     /// Begins to send `range` of `parcel` into the [`Download`] that is returned.

@@ -23,7 +23,7 @@ mod send_tests;
 mod tests;
 
 pub use contents::{Contents, ContentsError, Entry, Selection, Standing, Withheld};
-pub use downloads::{Crowded, DownloadPlace, Downloads, Finished, Limits, OnFinished};
+pub use downloads::{DownloadPlace, Downloads, Finished, Limits, OnFinished};
 pub use layout::{Layout, LayoutError, Member, Segment, Source};
 pub use object::{NotEvidence, StoredObject};
 pub use send::{Cause, Download, Gate, Parcel, Patience, SendError};

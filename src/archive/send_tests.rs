@@ -14,6 +14,7 @@ use crate::evidence::Sha256Digest;
 use crate::ids::{FileId, SampleId};
 use crate::object_store::filesystem::FilesystemStore;
 use crate::object_store::{ObjectKey, ObjectStore, Staged};
+use crate::shares::Crowded;
 
 struct World {
     folder: tempfile::TempDir,
@@ -188,9 +189,9 @@ async fn one_person_does_not_take_every_place_and_places_come_back() {
     let (one, two) = ("mod.1".parse().unwrap(), "mod.2".parse().unwrap());
     let first = world.downloads.place(&one).unwrap();
     let second = world.downloads.place(&one).unwrap();
-    assert_eq!(world.downloads.place(&one).unwrap_err(), Crowded::Person);
+    assert_eq!(world.downloads.place(&one).unwrap_err(), Crowded::Each);
     let third = world.downloads.place(&two).unwrap();
-    assert_eq!(world.downloads.place(&two).unwrap_err(), Crowded::Everyone);
+    assert_eq!(world.downloads.place(&two).unwrap_err(), Crowded::All);
     drop((first, second, third));
     assert!(world.downloads.place(&one).is_ok());
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::error::word;
-use super::scope::{file_visible, visible};
+use super::scope::{file_visible, standing_visible, visible};
 use super::{Database, DatabaseError};
 use crate::actor::PersonId;
 use crate::candidate::{CandidateNumber, CandidateStatus};
@@ -160,7 +160,7 @@ async fn add_flags(
         "SELECT l.candidate_id, l.section, l.missing_reason, l.other_means, l.incomplete_reason FROM places l \
          JOIN samples s ON s.id = l.sample_id WHERE s.id = $2 AND l.candidate_id <> '' \
          AND (l.missing_reason IS NOT NULL OR l.other_means IS NOT NULL OR l.incomplete_reason IS NOT NULL) AND {}",
-        visible!("$1")
+        standing_visible!("$1")
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(person.as_str())

@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::error::word;
-use super::scope::visible;
+use super::scope::standing_visible;
 use super::{Database, DatabaseError, Tx};
 use crate::actor::PersonId;
 use crate::candidate::CandidateStatus;
@@ -179,7 +179,7 @@ pub async fn of_candidate(
          FROM places l JOIN samples s ON s.id = l.sample_id WHERE s.id = $2 AND l.candidate_id = $3 \
          AND (l.missing_reason IS NOT NULL OR l.other_means IS NOT NULL OR l.incomplete_reason IS NOT NULL) \
          AND {} ORDER BY l.section",
-        visible!("$1")
+        standing_visible!("$1")
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(person.as_str())

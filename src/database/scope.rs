@@ -33,21 +33,6 @@ macro_rules! allocated {
 }
 pub(crate) use allocated;
 
-/// The person is board staff or an auditor of the sample's organisation.
-macro_rules! overseers {
-    ($person:literal) => {
-        concat!(
-            "EXISTS (SELECT 1 FROM roles r JOIN people p ON p.id = r.person_id WHERE r.person_id = ",
-            $person,
-            " AND p.disabled = 0 AND r.role IN ('board', 'auditor')",
-            " AND (r.organisation_id = '' OR r.organisation_id = s.organisation_id)",
-            " AND (r.centre_number = '' OR r.centre_number = s.centre_number)",
-            " AND (r.component_id = '' OR r.component_id = s.component_id))"
-        )
-    };
-}
-pub(crate) use overseers;
-
 /// The person works for the board, or audits it, where the sample belongs.
 macro_rules! overseer {
     ($person:literal) => {
@@ -78,6 +63,23 @@ macro_rules! visible {
     };
 }
 pub(crate) use visible;
+
+/// The work as it stands now is the person's to see, files apart: its centre's and the board's always, its moderators'
+/// while it is as it was submitted.
+macro_rules! standing_visible {
+    ($person:literal) => {
+        concat!(
+            "(",
+            $crate::database::scope::centre_staff!($person),
+            " OR ",
+            $crate::database::scope::overseer!($person),
+            " OR (s.state = 'submitted' AND ",
+            $crate::database::scope::allocated!($person),
+            "))"
+        )
+    };
+}
+pub(crate) use standing_visible;
 
 /// The file (alias `f`) is the person's to see: all of the work for its centre and the board, what was submitted for
 /// its moderators.

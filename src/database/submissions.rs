@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::scope::{allocated, centre_staff, overseers};
+use super::scope::{allocated, centre_staff, overseer};
 use super::standing;
 use super::{Database, DatabaseError, Tx, samples};
 use crate::actor::PersonId;
@@ -20,7 +20,7 @@ fn by_id(suffix: &str) -> String {
         samples::COLUMNS,
         centre_staff!("$2"),
         allocated!("$2"),
-        overseers!("$2")
+        overseer!("$2")
     )
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::scope::{allocated, centre_staff, overseers};
+use super::scope::{allocated, centre_staff, overseer, visible};
 use super::{Database, DatabaseError, samples};
 use crate::actor::PersonId;
 use crate::clock::from_micros;
@@ -21,18 +21,10 @@ const FILES: i64 = 500;
 /// Most refused files of a sample that are looked at.
 const REFUSED: i64 = 5_000;
 
-/// The sample (`s`) exists for the person (a placeholder): centre staff, board and auditors; moderators by allocation,
-/// once there is a submission.
-macro_rules! reaches {
-    ($person:literal) => {
-        concat!("(", centre_staff!($person), " OR ", overseers!($person), " OR ", allocated!($person), ")")
-    };
-}
-
 /// The person sees the sample (`s`) as its centre does.
 macro_rules! works {
     ($person:literal) => {
-        concat!("(", centre_staff!($person), " OR ", overseers!($person), ")")
+        concat!("(", centre_staff!($person), " OR ", overseer!($person), ")")
     };
 }
 
@@ -78,7 +70,7 @@ pub(crate) async fn lines(
     limit: usize,
 ) -> Result<Vec<SampleLine>, DatabaseError> {
     let scope = match narrow.lens {
-        Lens::Any => reaches!("$1"),
+        Lens::Any => visible!("$1"),
         Lens::Works => works!("$1"),
         Lens::Moderates => allocated!("$1"),
     };
@@ -220,7 +212,7 @@ pub(crate) async fn files_of(
     let sql = format!(
         "SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE f.sample_id = $2 AND f.candidate_id = $3 AND {} \
          AND f.state NOT IN ('superseded', 'deleted', 'cancelled') ORDER BY f.created_at, f.id LIMIT $4",
-        reaches!("$1")
+        visible!("$1")
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(person.as_str())
@@ -238,7 +230,7 @@ pub(crate) async fn file(
     person: &PersonId,
     file: FileId,
 ) -> Result<Option<FileRow>, DatabaseError> {
-    let sql = format!("SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE f.id = $2 AND {}", reaches!("$1"));
+    let sql = format!("SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE f.id = $2 AND {}", visible!("$1"));
     let row = sqlx::query(AssertSqlSafe(sql))
         .bind(person.as_str())
         .bind(file.to_string())
@@ -269,7 +261,7 @@ pub(crate) async fn refused(
          JOIN samples s ON s.id = f.sample_id WHERE f.sample_id = $2 AND f.candidate_id <> '' \
          AND f.state IN ('rejected', 'infected', 'unscannable', 'quarantined', 'expired') \
          AND (f.reason IS NULL OR f.reason <> 'duplicate') AND {} ORDER BY f.id DESC LIMIT $3",
-        reaches!("$1")
+        visible!("$1")
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(person.as_str())

@@ -18,12 +18,13 @@ use super::error::ApiError;
 use super::identity::Caller;
 use super::layers::RequestId;
 use super::range::{Asked, asked};
-use crate::archive::{Cause, Crowded, Finished, Gate, OnFinished, Parcel, SendError};
+use crate::archive::{Cause, Finished, Gate, OnFinished, Parcel, SendError};
 use crate::database::archive::may_leave;
 use crate::database::audit::{self, By, Entry};
 use crate::evidence::{FileKind, Group, extension_of};
 use crate::ids::{FileId, SampleId};
 use crate::service::Service;
+use crate::shares::Crowded;
 
 /// Who asks, and how.
 #[derive(Debug)]
@@ -141,8 +142,8 @@ impl Attachment {
         let Self { parcel, trail, .. } = self;
         let Asking { service, caller, request, .. } = asking;
         let place = service.downloads.place(caller.person()).map_err(|crowded| match crowded {
-            Crowded::Person => ApiError::TooMany { retry_after: CROWDED },
-            Crowded::Everyone => ApiError::Unavailable { retry_after: CROWDED, source: Some(crowded.into()) },
+            Crowded::Each => ApiError::TooMany { retry_after: CROWDED },
+            Crowded::All => ApiError::Unavailable { retry_after: CROWDED, source: Some(crowded.into()) },
         })?;
         let asked_for = json!({"from": range.start, "to": range.end, "etag": parcel.etag().to_string()});
         trail.write(&service, &caller, request, trail.started, asked_for).await?;

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderMap, Request, header};
 use http_body_util::BodyExt;
+use percent_encoding::percent_decode;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -36,6 +37,27 @@ pub async fn read_bounded(mut body: Body, limit: usize) -> Result<Bytes, ApiErro
     Ok(read.freeze())
 }
 
+/// What no text of ours holds: PostgreSQL cannot even store a NUL.
+fn is_control(byte: u8) -> bool {
+    byte.is_ascii_control() && !matches!(byte, b'\n' | b'\r' | b'\t')
+}
+
+fn is_plain(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => !text.bytes().any(is_control),
+        Value::Array(items) => items.iter().all(is_plain),
+        Value::Object(fields) => {
+            fields.iter().all(|(name, value)| !name.bytes().any(is_control) && is_plain(value))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+fn control_character() -> ApiError {
+    ApiError::InvalidRequest { field: None, detail: "A text holds a control character.".into() }
+}
+
 /// The media type of a body, lower case, without parameters.
 pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
@@ -62,7 +84,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             }
         })?;
         reader.end().map_err(|error| ApiError::InvalidRequest { field: None, detail: error.to_string() })?;
-        Ok(Self(value))
+        let text = serde_json::from_slice(&bytes).map_err(ApiError::internal)?;
+        if is_plain(&text) { Ok(Self(value)) } else { Err(control_character()) }
     }
 }
 
@@ -78,6 +101,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
         }
         let (parts, body) = request.into_parts();
         let bytes = read_bounded(body, BODY_LIMIT).await?;
+        if percent_decode(&bytes).any(is_control) {
+            return Err(control_character());
+        }
         let request = Request::from_parts(parts, Body::from(bytes));
         match axum::Form::from_request(request, state).await {
             Ok(axum::Form(value)) => Ok(Self(value)),
@@ -93,6 +119,9 @@ pub struct Query<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        if percent_decode(parts.uri.query().unwrap_or_default().as_bytes()).any(is_control) {
+            return Err(control_character());
+        }
         match axum::extract::Query::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
             Err(error) => Err(ApiError::InvalidRequest { field: None, detail: error.body_text() }),
@@ -108,6 +137,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         RawPathParams::from_request_parts(parts, state).await.map_err(|_| ApiError::NotFound)?;
+        if percent_decode(parts.uri.path().as_bytes()).any(is_control) {
+            return Err(ApiError::NotFound);
+        }
         match Path::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
             Err(_) => Err(ApiError::NotFound),

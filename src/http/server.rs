@@ -5,11 +5,10 @@
 //! long a body may stand still is the matter of who reads it.
 
 mod guarded;
-mod places;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +26,8 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::config::ServerConfig;
+use crate::shares::{Share, Shares};
 use guarded::Guarded;
-use places::Places;
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a peer may take nothing of what is written to it.
@@ -88,11 +87,11 @@ pub async fn run(listener: TcpListener, router: Router, config: &ServerConfig, s
     let kill = CancellationToken::new();
     let graceful = GracefulShutdown::new();
     let builder = Arc::new(builder(&tasks));
-    let places = Places::new(config);
+    let places = Shares::new(config.connections, config.connections_per_address);
     loop {
         let (stream, peer, place) = tokio::select! {
             () = stop.cancelled() => break,
-            next = next(&listener, &places) => match next {
+            next = next(&listener, &places, &config.trusted_proxies) => match next {
                 Ok(Some(next)) => next,
                 Ok(None) => continue,
                 Err(error) => {
@@ -124,12 +123,19 @@ pub async fn run(listener: TcpListener, router: Router, config: &ServerConfig, s
 
 async fn next(
     listener: &TcpListener,
-    places: &Places,
-) -> io::Result<Option<(TcpStream, SocketAddr, places::Place)>> {
+    places: &Shares<IpAddr>,
+    proxies: &[IpAddr],
+) -> io::Result<Option<(TcpStream, SocketAddr, Share<IpAddr>)>> {
+    // Until there is room a connection waits in the kernel's queue.
     let room = places.room().await;
     let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok(places.take(peer.ip(), room).map(|place| (stream, peer, place)))
+    // A proxy's connections are many people's.
+    let place = match proxies.contains(&peer.ip()) {
+        true => Ok(Share::unnamed(room)),
+        false => places.fill(room, &peer.ip()),
+    };
+    Ok(place.ok().map(|place| (stream, peer, place)))
 }
 
 async fn serve(

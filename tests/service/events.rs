@@ -56,3 +56,20 @@ async fn a_quiet_stream_says_that_it_lives() {
     assert_eq!(text, "event: heartbeat\ndata: {}\n\n");
     strongroom.stop().await;
 }
+
+#[tokio::test]
+async fn one_person_leaves_streams_for_others() {
+    let few = |config: &mut strongroom::config::Config| config.events.streams_per_person = 2;
+    let strongroom = Strongroom::with(few).await;
+    let sample = strongroom.sample(CENTRE).await;
+    let path = format!("/api/v1/events?samples={sample},{sample}");
+    let officer = strongroom.as_("officer.98765").await;
+    let listen = || officer.request(Method::GET, &path).send();
+    let held = [listen().await.unwrap(), listen().await.unwrap()];
+    assert!(held.iter().all(|stream| stream.status() == 200));
+    assert_eq!(officer.get(&path).await.status, 429);
+    let teacher = strongroom.as_("teacher.98765").await;
+    assert_eq!(teacher.request(Method::GET, &path).send().await.unwrap().status(), 200);
+    drop(held);
+    strongroom.stop().await;
+}

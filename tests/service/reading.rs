@@ -91,3 +91,21 @@ async fn candidates_are_listed_by_mark_and_paged_searched_and_filtered() {
     assert_eq!(bad.code(), (400, "invalid_request".into()));
     strongroom.stop().await;
 }
+
+#[tokio::test]
+async fn a_control_character_is_refused_wherever_text_is_taken() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let candidates = format!("/api/v1/samples/{sample}/candidates");
+    let missing = format!("{candidates}/1005/sections/URS/missing");
+    for note in ["a\0b", "\u{1b}[31mred", "\u{7f}"] {
+        let answer = officer.put(&missing, serde_json::json!({ "reason": "other", "note": note })).await;
+        assert_eq!(answer.code(), (400, "invalid_request".to_owned()), "{note:?}");
+    }
+    let lines = serde_json::json!({ "reason": "other", "note": "two\nlines" });
+    assert_eq!(officer.put(&missing, lines).await.status, 204);
+    assert_eq!(officer.get(&format!("{candidates}?search=a%00b")).await.status, 400);
+    assert_eq!(officer.get(&format!("{candidates}/10%0005")).await.status, 404);
+    strongroom.stop().await;
+}

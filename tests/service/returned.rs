@@ -43,3 +43,24 @@ async fn the_documents_of_a_partly_returned_sample_stay_locked() {
     assert_eq!(officer.begin(&sample, "Documents", "Coversheet", "new.txt", 4).await.status, 201);
     strongroom.stop().await;
 }
+
+#[tokio::test]
+async fn a_moderator_does_not_see_what_the_centre_does_with_returned_work() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let moderator = strongroom.as_("moderator.1").await;
+    officer.submit(&sample).await;
+    let urs = async || {
+        let candidate = moderator.get(&format!("/api/v1/samples/{sample}/candidates/1005")).await.json();
+        candidate["sections"].as_array().unwrap().iter().find(|one| one["code"] == "URS").unwrap().clone()
+    };
+    assert_eq!(urs().await["state"], "missing");
+    give_back(&strongroom.as_("board").await, &sample, json!(["1005"])).await;
+    let path = format!("/api/v1/samples/{sample}/candidates/1005/sections/URS/missing");
+    assert_eq!(officer.delete(&path).await.status, 204);
+    let note = json!({ "reason": "other", "note": "not for others yet" });
+    assert_eq!(officer.put(&path, note).await.status, 204);
+    assert_eq!(urs().await["missing"], Value::Null);
+    strongroom.stop().await;
+}

@@ -17,11 +17,11 @@ use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::look;
+use crate::actor::PersonId;
 use crate::clock::from_micros;
 use crate::database::news::{self, Happened};
 use crate::http::body::Query;
@@ -29,6 +29,7 @@ use crate::http::error::{ApiError, RETRY_SOON, chain};
 use crate::http::identity::Caller;
 use crate::ids::SampleId;
 use crate::service::Service;
+use crate::shares::{Crowded, Share};
 
 /// Samples one stream listens to, at most.
 const SAMPLES: usize = 20;
@@ -61,7 +62,7 @@ pub async fn stream(
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let ids: Result<Vec<SampleId>, _> = asked.samples.split(',').map(str::parse).collect();
+    let ids: Result<BTreeSet<SampleId>, _> = asked.samples.split(',').map(str::parse).collect();
     let samples = ids.map_err(|_| ApiError::NotFound)?;
     if samples.len() > SAMPLES {
         return Err(ApiError::invalid("samples", format!("at most {SAMPLES}")));
@@ -69,8 +70,10 @@ pub async fn stream(
     for sample in &samples {
         look(&service, &caller, *sample).await?;
     }
-    let full = |_| ApiError::Unavailable { retry_after: RETRY_SOON, source: None };
-    let place = service.streams.clone().try_acquire_owned().map_err(full)?;
+    let place = service.streams.take(&caller.actor.person).map_err(|crowded| match crowded {
+        Crowded::Each => ApiError::TooMany { retry_after: RETRY_SOON },
+        Crowded::All => ApiError::Unavailable { retry_after: RETRY_SOON, source: None },
+    })?;
     let now = service.clock.now();
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(made_at);
     let earliest = now.checked_sub(MEMORY).unwrap_or(now);
@@ -93,13 +96,13 @@ fn made_at(id: &str) -> Option<Timestamp> {
 struct Listener {
     service: Arc<Service>,
     caller: Caller,
-    samples: Vec<SampleId>,
+    samples: BTreeSet<SampleId>,
     /// Where the next look begins, before the overlap.
     from: Timestamp,
     told: BTreeSet<String>,
     /// Found and not yet told, newest first.
     ready: Vec<Happened>,
-    _place: OwnedSemaphorePermit,
+    _place: Share<PersonId>,
 }
 
 impl Listener {
