@@ -1,7 +1,7 @@
 //! Who writes: one holder per upload, and how it gives way.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -67,6 +67,12 @@ impl Lease {
 
     pub fn expires_at(&self) -> jiff::Timestamp {
         self.row.expires_at
+    }
+
+    /// A later lease is known on this node. One that is only asked to give way still takes what has arrived.
+    pub(super) fn is_overtaken(&self) -> bool {
+        let holders = self.uploads.inner.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        holders.get(&self.row.file).is_some_and(|holder| holder.epoch > self.row.epoch)
     }
 
     /// Makes durable bytes count. From here on they may be acknowledged.

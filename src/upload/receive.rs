@@ -84,12 +84,8 @@ impl Uploads {
             return Err(UploadError::Gone);
         }
         // Overtaken while it waited: its successor's bytes are not its to cut back.
-        if lease.stop.is_cancelled() {
-            return Err(if inner.shutdown.is_cancelled() {
-                UploadError::Stopping
-            } else {
-                UploadError::Evicted
-            });
+        if lease.is_overtaken() {
+            return Err(UploadError::Evicted);
         }
         let writer = inner.store.resume(lease.file(), lease.row.epoch, &lease.row.staged).await?;
         let last_commit = Instant::now();

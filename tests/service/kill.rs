@@ -189,7 +189,7 @@ impl Scene {
         let begun = teacher.begin(&sample, "1005", "Evidence", "site.zip", self.bytes.len() as u64).await;
         assert_eq!(begun.status, StatusCode::CREATED, "{}", begun.text);
         self.file = begun.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
-        if self.bytes.len() > SMALL {
+        if self.bytes.len() >= MEDIUM {
             // Ends inside a part.
             assert!(self.patch(&teacher, PATCH / 2).await);
             assert_eq!(self.acknowledged, PATCH / 2);
