@@ -180,6 +180,20 @@ impl Service {
         if role != Role::Web {
             service.start_workers().await?;
         }
+        if role != Role::Worker {
+            let uploads = service.uploads.clone();
+            service.tasks.keep("give way", move || {
+                let uploads = uploads.clone();
+                async move {
+                    if let Err(error) = uploads.give_way_to_other_nodes().await {
+                        tracing::warn!(
+                            cause = crate::http::error::chain(&error),
+                            "other nodes are not heard"
+                        );
+                    }
+                }
+            });
+        }
         let server = Tasks::new();
         let mut address = None;
         if let Some((listener, bound)) = listener {

@@ -32,7 +32,7 @@ pub(crate) mod removal;
 pub(crate) mod samples;
 pub(crate) mod scope;
 pub mod sessions;
-
+mod signals;
 mod standing;
 pub(crate) mod submissions;
 pub mod trail;
@@ -41,6 +41,7 @@ pub(crate) mod workspace;
 
 use std::sync::Once;
 
+use secrecy::SecretString;
 use sqlx::{Any, AnyPool, Transaction};
 
 pub use engine::Engine;
@@ -52,6 +53,8 @@ pub struct Database {
     engine: Engine,
     read: AnyPool,
     write: AnyPool,
+    /// For connections that do more than the pool's.
+    address: SecretString,
 }
 
 /// A transaction that may write. Dropped without [`Tx::commit`], it never was.
@@ -70,7 +73,7 @@ impl Database {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let engine = Engine::of(url)?;
         let (read, write) = engine.pools(url, connections).await?;
-        Ok(Self { engine, read, write })
+        Ok(Self { engine, read, write, address: url.to_owned().into() })
     }
 
     /// Brings the schema up to date. Migrations only add.

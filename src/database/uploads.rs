@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::scope::centre_staff;
-use super::{Database, DatabaseError, Tx};
+use super::{Database, DatabaseError, Engine, Tx};
 use crate::actor::PersonId;
 use crate::clock::from_micros;
 use crate::evidence::FileState;
@@ -33,6 +33,8 @@ pub(crate) struct UploadRow {
     pub metadata: String,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+    /// The node that holds the lease; `None` when it is free or has run out.
+    pub holder: Option<String>,
 }
 
 /// What a new upload starts with.
@@ -51,6 +53,10 @@ pub(crate) struct NewUpload<'a> {
 const COLUMNS: &str = "u.file_id, f.state, u.epoch, u.offset_bytes, u.length, u.max_length, u.part_size, \
      u.object_epoch, u.multipart, u.tail, u.hash_state, u.hash_check, u.metadata, f.created_at, \
      u.expires_at";
+
+fn columns(engine: Engine) -> String {
+    format!("{COLUMNS}, CASE WHEN u.lease_until > {} THEN u.owner END AS holder", engine.now())
+}
 
 fn read(row: &AnyRow) -> Result<UploadRow, DatabaseError> {
     let id: String = row.try_get("file_id")?;
@@ -82,6 +88,7 @@ fn read(row: &AnyRow) -> Result<UploadRow, DatabaseError> {
         metadata: row.try_get("metadata")?,
         created_at: from_micros(row.try_get("created_at")?),
         expires_at: from_micros(row.try_get("expires_at")?),
+        holder: row.try_get("holder")?,
     })
 }
 
@@ -92,8 +99,9 @@ pub(crate) async fn find(
     file: FileId,
 ) -> Result<Option<UploadRow>, DatabaseError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM uploads u JOIN files f ON f.id = u.file_id JOIN samples s ON s.id = f.sample_id \
+        "SELECT {} FROM uploads u JOIN files f ON f.id = u.file_id JOIN samples s ON s.id = f.sample_id \
          WHERE u.file_id = $1 AND {}",
+        columns(db.engine()),
         centre_staff!("$2")
     );
     let row = sqlx::query(AssertSqlSafe(sql))
@@ -140,8 +148,9 @@ pub(crate) async fn claim(
         .bind(ttl_micros)
         .execute(tx.on())
         .await?;
+    let columns = columns(tx.engine());
     let sql =
-        format!("SELECT {COLUMNS} FROM uploads u JOIN files f ON f.id = u.file_id WHERE u.file_id = $1");
+        format!("SELECT {columns} FROM uploads u JOIN files f ON f.id = u.file_id WHERE u.file_id = $1");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(file.to_string()).fetch_optional(tx.on()).await?;
     let Some(mut upload) = row.as_ref().map(read).transpose()? else { return Ok(None) };
     upload.staged.parts = parts(tx, file).await?;
@@ -166,6 +175,20 @@ async fn parts(tx: &mut Tx, file: FileId) -> Result<Vec<StagedPart>, DatabaseErr
             })
         })
         .collect()
+}
+
+/// Whether the lease of that epoch is still held.
+pub(crate) async fn is_held(db: &Database, file: FileId, epoch: i64) -> Result<bool, DatabaseError> {
+    let sql = format!(
+        "SELECT 1 FROM uploads WHERE file_id = $1 AND epoch = $2 AND owner IS NOT NULL AND lease_until > {}",
+        db.engine().now()
+    );
+    let found = sqlx::query(AssertSqlSafe(sql))
+        .bind(file.to_string())
+        .bind(epoch)
+        .fetch_optional(db.reader())
+        .await?;
+    Ok(found.is_some())
 }
 
 /// The epoch of the lease as it is now; `None` when the upload is no more.

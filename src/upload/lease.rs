@@ -1,14 +1,20 @@
 //! Who writes: one holder per upload, and how it gives way.
+//!
+//! A holder on this node is asked through [`Holders`], one on another node by a word through the database
+//! ([`CHANNEL`]). Either way it makes durable what has arrived and lets go; one that does not answer in time is
+//! overridden.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{Inner, RunningDigest, UploadError, Uploads};
 use crate::actor::Actor;
+use crate::database::DatabaseError;
 use crate::database::uploads::{self, End, Progress, UploadRow};
 use crate::evidence::FileState;
 use crate::ids::FileId;
@@ -16,6 +22,11 @@ use crate::object_store::Durable;
 
 /// How long a holder is waited for that was asked to stop. Then its epoch is overridden.
 pub(super) const HANDOVER: Duration = Duration::from_secs(1);
+
+/// Where nodes ask each other to let an upload go: `{file} {epoch}`.
+const CHANNEL: &str = "strongroom_release";
+/// Between looks whether another node has let go: at first, and at most.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
 /// The uploads this node is writing.
 pub(super) type Holders = Mutex<HashMap<FileId, Holder>>;
@@ -144,7 +155,10 @@ impl Uploads {
         if !seen.state.is_open() {
             return finished(seen);
         }
-        self.evict(file).await;
+        match seen.holder {
+            Some(node) if node != inner.node => self.ask_other(file, seen.epoch).await?,
+            _ => self.evict(file).await,
+        }
         let lease = self.take(file).await?;
         // All bytes are here, and the step to *received* was cut short: take it now.
         if lease.row.length == Some(lease.offset()) && lease.row.state.is_open() {
@@ -206,6 +220,42 @@ impl Uploads {
             // Closed when the holder drops its lease; a holder that does not answer is overridden.
             let _overridden =
                 tokio::time::timeout(HANDOVER, async { while gone.changed().await.is_ok() {} }).await;
+        }
+    }
+
+    /// Asks the node that holds the lease to let it go, and waits for it a moment.
+    async fn ask_other(&self, file: FileId, epoch: i64) -> Result<(), UploadError> {
+        let inner = &self.inner;
+        inner.db.tell(CHANNEL, format!("{file} {epoch}")).await?;
+        let until = Instant::now() + HANDOVER;
+        let mut pause = LOOKS.0;
+        while Instant::now() < until && uploads::is_held(&inner.db, file, epoch).await? {
+            sleep(pause).await;
+            pause = (pause * 2).min(LOOKS.1);
+        }
+        Ok(())
+    }
+
+    /// Lets go what other nodes ask for; returns when there are none, when the service stops, or when the database
+    /// broke off.
+    pub async fn give_way_to_other_nodes(&self) -> Result<(), DatabaseError> {
+        let inner = &self.inner;
+        let Some(mut listener) = inner.db.listen(CHANNEL).await? else {
+            inner.shutdown.cancelled().await;
+            return Ok(());
+        };
+        loop {
+            let word = tokio::select! {
+                () = inner.shutdown.cancelled() => return Ok(()),
+                word = listener.next() => word?,
+            };
+            let wanted = word.as_deref().and_then(|word| word.split_once(' '));
+            let Some((file, epoch)) = wanted else { continue };
+            let (Ok(file), Ok(epoch)) = (file.parse::<FileId>(), epoch.parse::<i64>()) else { continue };
+            let holders = inner.holders.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(holder) = holders.get(&file).filter(|holder| holder.epoch <= epoch) {
+                holder.stop.cancel();
+            }
         }
     }
 

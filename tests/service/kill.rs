@@ -158,30 +158,33 @@ async fn killed_at(step: &str, size: usize) {
 }
 
 /// One file on its way in.
-struct Scene {
-    installation: Installation,
-    bytes: Vec<u8>,
+pub struct Scene {
+    pub installation: Installation,
+    pub bytes: Vec<u8>,
     teacher: String,
     officer: String,
-    file: String,
+    pub file: String,
     /// The highest offset that was told to the client.
-    acknowledged: usize,
+    pub acknowledged: usize,
 }
 
 impl Scene {
     async fn new(size: usize) -> Self {
-        let installation = Installation::new(Path::new("config/demo")).await;
+        Self::on(Installation::new(Path::new("config/demo")).await, size).await
+    }
+
+    pub async fn on(installation: Installation, size: usize) -> Self {
         let (teacher, officer) =
             (installation.token("teacher.98765").await, installation.token("officer.98765").await);
         Self { installation, bytes: zip(size), teacher, officer, file: String::new(), acknowledged: 0 }
     }
 
-    fn teacher(&self, process: &Process) -> Actor {
+    pub fn teacher(&self, process: &Process) -> Actor {
         process.actor(&self.teacher)
     }
 
     /// A first process, the upload, and, unless the file is small, a first request.
-    async fn begin(&mut self) -> Process {
+    pub async fn begin(&mut self) -> Process {
         let process = self.installation.serve(None).await;
         let teacher = self.teacher(&process);
         let list = format!("/api/v1/samples?component={COMPONENT}&centre={CENTRE}");
@@ -214,7 +217,7 @@ impl Scene {
     }
 
     /// Sends the rest in several requests; `false`: the line was cut.
-    async fn send(&mut self, process: &Process) -> bool {
+    pub async fn send(&mut self, process: &Process) -> bool {
         let teacher = self.teacher(process);
         while self.acknowledged < self.bytes.len() {
             if !self.patch(&teacher, PATCH).await {
@@ -225,7 +228,7 @@ impl Scene {
     }
 
     /// Sends the first `sent` bytes of a request for the rest, and returns once the process has read them all.
-    async fn half_a_body(&self, process: &Process, sent: usize) -> TcpStream {
+    pub async fn half_a_body(&self, process: &Process, sent: usize) -> TcpStream {
         let address = process.base.strip_prefix("http://").unwrap();
         let mut line = TcpStream::connect(address).await.unwrap();
         let (from, whole) = (self.acknowledged, self.bytes.len() - self.acknowledged);
@@ -247,7 +250,7 @@ impl Scene {
     }
 
     /// What HEAD tells.
-    async fn offset(&self, process: &Process) -> usize {
+    pub async fn offset(&self, process: &Process) -> usize {
         let path = format!("/files/{}", self.file);
         let answer =
             send(self.teacher(process).request(Method::HEAD, &path).header("tus-resumable", "1.0.0")).await;
@@ -256,8 +259,12 @@ impl Scene {
     }
 
     /// A last process: the upload goes on where it was, is accepted, comes out as it went in, and leaves nothing.
-    async fn end(mut self) {
+    pub async fn end(self) {
         let process = self.installation.serve(None).await;
+        self.end_on(process).await;
+    }
+
+    pub async fn end_on(mut self, process: Process) {
         let offset = self.offset(&process).await;
         assert!(
             (self.acknowledged..=self.bytes.len()).contains(&offset),

@@ -15,6 +15,7 @@ mod identity;
 mod kill;
 mod memory;
 mod moves;
+mod nodes;
 mod openapi;
 mod pages;
 mod reading;

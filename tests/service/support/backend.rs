@@ -29,14 +29,22 @@ fn told(name: &str) -> String {
 
 impl Backend {
     pub async fn new() -> Self {
-        sqlx::any::install_default_drivers();
-        let folder = tempfile::tempdir().unwrap();
         let board = match env::var("STRONGROOM_TEST_BACKEND").as_deref() {
-            Err(_) | Ok("embedded") => None,
-            Ok("board") => Some(Board::new().await),
+            Err(_) | Ok("embedded") => false,
+            Ok("board") => true,
             Ok(other) => panic!("STRONGROOM_TEST_BACKEND is {other:?}, neither embedded nor board"),
         };
-        Self { folder, board }
+        if board { Self::of_a_board().await } else { Self::with(None) }
+    }
+
+    pub async fn of_a_board() -> Self {
+        sqlx::any::install_default_drivers();
+        Self::with(Some(Board::new().await))
+    }
+
+    fn with(board: Option<Board>) -> Self {
+        sqlx::any::install_default_drivers();
+        Self { folder: tempfile::tempdir().unwrap(), board }
     }
 
     pub fn data(&self) -> &Path {

@@ -29,7 +29,15 @@ pub struct Installation {
 impl Installation {
     /// With what `dir` brings in.
     pub async fn new(dir: &Path) -> Self {
-        let backend = Backend::new().await;
+        Self::on(Backend::new().await, dir).await
+    }
+
+    /// The same, whichever backend the other tests have: several nodes need PostgreSQL and a bucket.
+    pub async fn of_several_nodes(dir: &Path) -> Self {
+        Self::on(Backend::of_a_board().await, dir).await
+    }
+
+    async fn on(backend: Backend, dir: &Path) -> Self {
         let data = Some(backend.data().to_owned());
         let mut config = Config::load(None, Overrides { data, server: None }).unwrap();
         backend.configure(&mut config);
@@ -75,10 +83,21 @@ impl Installation {
 
     /// Serves; `kill_at`: the step at which the process will kill itself.
     pub async fn serve(&self, kill_at: Option<&str>) -> Process {
-        let log = self.data().join("log");
+        self.serve_in(self.data(), kill_at).await
+    }
+
+    /// Serves as one more node, with a data folder of its own.
+    pub async fn serve_beside(&self, name: &str) -> Process {
+        self.serve_in(&self.data().join(name), None).await
+    }
+
+    async fn serve_in(&self, data: &Path, kill_at: Option<&str>) -> Process {
+        std::fs::create_dir_all(data).unwrap();
+        let log = data.join("log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let mut command = self.command();
-        command.args(["serve", "--bind", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(file);
+        command.args(["serve", "--bind", "127.0.0.1:0", "--data"]).arg(data);
+        command.stdout(Stdio::piped()).stderr(file);
         if let Some(step) = kill_at {
             command.env("STRONGROOM_KILL_AT", step);
         }
