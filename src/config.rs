@@ -83,6 +83,13 @@ pub struct UploadConfig {
     pub flush: Span,
     pub expiry_idle: Span,
     pub expiry_max: Span,
+    /// Unfinished uploads of one centre.
+    pub centre_open: u64,
+    /// Files of one centre that are stored or on their way.
+    pub centre_files: u64,
+    pub centre_bytes: Size,
+    /// What stays free on the disk, where the store is one.
+    pub free_space_floor: Size,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -106,6 +113,12 @@ impl UploadConfig {
             flush: self.flush.0,
             keep: self.expiry_idle.0,
             keep_at_most: self.expiry_max.0,
+            quotas: crate::upload::Quotas {
+                open: self.centre_open,
+                files: self.centre_files,
+                bytes: self.centre_bytes.0,
+                floor: self.free_space_floor.0,
+            },
         }
     }
 }

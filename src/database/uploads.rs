@@ -10,11 +10,12 @@ use sqlx::{AssertSqlSafe, Row};
 use super::scope::centre_staff;
 use super::{Database, DatabaseError, Engine, Tx};
 use crate::actor::PersonId;
+use crate::centre::CentreNumber;
 use crate::clock::from_micros;
 use crate::evidence::FileState;
 use crate::ids::FileId;
 use crate::object_store::{Durable, ObjectKey, Staged, StagedPart, TailSegment};
-use crate::upload::DigestState;
+use crate::upload::{DigestState, Usage};
 
 /// An upload as the database has it.
 #[derive(Clone, Debug)]
@@ -383,6 +384,32 @@ pub(crate) async fn forget(tx: &mut Tx, file: FileId) -> Result<(), DatabaseErro
         sqlx::query(sql).bind(file.to_string()).execute(tx.on()).await?;
     }
     Ok(())
+}
+
+/// What a centre has: files that are stored or on their way.
+pub(crate) async fn usage(tx: &mut Tx, centre: &CentreNumber) -> Result<Usage, DatabaseError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS files, CAST(COALESCE(SUM(f.size), 0) AS BIGINT) AS bytes, \
+         CAST(COALESCE(SUM(CASE WHEN f.state IN ('created', 'receiving') THEN 1 ELSE 0 END), 0) AS BIGINT) AS open \
+         FROM files f JOIN samples s ON s.id = f.sample_id WHERE s.centre_number = $1 \
+         AND f.state IN ('created', 'receiving', 'received', 'checking', 'accepted')",
+    )
+    .bind(centre.as_str())
+    .fetch_one(tx.on())
+    .await?;
+    let count = |column: &str| Ok::<_, DatabaseError>(row.try_get::<i64, _>(column)?.unsigned_abs());
+    Ok(Usage { open: count("open")?, files: count("files")?, bytes: count("bytes")? })
+}
+
+/// Bytes that unfinished uploads of known length may still bring.
+pub(crate) async fn promised(tx: &mut Tx) -> Result<u64, DatabaseError> {
+    let bytes: i64 = sqlx::query_scalar(
+        "SELECT CAST(COALESCE(SUM(u.length - u.offset_bytes), 0) AS BIGINT) FROM uploads u \
+         JOIN files f ON f.id = u.file_id WHERE f.state IN ('created', 'receiving')",
+    )
+    .fetch_one(tx.on())
+    .await?;
+    Ok(bytes.unsigned_abs())
 }
 
 /// Open uploads past their expiry, at most `limit`.

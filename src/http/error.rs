@@ -75,6 +75,8 @@ pub enum ApiError {
     NotInSample,
     #[error("the section is full")]
     SectionFull { limit: u32, files: Vec<FileId> },
+    #[error("the centre would have more than {limit} {what}")]
+    Quota { what: &'static str, limit: u64 },
     #[error("files are on their way")]
     RunningFiles { files: Vec<FileId> },
     #[error("files are being checked")]
@@ -190,6 +192,8 @@ impl ApiError {
             Self::Absent => (S::CONFLICT, "absent", "The candidate is absent or withdrawn"),
             Self::NotInSample => (S::CONFLICT, "not_in_sample", "The candidate is not in the sample"),
             Self::SectionFull { .. } => (S::CONFLICT, "section_full", "The section is full"),
+            // Not 409, which clients of tus try again.
+            Self::Quota { .. } => (S::FORBIDDEN, "quota", "The centre has as much as it may have"),
             Self::RunningFiles { .. } => (S::CONFLICT, "running_files", "Files are still on their way"),
             Self::Checking { .. } => (S::CONFLICT, "checking", "Files are still being checked"),
             Self::MissingNotAllowed { .. } => {
@@ -264,6 +268,10 @@ impl ApiError {
             Self::SectionFull { limit, .. } => {
                 format!("It takes {limit} at most. Delete a file, or wait for one to end.")
             }
+            Self::Quota { what, limit } => format!(
+                "At most {limit} {what}: finish or cancel uploads, delete what is not needed, or ask the awarding \
+                 organisation for more."
+            ),
             Self::RunningFiles { .. } => "Wait for them, or cancel them.".into(),
             Self::Checking { .. } => "Wait until their checks are done.".into(),
             Self::MissingNotAllowed { files } if files.is_empty() => {
@@ -303,7 +311,7 @@ impl ApiError {
         };
         match self {
             Self::InvalidRequest { field, .. } => problem.field.clone_from(field),
-            Self::TooLarge { limit } => problem.limit = Some(*limit),
+            Self::TooLarge { limit } | Self::Quota { limit, .. } => problem.limit = Some(*limit),
             Self::RangeNotSatisfiable { size } => problem.limit = Some(*size),
             Self::SectionFull { limit, files } => {
                 problem.limit = Some(u64::from(*limit));
@@ -449,6 +457,7 @@ mod tests {
             ApiError::Absent,
             ApiError::NotInSample,
             ApiError::SectionFull { limit: 1, files: files() },
+            ApiError::Quota { what: "files", limit: 1 },
             ApiError::RunningFiles { files: files() },
             ApiError::Checking { files: files() },
             ApiError::MissingNotAllowed { files: files() },
@@ -492,6 +501,7 @@ mod tests {
         409 absent
         409 not_in_sample
         409 section_full
+        403 quota
         409 running_files
         409 checking
         409 missing_not_allowed

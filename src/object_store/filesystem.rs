@@ -221,14 +221,18 @@ impl ObjectStore for FilesystemStore {
         Ok(Vec::new())
     }
 
-    async fn probe(&self) -> Result<Option<u64>, StoreError> {
+    async fn free(&self) -> Result<Option<u64>, StoreError> {
         let root = self.root.clone();
-        blocking("probe", "", move || {
+        blocking("free", "", move || {
             let volume =
-                rustix::fs::statvfs(root.join("quarantine")).map_err(|e| trouble("probe", "", e.into()))?;
+                rustix::fs::statvfs(root.join("quarantine")).map_err(|e| trouble("free", "", e.into()))?;
             Ok(Some(volume.f_bavail.saturating_mul(volume.f_frsize)))
         })
         .await
+    }
+
+    async fn probe(&self) -> Result<Option<u64>, StoreError> {
+        self.free().await
     }
 }
 

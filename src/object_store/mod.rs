@@ -205,6 +205,9 @@ pub trait ObjectStore: Send + Sync + Debug {
     /// Unfinished multipart uploads (object path), at most `limit`; always empty on the filesystem.
     async fn unfinished(&self, limit: usize) -> Result<Vec<String>, StoreError>;
 
+    /// Bytes free, where the store is a disk.
+    async fn free(&self) -> Result<Option<u64>, StoreError>;
+
     /// Whether the store answers, and bytes free where that is known.
     async fn probe(&self) -> Result<Option<u64>, StoreError>;
 }

@@ -138,6 +138,10 @@ impl ObjectStore for S3Store {
         Ok(self.bucket.uploads("", limit).await?.into_iter().map(|upload| upload.path).collect())
     }
 
+    async fn free(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
     async fn probe(&self) -> Result<Option<u64>, StoreError> {
         self.bucket.probe().await?;
         Ok(None)

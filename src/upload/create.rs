@@ -86,6 +86,7 @@ impl Uploads {
             Timeliness::OnTime => false,
         };
         let limit = limit(creation, target.rules)?;
+        inner.admit(&mut tx, &sample.centre, creation.length.unwrap_or(0)).await?;
         make_room(&mut tx, &sample, &target, creation.replaces, now).await?;
 
         let file = FileId::new();

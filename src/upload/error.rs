@@ -36,6 +36,13 @@ pub enum CreateError {
     Refused { reason: Reason, detail: String },
     #[error("the file is larger than {limit} bytes")]
     TooLarge { limit: u64 },
+    /// The centre has as much as it may have.
+    #[error("the centre would have more than {limit} {what}")]
+    Quota { what: &'static str, limit: u64 },
+    #[error("the disk has no room for it")]
+    NoRoom,
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }

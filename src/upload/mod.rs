@@ -29,6 +29,7 @@ mod create;
 mod digest;
 mod error;
 mod lease;
+mod quota;
 mod receive;
 pub mod sweep;
 
@@ -43,6 +44,8 @@ pub use create::{Created, Creation, Wanted};
 pub use digest::{DamagedState, DigestState, RunningDigest};
 pub use error::{CreateError, UploadError};
 pub use lease::{Claimed, Finished, Lease};
+pub use quota::Quotas;
+pub(crate) use quota::Usage;
 pub use receive::{Appended, BodyError};
 
 use crate::clock::Clock;
@@ -62,6 +65,7 @@ pub struct UploadLimits {
     pub keep: Duration,
     /// How long an upload is kept at most, unless its sample is still open.
     pub keep_at_most: Duration,
+    pub quotas: Quotas,
 }
 
 impl Default for UploadLimits {
@@ -73,6 +77,7 @@ impl Default for UploadLimits {
             flush: Duration::from_secs(5),
             keep: Duration::from_secs(7 * DAY),
             keep_at_most: Duration::from_secs(30 * DAY),
+            quotas: Quotas::default(),
         }
     }
 }
@@ -92,6 +97,7 @@ struct Inner {
     /// This process's name in leases.
     node: String,
     holders: lease::Holders,
+    read: quota::Read,
     shutdown: CancellationToken,
     /// Rung when a file is received, so that checks start at once.
     received: Arc<Notify>,
@@ -115,6 +121,7 @@ impl Uploads {
             limits,
             node,
             holders: Default::default(),
+            read: Default::default(),
             shutdown,
             received: Arc::default(),
             ended: Arc::default(),

@@ -301,6 +301,24 @@ async fn an_upload_that_moved_on_is_not_ended_by_others() {
 }
 
 #[tokio::test]
+async fn a_disk_that_would_fill_takes_no_new_file() {
+    let engine = engine().await;
+    let free = engine.store.free().await.unwrap().unwrap();
+    let quotas = Quotas { floor: free - (300 << 20), ..Quotas::default() };
+    let limits = UploadLimits { quotas, ..UploadLimits::default() };
+    let (db, store) = (engine.db.clone(), engine.store.clone());
+    let uploads = Uploads::new(db, store, Clock::system(), limits, CancellationToken::new());
+    let film = async |name| {
+        let creation = engine.creation("Film", name, 200 << 20);
+        uploads.create(&engine.officer, &creation, "").await
+    };
+    film("a.mp4").await.unwrap();
+    // Not one byte of the first is here, and yet there is no room for both.
+    let refused = film("b.mp4").await;
+    assert!(matches!(refused, Err(CreateError::NoRoom)), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_full_section_refuses_and_a_silent_upload_gives_up_its_place() {
     let engine = engine().await;
     let first = engine.create("URS", 10).await;

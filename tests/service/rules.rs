@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Actor, Answer, CENTRE, Strongroom, encode, send};
+use crate::support::{Actor, Answer, CENTRE, OTHER, Strongroom, encode, send};
 
 async fn patch(actor: &Actor, file: &str, offset: usize, body: impl Into<reqwest::Body>) -> Answer {
     send(
@@ -284,4 +284,25 @@ fn sha256(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").unwrap();
         text
     })
+}
+
+#[tokio::test]
+async fn a_centre_that_has_as_much_as_it_may_is_told_so_and_others_go_on() {
+    let few = |config: &mut strongroom::config::Config| {
+        (config.upload.centre_open, config.upload.centre_files) = (2, 3);
+    };
+    let strongroom = Strongroom::with(few).await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let first = id(&officer.begin(&sample, "1003", "Evidence", "a.pdf", 10).await);
+    officer.begin(&sample, "1003", "Evidence", "b.pdf", 10).await;
+    let refused = officer.begin(&sample, "1003", "Evidence", "c.pdf", 10).await;
+    assert_eq!(refused.code(), (403, "quota".to_owned()));
+    assert_eq!(refused.json()["limit"], 2);
+    let other = strongroom.sample(OTHER).await;
+    let others = strongroom.as_("officer.20461").await;
+    assert_eq!(others.begin(&other, "2002", "Evidence", "c.pdf", 10).await.status, 201);
+    // What has begun goes on.
+    assert_eq!(patch(&officer, &first, 0, "0123456789").await.status, 204);
+    strongroom.stop().await;
 }

@@ -394,6 +394,9 @@ impl From<CreateError> for ApiError {
             CreateError::SectionFull { max, files } => Self::SectionFull { limit: max, files },
             CreateError::Refused { reason, detail } => Self::Refused { reason, detail },
             CreateError::TooLarge { limit } => Self::TooLarge { limit },
+            CreateError::Quota { what, limit } => Self::Quota { what, limit },
+            CreateError::NoRoom => Self::InsufficientStorage,
+            CreateError::Store(error) => error.into(),
             CreateError::Database(error) => error.into(),
         }
     }

@@ -1,0 +1,131 @@
+//! How much may be taken: of one centre, and of the disk.
+//!
+//! Both are guards, against programs that run away and disks that fill, and not accounts. What stands in the database
+//! is read at most every [`FRESH`]; what this node takes in between is added to it. So a creation costs no sum over a
+//! centre's files, and several nodes may go beyond a limit by what they take in that time.
+//!
+//! The disk is full for new files when what is free, less what unfinished uploads may still bring, would fall under
+//! the floor. A file of deferred length counts when its length is known. Uploads that have begun are never ended for
+//! it: they go on into what is left.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{CreateError, Inner};
+use crate::centre::CentreNumber;
+use crate::database::Tx;
+use crate::database::uploads;
+
+/// How old a sum may be.
+const FRESH: Duration = Duration::from_secs(10);
+/// Centres remembered at once.
+const CENTRES: usize = 10_000;
+
+/// The most that is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Quotas {
+    /// Unfinished uploads of one centre.
+    pub open: u64,
+    /// Files of one centre that are stored or on their way.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes that stay free on the disk, where the store is one.
+    pub floor: u64,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { open: 2_000, files: 200_000, bytes: 4 << 40, floor: 1 << 30 }
+    }
+}
+
+/// What a centre has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub open: u64,
+    pub files: u64,
+    pub bytes: u64,
+}
+
+/// What was read, and taken since.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    centres: Mutex<HashMap<CentreNumber, (Instant, Usage)>>,
+    /// Bytes that unfinished uploads may still bring.
+    promised: Mutex<Option<(Instant, u64)>>,
+}
+
+impl Inner {
+    /// Says whether one more file of `bytes` may be taken, and counts it.
+    pub(super) async fn admit(
+        &self,
+        tx: &mut Tx,
+        centre: &CentreNumber,
+        bytes: u64,
+    ) -> Result<(), CreateError> {
+        let quotas = self.limits.quotas;
+        let usage = self.usage(tx, centre).await?;
+        for (what, has, more, limit) in [
+            ("unfinished uploads", usage.open, 1, quotas.open),
+            ("files", usage.files, 1, quotas.files),
+            ("bytes", usage.bytes, bytes, quotas.bytes),
+        ] {
+            if has.saturating_add(more) > limit {
+                return Err(CreateError::Quota { what, limit });
+            }
+        }
+        if let Some(free) = self.store.free().await? {
+            let promised = self.promised(tx).await?;
+            if free.saturating_sub(promised).saturating_sub(bytes) < quotas.floor {
+                tracing::error!(free, promised, bytes, floor = quotas.floor, "no room for a new file");
+                return Err(CreateError::NoRoom);
+            }
+        }
+        self.count(centre, bytes);
+        Ok(())
+    }
+
+    async fn usage(&self, tx: &mut Tx, centre: &CentreNumber) -> Result<Usage, CreateError> {
+        let known = lock(&self.read.centres).get(centre).filter(|(at, _)| at.elapsed() < FRESH).copied();
+        if let Some((_, usage)) = known {
+            return Ok(usage);
+        }
+        let usage = uploads::usage(tx, centre).await?;
+        let mut centres = lock(&self.read.centres);
+        if centres.len() >= CENTRES {
+            centres.retain(|_, (at, _)| at.elapsed() < FRESH);
+        }
+        centres.insert(centre.clone(), (Instant::now(), usage));
+        Ok(usage)
+    }
+
+    async fn promised(&self, tx: &mut Tx) -> Result<u64, CreateError> {
+        let known = lock(&self.read.promised).filter(|(at, _)| at.elapsed() < FRESH);
+        if let Some((_, bytes)) = known {
+            return Ok(bytes);
+        }
+        let bytes = uploads::promised(tx).await?;
+        *lock(&self.read.promised) = Some((Instant::now(), bytes));
+        Ok(bytes)
+    }
+
+    fn count(&self, centre: &CentreNumber, bytes: u64) {
+        if let Some((_, usage)) = lock(&self.read.centres).get_mut(centre) {
+            usage.open += 1;
+            usage.files += 1;
+            usage.bytes = usage.bytes.saturating_add(bytes);
+        }
+        if let Some((_, promised)) = lock(&self.read.promised).as_mut() {
+            *promised = promised.saturating_add(bytes);
+        }
+    }
+}
+
+/// What the locks guard is whole after every statement.
+fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
