@@ -10,7 +10,11 @@ from .refusals import unknown
 TUS = {"Tus-Resumable": "1.0.0"}
 PATCH = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
 CREATE = TUS | {"Upload-Length": "10"}
-SECTION = "/samples/{sample}/candidates/{number}/sections/{section}/missing"
+PLACE = "/samples/{sample}/candidates/{number}/sections/{section}"
+SECTION = f"{PLACE}/missing"
+ABSENT = "/api/v1/samples/{sample}/candidates/{number}/absent"
+LATER = {"due_at": "2099-01-01T00:00:00Z", "reason": "later"}
+HOLD = {"kind": "appeal", "reference": "A-1"}
 DECLARED = {"declarations": []}
 BACK = {"reason": "again", "due_at": "2099-01-01T00:00:00Z"}
 
@@ -21,6 +25,16 @@ ROUTES = [
     ("GET", "/api/v1/samples/{sample}/candidates/{number}", None, {}),
     ("PUT", f"/api/v1{SECTION}", {"reason": "lost"}, {}),
     ("DELETE", f"/api/v1{SECTION}", None, {}),
+    ("PUT", f"/api/v1{PLACE}/incomplete", {"reason": "no more"}, {}),
+    ("DELETE", f"/api/v1{PLACE}/incomplete", None, {}),
+    ("PUT", f"/api/v1{PLACE}/other_means", {"means": "posted"}, {}),
+    ("DELETE", f"/api/v1{PLACE}/other_means", None, {}),
+    ("PUT", ABSENT, {"reason": "ill"}, {}),
+    ("DELETE", ABSENT, None, {}),
+    ("POST", "/api/v1/samples/{sample}/extensions", LATER, {}),
+    ("GET", "/api/v1/samples/{sample}/holds", None, {}),
+    ("POST", "/api/v1/samples/{sample}/holds", HOLD, {}),
+    ("DELETE", "/api/v1/samples/{sample}/holds/{sample}", None, {}),
     ("GET", "/api/v1/samples/{sample}/check", None, {}),
     ("POST", "/api/v1/samples/{sample}/submissions", DECLARED, {}),
     ("GET", "/api/v1/samples/{sample}/submissions/1", None, {}),
@@ -34,6 +48,7 @@ ROUTES = [
     ("GET", "/api/v1/files/{file}/content", None, {}),
     ("DELETE", "/api/v1/files/{file}", None, {}),
     ("POST", "/api/v1/files/{file}/restore", None, {}),
+    ("POST", "/api/v1/files/{file}/move", {"candidate": "1005", "section": "URS"}, {}),
     ("POST", "/files/to/{sample}/{number}/{section}", None, CREATE | {"Upload-Metadata": metadata(filename="a.pdf")}),
     ("POST", "/files/to/{sample}/Documents", None, CREATE | {"Upload-Metadata": metadata(filename="a.pdf")}),
     ("POST", "/files/to/{sample}/Documents/Coversheet", None, CREATE | {"Upload-Metadata": metadata(filename="a.pdf")}),
