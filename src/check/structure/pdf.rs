@@ -5,6 +5,10 @@
 //! [`Limits::pdf_bytes`](super::Limits), or of more words than [`Limits::pdf_words`](super::Limits), is not given to it,
 //! and there the names alone decide: a name that could mean something active is taken to, and a password, even one that
 //! only forbids printing, is refused.
+//!
+//! What `lopdf` cannot parse it leaves out, and other readers may well take it. So a name of that kind outside strings
+//! and the data of ordinary streams is refused in every document; and where an object was left out, names count
+//! wherever they stand.
 
 mod names;
 mod objects;
@@ -26,19 +30,36 @@ pub(super) fn check(source: &mut dyn Source, size: u64, budget: &Budget<'_>) -> 
     check_end(source, size)?;
     let seen = names::read(source, budget)?;
     // Attack: object streams that together inflate to fill memory.
-    if seen.inflated > budget.limits.pdf_inflated_bytes {
+    if seen.bursting || seen.inflated > budget.limits.pdf_inflated_bytes {
         return Err(Stop::active("streams that unpack to far more than its size"));
+    }
+    // Attack: a script in an object that is damaged just enough for us.
+    if let Some(what) = seen.unquoted {
+        return Err(Stop::active(what));
     }
     // Attack: objects that fill memory, though their bytes are few.
     let heavy = seen.words > budget.limits.pdf_words || seen.spanned > size.saturating_mul(2);
     if size > budget.limits.pdf_bytes || heavy || seen.tables > budget.limits.pdf_tables {
         return check_names(&seen);
     }
-    let Loaded::Document(document) = objects::load(source, size, seen.words, budget)? else {
+    let Loaded::Document(held) = objects::load(source, size, seen.words, budget)? else {
         return check_names(&seen);
     };
+    let document = &held.document;
     if document.is_encrypted() {
         return Err(Stop::encrypted());
+    }
+    if let Some(what) = held.unquoted {
+        return Err(Stop::active(what));
+    }
+    // A table that names what is not there is common, and harmless as long as there is nothing to hide.
+    if held.lost
+        && let Some(what) = held.active.or(seen.active)
+    {
+        return Err(Stop::active(what));
+    }
+    if seen.opaque && held.holders < seen.holders {
+        return Err(Stop::corrupt("Some of its objects cannot be read."));
     }
     for object in document.objects.values() {
         budget.in_time()?;
@@ -94,6 +115,11 @@ fn check_object(object: &Object) -> Result<(), Stop> {
                 left.extend(items);
                 continue;
             }
+            // The kind of an action may be an object of its own.
+            Object::Name(name) => {
+                check_name(name)?;
+                continue;
+            }
             _ => continue,
         };
         check_dictionary(dictionary)?;
@@ -102,28 +128,21 @@ fn check_object(object: &Object) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Attacks: what happens on opening or at a click; files and forms that other programs open.
+fn check_name(name: &[u8]) -> Result<(), Stop> {
+    names::meaning_of(name).map_or(Ok(()), |what| Err(Stop::active(what)))
+}
+
 fn check_dictionary(dictionary: &Dictionary) -> Result<(), Stop> {
-    let name = |key: &[u8]| dictionary.get(key).and_then(Object::as_name).unwrap_or_default();
-    // Attacks: what happens on opening or at a click. `S` is the kind of an action.
-    match name(b"S") {
-        b"JavaScript" => return Err(Stop::active("JavaScript")),
-        b"Launch" => return Err(Stop::active("a command that starts a program")),
-        b"SubmitForm" | b"ImportData" => return Err(Stop::active("a form that sends data")),
-        b"GoToE" => return Err(Stop::active("a link into an embedded file")),
-        _ => {}
-    }
-    if dictionary.has(b"JavaScript") {
+    dictionary.iter().try_for_each(|(key, _)| check_name(key))?;
+    let kind = dictionary.get(b"S").and_then(Object::as_name).unwrap_or_default();
+    // Attack: a script that runs with a film, without the name of one.
+    if kind == b"Rendition" && dictionary.has(b"JS") {
         return Err(Stop::active("JavaScript"));
     }
-    // Attacks: files and forms that other programs open.
-    if dictionary.has(b"EmbeddedFiles") || name(b"Type") == b"EmbeddedFile" {
+    // Attack: an embedded file that does not say so. Rights to use a document have the key, too, but no file.
+    if dictionary.has(b"EF") && (dictionary.has(b"F") || dictionary.has(b"UF")) {
         return Err(Stop::active("embedded files"));
-    }
-    if name(b"Subtype") == b"RichMedia" {
-        return Err(Stop::active("embedded media"));
-    }
-    if dictionary.has(b"XFA") {
-        return Err(Stop::active("an XFA form"));
     }
     Ok(())
 }

@@ -1,12 +1,17 @@
 //! A PDF read once from beginning to end for the names in it, in little memory, whatever its size.
 //!
 //! Names count wherever they stand, in streams too: a table of objects may point into one. Streams of compressed
-//! objects are inflated for theirs. The same walk counts what a parser would hold, so that no document is given to one
-//! that would fill memory.
+//! objects are inflated for theirs. Those outside strings and the data of ordinary streams ([`place`]) are told apart:
+//! they count even where a parser reads the document, since no two parsers agree on what is too damaged to be read.
+//! The same walk counts what a parser would hold, so that no document is given to one that would fill memory.
+
+mod place;
 
 use std::io::{BufRead, BufReader, Read, SeekFrom};
 
 use flate2::bufread::ZlibDecoder;
+
+use self::place::Place;
 
 use super::super::Source;
 use super::super::budget::Budget;
@@ -18,11 +23,20 @@ const LONGEST: usize = 64;
 /// What was seen on the way.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Something that runs, opens or hides, in words.
+    /// Something that runs, opens or hides, in words, wherever its name stands.
     pub(super) active: Option<&'static str>,
+    /// The same, outside strings and the data of ordinary streams.
+    pub(super) unquoted: Option<&'static str>,
+    /// An action of this kind has a script under the key that comes next, and needs no name of a script.
+    rendition: bool,
+    script: bool,
     pub(super) encrypted: bool,
-    /// Bytes that the streams of compressed objects inflate to.
+    /// Streams of compressed objects.
+    pub(super) holders: u64,
+    /// Bytes that they inflate to.
     pub(super) inflated: u64,
+    /// One of them inflates to more than a stream may.
+    pub(super) bursting: bool,
     /// One of them could not be inflated, or is packed in an unusual way.
     pub(super) opaque: bool,
     /// What could become an object: numbers, names, strings, arrays and the like, in ordinary streams too.
@@ -49,8 +63,9 @@ pub(super) fn read(source: &mut dyn Source, budget: &Budget<'_>) -> Result<Seen,
         scan(&mut objects, budget, &mut seen, None)?;
         let Counted { count, failed, .. } = objects.into_inner();
         seen.inflated += count;
+        seen.opaque |= failed;
         // Attack: an object stream that inflates to fill memory.
-        seen.opaque |= failed || count == most;
+        seen.bursting |= count == most;
         if seen.inflated > budget.limits.pdf_inflated_bytes {
             break;
         }
@@ -60,11 +75,25 @@ pub(super) fn read(source: &mut dyn Source, budget: &Budget<'_>) -> Result<Seen,
     Ok(seen)
 }
 
-/// Counts what a parser would make of bytes outside a document.
-pub(super) fn count_words(mut bytes: &[u8], budget: &Budget<'_>) -> Result<u64, Stop> {
+/// Reads compressed objects, inflated.
+pub(super) fn read_objects(mut bytes: &[u8], budget: &Budget<'_>) -> Result<Seen, Stop> {
     let mut seen = Seen::default();
     scan(&mut bytes, budget, &mut seen, None)?;
-    Ok(seen.words)
+    Ok(seen)
+}
+
+/// What a name means that runs, opens or hides something, in words. Few documents have such a name for anything else.
+pub(super) fn meaning_of(name: &[u8]) -> Option<&'static str> {
+    Some(match name {
+        b"JavaScript" => "JavaScript",
+        b"Launch" => "a command that starts a program",
+        b"SubmitForm" | b"ImportData" => "a form that sends data",
+        b"GoToE" => "a link into an embedded file",
+        b"EmbeddedFiles" | b"EmbeddedFile" | b"FileAttachment" => "embedded files",
+        b"RichMedia" => "embedded media",
+        b"XFA" => "an XFA form",
+        _ => return None,
+    })
 }
 
 /// Counts what is read and ends, instead of failing, where a stream is broken.
@@ -93,9 +122,14 @@ impl<R: Read> Read for Counted<R> {
 #[derive(Debug, Default)]
 struct Current {
     holds_objects: bool,
+    /// Its stream is packed, in some way.
+    packed: bool,
     deflated: bool,
     unusual: bool,
     in_stream: bool,
+    place: Place,
+    /// Whole numbers just before, one after another.
+    numbers: u64,
     link: Link,
 }
 
@@ -184,15 +218,25 @@ fn scan(
                 if word.len() < LONGEST {
                     word.push(byte);
                 }
+                if !current.in_stream {
+                    current.place.take(byte);
+                }
                 continue;
             }
-            let begins_stream = end_of_word(&word, &mut current, seen) && streams.is_some();
-            if begins_stream && let Some(streams) = streams.as_deref_mut() {
+            let begins_stream = end_of_word(&word, &mut current, seen);
+            // Attack: the word among compressed objects, for what follows to pass as a stream's data.
+            if begins_stream
+                && let Some(streams) = streams.as_deref_mut()
+                && begin_stream(&mut current, seen)
+            {
                 // After `stream` comes one line end; a lone CR is not allowed.
                 let after = at + offset as u64 + if byte == b'\r' { 2 } else { 1 };
                 if streams.len() < 100_000 { streams.push(after) } else { seen.opaque = true }
             }
             word.clear();
+            if !current.in_stream {
+                current.place.take(byte);
+            }
             current.link = current.link.after(byte, seen);
             // Each of these begins an object, however empty.
             seen.words += u64::from(b"(<[/".contains(&byte));
@@ -233,50 +277,86 @@ impl Link {
     }
 }
 
-/// Takes a word in. True when it begins a stream of compressed objects.
+/// Takes a word in. True when it begins a stream.
 fn end_of_word(word: &[u8], current: &mut Current, seen: &mut Seen) -> bool {
+    if word.is_empty() {
+        return false;
+    }
     let Some(name) = word.strip_prefix(b"/") else {
-        if !word.is_empty() {
-            current.link = current.link.after_word(word, seen);
+        current.link = current.link.after_word(word, seen);
+        let numbers = std::mem::take(&mut current.numbers);
+        match word {
+            b"stream" => return !current.place.in_text(),
+            // These end any string that was left open.
+            b"endstream" | b"endobj" => *current = Current::default(),
+            b"trailer" if !current.place.in_text() => *current = Current::default(),
+            // Attack: an object in a string, to which a damaged table of objects leads.
+            word if begins_object(word, numbers, current.place.in_text()) => *current = Current::default(),
+            word if word.iter().all(u8::is_ascii_digit) => current.numbers = numbers + 1,
+            _ => {}
         }
-        return match word {
-            b"obj" => {
-                *current = Current::default();
-                false
-            }
-            b"endstream" => {
-                *current = Current::default();
-                false
-            }
-            b"stream" => {
-                let begins = current.holds_objects;
-                seen.opaque |= begins && current.unusual;
-                let begins = begins && current.deflated;
-                *current = Current { in_stream: true, ..Current::default() };
-                begins
-            }
-            _ => false,
-        };
+        return false;
     };
-    match unescaped(name).as_slice() {
-        b"JavaScript" => seen.active = Some("JavaScript"),
-        b"Launch" => seen.active = Some("a command that starts a program"),
-        b"SubmitForm" | b"ImportData" => seen.active = Some("a form that sends data"),
-        b"EmbeddedFiles" | b"EmbeddedFile" => seen.active = Some("embedded files"),
-        b"RichMedia" => seen.active = Some("embedded media"),
+    current.numbers = 0;
+    let name = unescaped(name);
+    let quoted = current.in_stream || current.place.in_text();
+    if let Some(what) = meaning_of(&name) {
         // Short enough to occur by chance in a picture's bytes.
-        b"XFA" if !current.in_stream => seen.active = Some("an XFA form"),
-        b"Encrypt" if !current.in_stream => seen.encrypted = true,
+        if name != b"XFA" || !current.in_stream {
+            seen.active = Some(what);
+        }
+        if !quoted {
+            seen.unquoted = Some(what);
+        }
+    }
+    match name.as_slice() {
+        b"Rendition" if !quoted => seen.rendition = true,
+        b"JS" if !quoted => seen.script = true,
+        b"Encrypt" if !quoted => seen.encrypted = true,
         b"Prev" | b"XRefStm" => current.link = Link::Named,
-        b"ObjStm" => current.holds_objects = true,
-        b"FlateDecode" | b"Fl" => current.deflated = true,
-        b"LZWDecode" | b"ASCII85Decode" | b"ASCIIHexDecode" | b"RunLengthDecode" | b"Crypt"
-        | b"Predictor" => {
+        // Without the type, a table of objects still finds it.
+        b"ObjStm" | b"First" => current.holds_objects = true,
+        b"Filter" => current.packed = true,
+        b"FlateDecode" | b"Fl" => {
+            current.unusual |= current.deflated;
+            current.deflated = true;
+        }
+        b"LZW" | b"A85" | b"AHx" | b"RL" | b"Crypt" | b"Predictor" | b"DecodeParms" | b"DP" => {
             current.unusual = true;
         }
-        _ => {}
+        name => current.unusual |= name.ends_with(b"Decode"),
+    }
+    if seen.rendition && seen.script {
+        seen.active = Some("JavaScript");
+        seen.unquoted = seen.active;
     }
     false
+}
+
+/// After the word `stream`. True when what follows are compressed objects that can be inflated.
+fn begin_stream(current: &mut Current, seen: &mut Seen) -> bool {
+    let Current { holds_objects, packed, deflated, unusual, in_stream, ref place, .. } = *current;
+    // Attack: the word where no stream begins, for what follows to pass as its data.
+    let ends_dictionary = in_stream || place.is_outside();
+    seen.holders += u64::from(holds_objects);
+    seen.opaque |= holds_objects && (unusual || packed != deflated);
+    let in_stream = ends_dictionary && (packed || !holds_objects);
+    *current = Current { in_stream, ..Current::default() };
+    holds_objects && deflated
+}
+
+/// `obj`, and `0obj` and `obj1` as lenient readers have it. In a string, the two `numbers` must come before.
+fn begins_object(word: &[u8], numbers: u64, in_text: bool) -> bool {
+    let start = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let Some(rest) = word[start..].strip_prefix(b"obj") else { return false };
+    let wanted = if !in_text {
+        0
+    } else if start > 0 {
+        1
+    } else {
+        2
+    };
+    numbers >= wanted && rest.iter().all(u8::is_ascii_digit)
 }
 
 /// `J#61vaScript` is `JavaScript`.

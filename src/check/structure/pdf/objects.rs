@@ -17,14 +17,28 @@ use lopdf::{Document, LoadOptions, Object, ObjectId, ObjectStream, Stream};
 use super::super::Source;
 use super::super::budget::Budget;
 use super::super::refuse::Stop;
-use super::names::count_words;
+use super::names::read_objects;
 
 /// What came of loading.
 #[derive(Debug)]
 pub(super) enum Loaded {
-    Document(Box<Document>),
+    Document(Box<Held>),
     /// Its objects would take more memory than they may.
     TooHeavy,
+}
+
+/// A document in memory, as far as it could be read.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) document: Document,
+    /// Objects that the table names are not there: damaged, or never written.
+    pub(super) lost: bool,
+    /// Streams of compressed objects that were taken apart.
+    pub(super) holders: u64,
+    /// Something that runs, opens or hides, in words, by any name in them.
+    pub(super) active: Option<&'static str>,
+    /// The same, outside strings.
+    pub(super) unquoted: Option<&'static str>,
 }
 
 /// Loads a document of `size` bytes and, by [`names::read`](super::names::read), so many `words`.
@@ -40,9 +54,9 @@ pub(super) fn load(
     hide_object_streams(&mut bytes);
     let loaded = load_from(&bytes, words, budget, false)?;
     // Damaged tables of objects: those that the bytes show are looked for.
-    if let Loaded::Document(document) = &loaded
-        && !document.is_encrypted()
-        && document.page_iter().next().is_none()
+    if let Loaded::Document(held) = &loaded
+        && !held.document.is_encrypted()
+        && held.document.page_iter().next().is_none()
     {
         return load_from(&bytes, words, budget, true);
     }
@@ -61,7 +75,7 @@ fn load_from(bytes: &[u8], words: u64, budget: &Budget<'_>, rebuild: bool) -> Re
     ROOM.set(Some(room));
     let loaded = catch_unwind(AssertUnwindSafe(|| Document::load_mem_with_options(bytes, options)));
     ROOM.set(None);
-    let mut document = match loaded {
+    let document = match loaded {
         Ok(Ok(document)) => document,
         Ok(Err(lopdf::Error::Decompress(_))) => return Ok(Loaded::TooHeavy),
         Ok(Err(
@@ -76,8 +90,20 @@ fn load_from(bytes: &[u8], words: u64, budget: &Budget<'_>, rebuild: bool) -> Re
         }
         Err(panic) => resume_unwind(panic),
     };
-    let sound = take_apart(&mut document, words, budget)?;
-    Ok(if sound { Loaded::Document(Box::new(document)) } else { Loaded::TooHeavy })
+    let lost = has_lost(&document);
+    let mut held = Held { document, lost, holders: 0, active: None, unquoted: None };
+    let sound = take_apart(&mut held, words, budget)?;
+    Ok(if sound { Loaded::Document(Box::new(held)) } else { Loaded::TooHeavy })
+}
+
+/// True when an object that the table names was not loaded: what `lopdf` cannot parse, it leaves out.
+fn has_lost(document: &Document) -> bool {
+    let lost = document.reference_table.entries.iter().filter(|&(&number, entry)| {
+        matches!(entry, XrefEntry::Normal { .. })
+            && document.objects.range((number, 0)..=(number, u16::MAX)).next().is_none()
+    });
+    // What tells how it is encrypted is left out, too.
+    lost.count() > usize::from(document.encryption_state.is_some())
 }
 
 /// The key without which `lopdf` makes nothing of an object stream. Outlines have one of the same name, which nothing
@@ -115,7 +141,8 @@ fn hidden_first(stream: &Stream) -> Option<Object> {
 }
 
 /// Adds the objects of the object streams, as the table has them. False when there are too many, or they share bytes.
-fn take_apart(document: &mut Document, mut words: u64, budget: &Budget<'_>) -> Result<bool, Stop> {
+fn take_apart(held: &mut Held, mut words: u64, budget: &Budget<'_>) -> Result<bool, Stop> {
+    let document = &mut held.document;
     let holders: Vec<ObjectId> = document
         .objects
         .iter()
@@ -128,6 +155,10 @@ fn take_apart(document: &mut Document, mut words: u64, budget: &Budget<'_>) -> R
         let Some(Object::Stream(mut stream)) = document.objects.remove(&holder) else { continue };
         let Some(first) = hidden_first(&stream) else { continue };
         let unreadable = || Stop::corrupt("Some of its objects cannot be read.");
+        // What does not say how it is packed would pass as not packed at all.
+        if stream.dict.has(b"Filter") && stream.filters().is_err() {
+            return Err(unreadable());
+        }
         let content = match stream.get_plain_content_with_limit(budget.limits.pdf_stream_bytes) {
             Ok(content) => content,
             // Attack: an object stream that inflates to fill memory.
@@ -137,13 +168,15 @@ fn take_apart(document: &mut Document, mut words: u64, budget: &Budget<'_>) -> R
             Err(_) => return Err(unreadable()),
         };
         inflated += content.len() as u64;
-        words += count_words(&content, budget)?;
+        let seen = read_objects(&content, budget)?;
+        held.holders += 1;
+        held.active = held.active.or(seen.active);
+        held.unquoted = held.unquoted.or(seen.unquoted);
+        words += seen.words;
         let place = first.as_i64().ok().and_then(|first| usize::try_from(first).ok());
         let place = place.ok_or_else(unreadable)?;
-        if words > budget.limits.pdf_words
-            || inflated > budget.limits.pdf_inflated_bytes
-            || !index::is_sound(&content, place)
-        {
+        let Some(count) = index::count(&content, place) else { return Ok(false) };
+        if words > budget.limits.pdf_words || inflated > budget.limits.pdf_inflated_bytes {
             return Ok(false);
         }
         stream.dict.remove(b"Filter");
@@ -151,6 +184,7 @@ fn take_apart(document: &mut Document, mut words: u64, budget: &Budget<'_>) -> R
         stream.dict.set(FIRST, first);
         stream.set_content(content);
         let objects = ObjectStream::new(&stream).map_err(|_| unreadable())?.objects;
+        held.lost |= objects.len() < count;
         for (id, object) in objects {
             let current = match document.reference_table.get(id.0) {
                 Some(XrefEntry::Compressed { container, .. }) => *container == holder.0,

@@ -201,7 +201,7 @@ fn a_document_that_forbids_printing_is_read() {
 fn what_could_become_an_object_is_counted() {
     let limits = Limits::default();
     let budget = Budget::new(&limits, 0, false, spool());
-    let words = |text: &str| names::count_words(text.as_bytes(), &budget).unwrap();
+    let words = |text: &str| names::read_objects(text.as_bytes(), &budget).unwrap().words;
     for (text, objects) in [
         ("0 0 0", 3),
         ("1+1-1.5.5", 4),
@@ -238,4 +238,153 @@ fn tables_and_overlapping_objects_are_counted() {
     }
     assert_eq!(seen("1 0 obj endobj 2 0 obj endobj").spanned, 14);
     assert_eq!(seen("1 0obj2 0obj3 0obj endobj").spanned, 39);
+}
+
+/// A document with these objects after its catalogue, pages and page, which the table of objects names, or not.
+fn with_objects(objects: &[&[u8]], named: bool) -> Vec<u8> {
+    let first: [&[u8]; 3] = [
+        b"<< /Type /Catalog /Pages 2 0 R /OpenAction 4 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R >>",
+    ];
+    let mut bytes = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec();
+    let mut table = String::new();
+    for (index, object) in first.iter().chain(objects).enumerate() {
+        let (id, start) = (index + 1, bytes.len());
+        bytes.extend_from_slice(format!("{id} 0 obj\n").as_bytes());
+        bytes.extend_from_slice(object);
+        bytes.extend_from_slice(b"\nendobj\n");
+        if named || index < first.len() {
+            table += &format!("{start:010} 00000 n \n");
+        }
+    }
+    let (start, count) = (bytes.len(), 1 + table.len() / 20);
+    let table = format!("xref\n0 {count}\n0000000000 65535 f \n{table}");
+    let end = format!("trailer\n<< /Size {count} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n");
+    bytes.extend_from_slice(table.as_bytes());
+    bytes.extend_from_slice(end.as_bytes());
+    bytes
+}
+
+#[test]
+fn an_object_that_cannot_be_read_hides_nothing() {
+    let nested = format!("<< /S /JavaScript /JS (1) /X {}{} >>", "[".repeat(100), "]".repeat(100));
+    let damaged: &[&str] = &[
+        "<< /S /JavaScript /JS (1) /X 1.2.3 >>",
+        "<< /S /JavaScript /JS (1) /X foo >>",
+        "<< /S /JavaScript /JS (1) /X /A#ZZ >>",
+        "<< /S /JavaScript /JS (1) /X >>",
+        "<< /S /JavaScript /JS (1)",
+        "<< /S /JavaScript /JS (a\\(1)) >>",
+        "<< /S /URI /S /J#61vaScript /JS (1) >>",
+        "<< /X <61(> /S /JavaScript /JS (1) >>",
+        "<< /X [ >> ] stream /S /JavaScript /JS (1) >>",
+        "<< /S /Rendition /JS (1) /X 1.2.3 >>",
+        "<< /Type /Page /AA << /O << /S /JavaScript /JS (1) >> >> /X foo >>",
+        "(endobj ( 5 0 obj << /S /JavaScript /JS (1) >>",
+        "<< /Length 9 >> stream\n) ( 6 0 obj << /S /JavaScript /JS (1) >>\nendstream",
+        &nested,
+    ];
+    for object in damaged {
+        for named in [true, false] {
+            let bytes = with_objects(&[object.as_bytes()], named);
+            assert_eq!(judged(&bytes, Limits::default()), Err(Reason::ActiveContent), "{named} {object}");
+        }
+    }
+    // The kind of an action as an object of its own.
+    let apart = with_objects(&[b"<< /S 5 0 R /JS (1) >>", b"/JavaScript"], true);
+    assert_eq!(judged(&apart, Limits::default()), Err(Reason::ActiveContent));
+    let sealed = sealed("[<< /S 91 0 R /JS (1) >> /JavaScript]");
+    assert_eq!(judged(&sealed, Limits::default()), Err(Reason::ActiveContent));
+    let film = with_objects(&[b"<< /S /Rendition /JS (1) >>"], true);
+    assert_eq!(judged(&film, Limits::default()), Err(Reason::ActiveContent));
+    let file = with_objects(&[b"<< /Type /Filespec /F (a.exe) /EF << /F 5 0 R >> >>"], true);
+    assert_eq!(judged(&file, Limits::default()), Err(Reason::ActiveContent));
+}
+
+#[test]
+fn a_string_that_an_object_hides_in_counts_when_objects_are_lost() {
+    let bytes = with_objects(&[b"(4 %x\n 0 obj << /S /JavaScript /JS (1) /X foo >>)"], true);
+    assert_eq!(judged(&bytes, Limits::default()), Ok(()));
+    // The table leads into the string.
+    let (outer, inner) = (find(&bytes, b"4 0 obj"), find(&bytes, b"4 %x\n"));
+    let place = find(&bytes, format!("{outer:010}").as_bytes());
+    let mut bytes = bytes;
+    bytes[place..place + 10].copy_from_slice(format!("{inner:010}").as_bytes());
+    assert_eq!(judged(&bytes, Limits::default()), Err(Reason::ActiveContent));
+    // So does the index of an object stream, to what stands before its first object.
+    let member = |index: &str, objects: &str| judged(&with_copies(index, objects, 1), Limits::default());
+    assert_eq!(member("10 0 ", "(<< /S /JavaScript /X foo >>)"), Ok(()));
+    assert_eq!(member("10 1 ", "(<< /S /JavaScript /X foo >>)"), Err(Reason::ActiveContent));
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> usize {
+    bytes.windows(what.len()).position(|window| window == what).unwrap()
+}
+
+#[test]
+fn compressed_objects_hide_nothing_either() {
+    let script = b"9 0 << /S /JavaScript /JS (1) /X foo >>".as_slice();
+    let holder = |dictionary: &str, content: &[u8]| {
+        let head = format!("<< {dictionary} /N 1 /First 4 /Length {} >>\nstream\n", content.len());
+        let holder = [head.as_bytes(), content, b"\nendstream"].concat();
+        // What the holder needs, as objects of their own.
+        [with_objects(&[b"null", &holder, b"/FlateDecode"], true), with_objects(&[b"null", &holder], false)]
+    };
+    let expected = Err(Reason::ActiveContent);
+    for (dictionary, content, reason) in [
+        ("/Type /ObjStm", script.to_vec(), expected),
+        ("/Type /ObjStm /Filter /FlateDecode", deflated(script), expected),
+        ("/Filter [/FlateDecode]", deflated(script), expected),
+        ("/Type /ObjStm /X foo /Filter /FlateDecode", deflated(script), expected),
+        ("/X foo /Filter /FlateDecode", deflated(script), expected),
+        ("/Type /ObjStm /Filter 6 0 R", deflated(script), Err(Reason::Corrupt)),
+        ("/Type /ObjStm /X foo /Filter 6 0 R", deflated(script), Err(Reason::Corrupt)),
+        (
+            "/Type /ObjStm /X foo /Filter [/FlateDecode /FlateDecode]",
+            deflated(&deflated(script)),
+            Err(Reason::Corrupt),
+        ),
+    ] {
+        for bytes in holder(dictionary, &content) {
+            assert_eq!(judged(&bytes, Limits::default()), reason, "{dictionary}");
+        }
+    }
+    let far = [b"9 0 ".as_slice(), &vec![b' '; 1 << 20], script].concat();
+    for bytes in holder("/Type /ObjStm /Filter /FlateDecode", &deflated(&far)) {
+        for pdf_bytes in [0, 32 << 20] {
+            let limits = Limits { pdf_bytes, pdf_stream_bytes: 1 << 20, ..Limits::default() };
+            assert_eq!(judged(&bytes, limits), expected, "{pdf_bytes}");
+        }
+    }
+}
+
+#[test]
+fn what_only_reads_like_it_passes() {
+    let stream = b"<< /Length 60 >>\nstream\nBT (HTML/JavaScript) Tj /Launch gs (/EmbeddedFiles trailer) ET\nendstream";
+    let sealed = sealed("(/JavaScript )");
+    for object in [
+        b"<< /Title (HTML/CSS/JavaScript \\( and /Launch \\)) /Author (J. /JavaScript) >>".as_slice(),
+        b"<< /Title (3 D obj files/JavaScript) >>",
+        b"<< /Title (A stream/JavaScript) /First 5 0 R /Last 5 0 R /Count 1 >>",
+        b"<< /UR3 << /EF [/Create /Delete] /Form [/SubmitStandalone] >> /JavaScriptActions 0 >>",
+        b"<< /S /Rendition /R 5 0 R >>",
+        stream,
+    ] {
+        for named in [true, false] {
+            let text = String::from_utf8_lossy(object);
+            assert_eq!(judged(&with_objects(&[object], named), Limits::default()), Ok(()), "{named} {text}");
+        }
+    }
+    assert_eq!(judged(&sealed, Limits::default()), Ok(()));
+    // Objects that are not there.
+    let whole = with_objects(&[b"<< /S /URI >>", b"null", b"null"], true);
+    for (what, by) in
+        [("4 0 obj", "4 1 obj"), ("5 0 obj", "9 0 obj"), ("6 0 obj", "xxxxxxx"), ("/URI", "1.2.")]
+    {
+        let at = find(&whole, what.as_bytes());
+        let mut bytes = whole.clone();
+        bytes[at..at + by.len()].copy_from_slice(by.as_bytes());
+        assert_eq!(judged(&bytes, Limits::default()), Ok(()), "{what}");
+    }
 }

@@ -1,28 +1,29 @@
 //! The index of a stream of compressed objects: pairs of a number and a place, before the objects themselves.
 
-/// True when every object ends before the next one begins.
+/// How many places the index has, when every object ends before the next one begins.
 ///
 /// Attack: an index of many places in one large array, which a parser copies for each of them. It does not help to let
 /// places rise only: each bracket of `[[[[ … ]]]]`, and each blank before an array, is a place too.
 ///
 /// `first`: where the places are counted from, bytes.
-pub(super) fn is_sound(content: &[u8], first: usize) -> bool {
-    let Some((index, objects)) = content.split_at_checked(first) else { return false };
-    let Ok(index) = std::str::from_utf8(index) else { return false };
+pub(super) fn count(content: &[u8], first: usize) -> Option<usize> {
+    let (index, objects) = content.split_at_checked(first)?;
+    let index = std::str::from_utf8(index).ok()?;
     let numbers = index
         .split(['\r', '\n'])
         .flat_map(|line| line.split('%').next().unwrap_or_default().split_whitespace())
         .map(str::parse::<u32>);
-    let mut before = None;
+    let (mut before, mut count) = (None, 0);
     for place in numbers.skip(1).step_by(2) {
-        let Ok(place) = place.map(|place| place as usize) else { return false };
+        let place = place.ok()? as usize;
         if let Some(start) = before.replace(place)
             && !objects.get(start..place).is_some_and(is_whole)
         {
-            return false;
+            return None;
         }
+        count += 1;
     }
-    true
+    Some(count)
 }
 
 /// True when an object stands in these bytes and none goes on behind them.
@@ -97,7 +98,7 @@ mod tests {
             ("1 0 % one\n2 2 ", "7 (\\)()) "),
             ("1 0 2 6 ", "%[[\n4 [0 0]"),
         ] {
-            let sound = is_sound(format!("{index}{objects}").as_bytes(), index.len());
+            let sound = count(format!("{index}{objects}").as_bytes(), index.len()).is_some();
             assert_eq!(sound, index != "1 0 2 12 3 17 " && index != "1 0 2 3 ", "{index}{objects}");
         }
         for (index, objects) in [
@@ -111,9 +112,10 @@ mod tests {
             ("1 0 2 9 ", "[0 0]"),
             ("1 0 2 x ", "[0 0]"),
         ] {
-            let sound = is_sound(format!("{index}{objects}").as_bytes(), index.len());
+            let sound = count(format!("{index}{objects}").as_bytes(), index.len()).is_some();
             assert_eq!(sound, objects.starts_with("(\\))"), "{index}{objects}");
         }
-        assert!(!is_sound(b"1 0", 4));
+        assert_eq!(count(b"1 0", 4), None);
+        assert_eq!(count(b"1 0 2 2 7 7", 8), Some(2));
     }
 }
