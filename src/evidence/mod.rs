@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use digest::{InvalidDigest, Sha256Digest};
 pub use kind::{FileKind, Group, LARGEST, LINK_EXTENSIONS, catalogue, extension_of};
+pub(crate) use name::hides;
 pub use name::{InvalidName, InvalidUniqueName, OriginalName, RelativePath, UniqueName, UniqueNameParts};
 pub use state::{FileState, InvalidTransition, PAUSED_AFTER, Reason, UnknownWord};
 

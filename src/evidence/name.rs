@@ -32,7 +32,7 @@ pub enum InvalidName {
     Empty,
     #[error("the name is longer than {limit} bytes; shorten it")]
     TooLong { limit: usize },
-    #[error("the name holds a control or direction character; rename the file with plain letters")]
+    #[error("the name holds a control, direction or blank character; rename the file with plain letters")]
     HiddenCharacter,
     #[error("the name holds a path; send the folder apart from the name")]
     Path,
@@ -43,9 +43,23 @@ const NAME_LIMIT: usize = 255;
 /// Longest folder, bytes of UTF-8.
 const PATH_LIMIT: usize = 1024;
 
+/// Attack: a name that shows as another, as its ending alone, or on two lines.
+pub(crate) fn hides(name: &str) -> bool {
+    // Tags spell the flags of England, Scotland and Wales after a black one; elsewhere they show as nothing.
+    let mut flag = false;
+    name.chars().any(|c| {
+        let tag = ('\u{e0000}'..='\u{e007f}').contains(&c);
+        flag = c == '\u{1f3f4}' || (flag && tag);
+        hidden(c) || (tag && !flag)
+    })
+}
+
+/// Controls, directions, separators of lines and paragraphs, and letters that are blank.
 fn hidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}')
+        || matches!(c,
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}'
+            | '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
 }
 
 impl OriginalName {
@@ -66,7 +80,7 @@ fn part(text: &str) -> Result<(), InvalidName> {
     if text.len() > NAME_LIMIT {
         return Err(InvalidName::TooLong { limit: NAME_LIMIT });
     }
-    if text.chars().any(hidden) { Err(InvalidName::HiddenCharacter) } else { Ok(()) }
+    if hides(text) { Err(InvalidName::HiddenCharacter) } else { Ok(()) }
 }
 
 impl FromStr for OriginalName {
@@ -296,6 +310,19 @@ mod tests {
     fn names_with_paths_or_hidden_characters_are_refused() {
         for bad in ["", "..", "a/b", "a\\b", "a\u{202e}fdp.exe", "a\0.pdf", "a\r\n.pdf"] {
             assert!(bad.parse::<OriginalName>().is_err(), "{bad:?}");
+        }
+        for hidden in
+            "\u{2028}\u{2029}\u{3164}\u{115f}\u{1160}\u{ffa0}\u{2800}\u{e0001}\u{e0020}\u{e007f}".chars()
+        {
+            for bad in [format!("{hidden}.pdf"), format!("a{hidden}.pdf")] {
+                assert_eq!(bad.parse::<OriginalName>(), Err(InvalidName::HiddenCharacter), "{bad:?}");
+                assert!(bad.parse::<RelativePath>().is_err(), "{bad:?}");
+            }
+        }
+        for good in
+            ["🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f} trip.pdf", "한글.pdf", "👩‍🎨.pdf"]
+        {
+            assert!(good.parse::<OriginalName>().is_ok(), "{good}");
         }
         assert!("../x".parse::<RelativePath>().is_err());
         assert!("C:/x".parse::<RelativePath>().is_err());

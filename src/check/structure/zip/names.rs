@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use unicode_normalization::UnicodeNormalization;
 
 use super::super::refuse::Stop;
+use crate::evidence::hides;
 
 const PART_BYTES: usize = 255;
 const PATH_BYTES: usize = 1024;
@@ -38,7 +39,8 @@ fn fault(name: &str) -> Option<&'static str> {
     if name.is_empty() || name.len() > PATH_BYTES {
         return Some("is empty or too long");
     }
-    if name.chars().any(hidden) {
+    // `Icon\r` is how macOS keeps a folder's icon.
+    if name.split('\r').any(hides) || name.contains('\u{feff}') {
         return Some("holds hidden characters");
     }
     if name.starts_with('/') || name.contains('\\') || name.get(1..2) == Some(":") {
@@ -57,12 +59,6 @@ fn fault(name: &str) -> Option<&'static str> {
         }
     }
     None
-}
-
-fn hidden(c: char) -> bool {
-    // `Icon\r` is how macOS keeps a folder's icon.
-    (c.is_control() && c != '\r')
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -94,6 +90,7 @@ mod tests {
             "a\\b",
             "a\0b",
             "a\u{202e}fdp.exe",
+            "\u{3164}.pdf",
             "",
             "CON",
             "a/nul.txt",
