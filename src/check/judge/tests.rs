@@ -33,7 +33,7 @@ impl Scanner for Fixed {
 }
 
 const EVERYTHING: &[&str] =
-    &["pdf", "docx", "xlsx", "txt", "zip", "png", "jpg", "mp4", "doc", "gif", "html", "rtf", "odt"];
+    &["pdf", "docx", "xlsx", "txt", "zip", "png", "jpg", "mp4", "doc", "gif", "html", "rtf", "odt", "tar"];
 
 fn subject(name: &str, bytes: &[u8]) -> Subject {
     Subject {
@@ -96,6 +96,8 @@ async fn every_bad_file_has_its_own_reason() {
     let bomb = zip_of(&[("zeros.txt", &vec![0; 200 << 20])]);
     for (name, bytes, expected) in [
         ("essay.pdf", Vec::new(), Reason::Empty),
+        ("work.zip", zip_of(&[]), Reason::Empty),
+        ("work.tar", vec![0; 10 << 10], Reason::Empty),
         ("essay.pdf", program.clone(), Reason::TypeMismatch),
         ("essay.docx", program.clone(), Reason::TypeMismatch),
         ("essay.docx", zip_of(&[("a.txt", b"a")]), Reason::TypeMismatch),

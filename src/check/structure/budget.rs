@@ -104,6 +104,8 @@ pub(super) struct Budget<'a> {
     /// Bytes of the outermost file, which every ratio is measured by.
     size: u64,
     entries: u64,
+    /// Members that are no archives.
+    files: u64,
     inflated: u64,
     listing: Option<Vec<Member>>,
     listed_bytes: usize,
@@ -119,6 +121,7 @@ impl<'a> Budget<'a> {
             deadline,
             size,
             entries: 0,
+            files: 0,
             inflated: 0,
             listing: None,
             listed_bytes: 0,
@@ -143,6 +146,16 @@ impl<'a> Budget<'a> {
             )));
         }
         Ok(())
+    }
+
+    /// Counts a member that is no archive.
+    pub(super) fn take_file(&mut self) {
+        self.files += 1;
+    }
+
+    /// At the end of an archive: folders and archives of nothing are no work.
+    pub(super) fn any_file(&self) -> Result<(), Stop> {
+        if self.files > 0 { Ok(()) } else { Err(Stop::empty_archive()) }
     }
 
     /// Attack: a small file that inflates to fill memory, disk or the scanner's time. Counted while inflating, since

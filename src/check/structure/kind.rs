@@ -102,7 +102,7 @@ fn allowed(extension: &str, seen: &F, head: &[u8]) -> Option<Content> {
         "doc" | "xls" | "ppt" => when(head.starts_with(compound::MAGIC), Content::Compound),
         "rtf" => when(head.starts_with(b"{\\rtf"), Content::Rtf),
         "zip" => when((zipped || head.starts_with(b"PK\x05\x06")) && !is_program(seen), Content::Zip),
-        "tar" => when(tar::is_tar(head), Content::Tar),
+        "tar" => when(tar::is_tar(head) || tar::is_blank(head), Content::Tar),
         "gz" | "tgz" | "tar.gz" => when(head.starts_with(b"\x1f\x8b\x08"), Content::Gzip),
         "jpg" | "jpeg" | "jfif" => when(head.starts_with(b"\xff\xd8\xff"), Content::Image(ImageFormat::Jpeg)),
         "png" => when(head.starts_with(b"\x89PNG\r\n\x1a\n"), Content::Image(ImageFormat::Png)),

@@ -32,6 +32,13 @@ impl Stop {
         Self::refuse(Reason::ArchiveUnsafe, format!("The archive cannot be accepted: {what}. Make it again."))
     }
 
+    pub(super) fn empty_archive() -> Self {
+        Self::refuse(
+            Reason::Empty,
+            "The archive holds no files; put the work into it, make it again and upload it.",
+        )
+    }
+
     pub(super) fn active(what: &str) -> Self {
         Self::refuse(
             Reason::ActiveContent,

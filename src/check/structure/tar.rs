@@ -25,19 +25,25 @@ pub(super) fn check_gzip(
     budget: &mut Budget<'_>,
 ) -> Result<(), Stop> {
     budget.start_listing();
-    if extension != "gz" && !is_tar(&start_of_gzip(source)?) {
+    let start = start_of_gzip(source)?;
+    if start.is_empty() || (extension != "gz" && is_blank(&start)) {
+        return Err(Stop::empty_archive());
+    }
+    if extension != "gz" && !is_tar(&start) {
         return Err(Stop::refuse(
             Reason::TypeMismatch,
             format!("There is no tar archive in this .{extension}; make it again."),
         ));
     }
-    gunzip(source, "content", Nesting::outermost(), budget)
+    gunzip(source, "content", Nesting::outermost(), budget)?;
+    budget.any_file()
 }
 
 /// A `.tar` that someone uploads.
 pub(super) fn check_tar(source: &mut dyn Source, budget: &mut Budget<'_>) -> Result<(), Stop> {
     budget.start_listing();
-    walk(source, "", Nesting::archive(), budget)
+    walk(source, "", Nesting::archive(), budget)?;
+    budget.any_file()
 }
 
 /// Whether these bytes begin a tar archive: the checksum of the first header, which even the oldest have.
@@ -51,6 +57,11 @@ pub(super) fn is_tar(head: &[u8]) -> bool {
         .map(|(at, &byte)| if (148..156).contains(&at) { u32::from(b' ') } else { u32::from(byte) })
         .sum();
     told == Some(sum)
+}
+
+/// Whether these bytes begin a tar archive of nothing, which is two blocks of zeros at least.
+pub(super) fn is_blank(head: &[u8]) -> bool {
+    head.get(..BLOCK).is_some_and(|block| block.iter().all(|&byte| byte == 0))
 }
 
 fn start_of_gzip(source: &mut dyn Source) -> Result<Vec<u8>, Stop> {

@@ -130,3 +130,19 @@ fn bad_tars_are_refused() {
         assert_eq!(judged(bytes, extension), Err(reason), "{what}");
     }
 }
+
+#[test]
+fn an_archive_without_files_is_empty() {
+    let folder = tar_of(&[("./", EntryType::Directory, b""), ("./a/", EntryType::Directory, b"")]);
+    for (bytes, extension) in [
+        (tar_of(&[]), "tar"),
+        (folder.clone(), "tar"),
+        (gz(&tar_of(&[])), "tgz"),
+        (gz(&folder), "tar.gz"),
+        (gz(&folder), "gz"),
+        (gz(b""), "gz"),
+        (tar_of(&[("a.zip", FILE, &zip_of(&[]))]), "tar"),
+    ] {
+        assert_eq!(judged(bytes, extension), Err(Reason::Empty), "{extension}");
+    }
+}

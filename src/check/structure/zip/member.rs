@@ -82,6 +82,9 @@ pub(in super::super) fn check_member(
     let mut spool =
         (inner != Inner::Plain).then(|| SpooledTempFile::new_in(budget.limits.spool_memory, budget.spool));
     let size = drain(member, &head, spool.as_mut(), budget)?;
+    if matches!(inner, Inner::Compound | Inner::Pdf | Inner::Plain) && !is_litter(path) {
+        budget.take_file();
+    }
     let Some(mut spool) = spool else { return Ok(size) };
     spool.seek(SeekFrom::Start(0)).map_err(Stop::Spool)?;
     let source: &mut dyn Source = &mut spool;
@@ -94,6 +97,11 @@ pub(in super::super) fn check_member(
         Inner::Plain => {}
     }
     Ok(size)
+}
+
+/// What macOS adds to a folder by itself.
+fn is_litter(path: &str) -> bool {
+    path.split('/').any(|part| part == "__MACOSX" || part == ".DS_Store")
 }
 
 fn check_member_name(name: &str, programs: bool) -> Result<(), Stop> {

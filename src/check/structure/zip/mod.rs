@@ -35,7 +35,8 @@ pub(super) fn check_archive(source: &mut dyn Source, size: u64, budget: &mut Bud
             "The content is an Office document, not a zip; give the file its own ending back.",
         ));
     }
-    walk(&mut archive, "", Nesting::archive(), budget)
+    walk(&mut archive, "", Nesting::archive(), budget)?;
+    budget.any_file()
 }
 
 /// Pages and Keynote: a zip of which one entry tells.
@@ -62,11 +63,13 @@ pub(super) fn check_nested(
 ) -> Result<(), Stop> {
     let mut archive = open(source, size, budget)?;
     if office::main_part_of(&archive).is_some() {
+        budget.take_file();
         let nesting = nesting.into_document(budget)?;
         office::check_parts(&mut archive, budget)?;
         return walk(&mut archive, path, nesting, budget);
     }
     if open_document::is_one(&archive) {
+        budget.take_file();
         let nesting = nesting.into_document(budget)?;
         open_document::check_parts(&mut archive, budget)?;
         return walk(&mut archive, path, nesting, budget);

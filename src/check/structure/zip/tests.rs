@@ -72,7 +72,8 @@ fn empties(count: usize) -> Vec<u8> {
 fn ordinary_zips_pass() {
     let essay = docx(&[]);
     for (what, bytes) in [
-        ("empty", ZipWriter::new(Cursor::new(Vec::new())).finish().unwrap().into_inner()),
+        ("an empty archive beside a file", zip_of(&[("a.zip", &empties(0)), ("a.txt", b"")])),
+        ("documents only", zip_of(&[("essay.docx", &essay)])),
         ("files", zip_of(&[("a/b/c.txt", b"c"), ("a/essay.docx", &essay), ("a/essay.pdf", &pdf(b""))])),
         (
             "macOS",
@@ -163,6 +164,21 @@ fn every_trick_is_refused() {
         ),
     ] {
         assert_eq!(judged(bytes), Err(reason), "{what}");
+    }
+}
+
+#[test]
+fn an_archive_without_files_is_empty() {
+    let mut folders = ZipWriter::new(Cursor::new(Vec::new()));
+    folders.add_directory("Week 1", SimpleFileOptions::default()).unwrap();
+    folders.add_directory("Week 1/Monday", SimpleFileOptions::default()).unwrap();
+    for (what, bytes) in [
+        ("nothing", empties(0)),
+        ("folders", folders.finish().unwrap().into_inner()),
+        ("an empty archive", zip_of(&[("a.zip", &empties(0))])),
+        ("what macOS adds", zip_of(&[(".DS_Store", b"Bud1"), ("__MACOSX/._.DS_Store", b"\0\x05\x16\x07")])),
+    ] {
+        assert_eq!(judged(bytes), Err(Reason::Empty), "{what}");
     }
 }
 
