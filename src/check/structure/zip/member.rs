@@ -7,7 +7,7 @@ use tempfile::SpooledTempFile;
 
 use super::super::budget::Budget;
 use super::super::refuse::Stop;
-use super::super::{Source, compound, kind, pdf, tar};
+use super::super::{Source, compound, kind, pdf, rtf, tar};
 use crate::check::name::EXECUTABLE;
 use crate::evidence::{LINK_EXTENSIONS, Reason, extension_of};
 
@@ -60,6 +60,7 @@ enum Inner {
     Gzip,
     Compound,
     Pdf,
+    Rtf,
     /// Nothing more than not being a program.
     Plain,
 }
@@ -82,7 +83,7 @@ pub(in super::super) fn check_member(
     let mut spool =
         (inner != Inner::Plain).then(|| SpooledTempFile::new_in(budget.limits.spool_memory, budget.spool));
     let size = drain(member, &head, spool.as_mut(), budget)?;
-    if matches!(inner, Inner::Compound | Inner::Pdf | Inner::Plain) && !is_litter(path) {
+    if matches!(inner, Inner::Compound | Inner::Pdf | Inner::Rtf | Inner::Plain) && !is_litter(path) {
         budget.take_file();
     }
     let Some(mut spool) = spool else { return Ok(size) };
@@ -94,6 +95,7 @@ pub(in super::super) fn check_member(
         Inner::Gzip => tar::gunzip(source, path, nesting.into_archive(budget)?, budget)?,
         Inner::Compound => compound::check(source, size, budget)?,
         Inner::Pdf => pdf::check(source, size, budget)?,
+        Inner::Rtf => rtf::check(source, size, budget)?,
         Inner::Plain => {}
     }
     Ok(size)
@@ -135,6 +137,9 @@ fn check_head(name: &str, head: &[u8], programs: bool) -> Result<Inner, Stop> {
     }
     if head.starts_with(b"%PDF-") {
         return Ok(Inner::Pdf);
+    }
+    if head.starts_with(b"{\\rtf") {
+        return Ok(Inner::Rtf);
     }
     if head.starts_with(b"\x1f\x8b\x08") {
         return Ok(Inner::Gzip);

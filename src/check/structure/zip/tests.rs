@@ -158,6 +158,11 @@ fn every_trick_is_refused() {
         ("forty thousand", empties(40_000), Reason::ArchiveUnsafe),
         ("macro inside", zip_of(&[("e.docx", &docx(&[("word/vbaProject.bin", b"1")]))]), Reason::Macro),
         (
+            "program in an RTF inside",
+            zip_of(&[("e.rtf", b"{\\rtf1{\\object\\objemb{\\*\\objdata 4d5a}}}")]),
+            Reason::ActiveContent,
+        ),
+        (
             "script in a PDF inside",
             zip_of(&[("e.pdf", &pdf(b"/AA << /S /JavaScript /JS (1) >>"))]),
             Reason::ActiveContent,
