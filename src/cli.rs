@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Overrides, ServerOverrides, Span};
 use crate::database::audit::{self, By, Entry};
 use crate::database::{DatabaseError, people, sessions};
+use crate::doctor::{Doctor, DoctorError};
 use crate::http::error::chain;
 use crate::http::secret::Secret;
 use crate::reference::{self, ImportError};
@@ -67,6 +68,15 @@ enum Command {
         place: Place,
         dir: PathBuf,
     },
+    /// See from a client's side whether proxies on the way let uploads through
+    Doctor {
+        /// The address that clients use
+        #[arg(long)]
+        url: reqwest::Url,
+        /// A file with an API token of somebody who may upload; - reads it from the standard input
+        #[arg(long)]
+        token_file: PathBuf,
+    },
     /// Tokens of programs
     Token {
         #[command(subcommand)]
@@ -106,6 +116,10 @@ enum Failed {
     Import(#[from] ImportError),
     #[error("{0} is not a person here, or is disabled")]
     UnknownPerson(PersonId),
+    #[error(transparent)]
+    Doctor(#[from] DoctorError),
+    #[error("uploads would suffer on this way")]
+    Unwell,
     #[error("this end of time is too far off")]
     TooLong,
     #[error("input or output failed")]
@@ -146,6 +160,7 @@ async fn execute(command: Command) -> Result<(), Failed> {
         }
         Command::CheckConfig { place } => say(&place.load(None)?.describe()?),
         Command::Import { place, dir } => import(&place.load(None)?, &dir).await,
+        Command::Doctor { url, token_file } => examine(url, &token_file).await,
         Command::Token { command: TokenCommand::Create { place, user, expires_in } } => {
             create_token(&place.load(None)?, user, expires_in).await
         }
@@ -185,6 +200,23 @@ async fn import(config: &Config, dir: &Path) -> Result<(), Failed> {
     let outcome = reference::import(&db, dir, &Clock::system()).await;
     db.close().await;
     say(outcome?.to_string().trim_end())
+}
+
+async fn examine(url: reqwest::Url, token_file: &Path) -> Result<(), Failed> {
+    let token = match token_file.to_str() {
+        Some("-") => std::io::read_to_string(std::io::stdin())?,
+        _ => std::fs::read_to_string(token_file)?,
+    };
+    let mut told = Ok(());
+    let well = Doctor::new(url, token.trim())?
+        .examine(|finding| {
+            if told.is_ok() {
+                told = say(&finding.to_string());
+            }
+        })
+        .await?;
+    told?;
+    if well { Ok(()) } else { Err(Failed::Unwell) }
 }
 
 async fn create_token(config: &Config, user: PersonId, expires_in: Span) -> Result<(), Failed> {

@@ -33,5 +33,6 @@ pub mod worker;
 // 5. how it is started
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod service;
 pub mod telemetry;
