@@ -96,17 +96,12 @@ fn sections(standing: &Standing, check: &mut Check) {
             match section_state(section, facts) {
                 state if !state.is_resolved() => check.blocking.push(finding(
                     "section_unresolved",
-                    format!(
-                        "{number}, {}: {} of {} file(s). Upload the work, or mark the section Missing.",
-                        section.title,
-                        facts.accepted,
-                        section.needed()
-                    ),
+                    unresolved(number, &section.title, facts.accepted, section.needed()),
                 )),
                 SectionState::Incomplete => check.doubtful.push(finding(
                     "incomplete",
                     format!(
-                        "{number}, {}: {} of {} file(s), noted as incomplete.",
+                        "{number}, {}: {} of {} files, noted as incomplete.",
                         section.title,
                         facts.accepted,
                         section.needed()
@@ -115,6 +110,16 @@ fn sections(standing: &Standing, check: &mut Check) {
                 _ => {}
             }
         }
+    }
+}
+
+/// What a required section lacks, and the ways out of it.
+fn unresolved(number: &CandidateNumber, section: &str, accepted: u32, needed: u32) -> String {
+    match accepted {
+        0 => format!("{number}, {section}: no accepted file. Upload the work, or mark the section Missing."),
+        some => format!(
+            "{number}, {section}: {some} of {needed} files. Upload the rest, or note the section as incomplete."
+        ),
     }
 }
 
@@ -151,7 +156,7 @@ fn of_file(standing: &Standing, file: &FileFacts, now: Timestamp, check: &mut Ch
     match file.state {
         FileState::Accepted => {}
         FileState::Received | FileState::Checking => {
-            let sentence = format!("{name} is being checked. Wait for it, or cancel it.");
+            let sentence = format!("{name} is being checked. Wait for it.");
             return check.blocking.push(finding("file_running", sentence));
         }
         _ => {
