@@ -77,7 +77,7 @@ fn check_names(seen: &names::Seen) -> Result<(), Stop> {
     if seen.encrypted {
         return Err(Stop::encrypted());
     }
-    if let Some(what) = seen.active {
+    if let Some(what) = seen.reachable {
         return Err(Stop::active(what));
     }
     if seen.opaque {

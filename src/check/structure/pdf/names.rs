@@ -1,9 +1,10 @@
 //! A PDF read once from beginning to end for the names in it, in little memory, whatever its size.
 //!
-//! Names count wherever they stand, in streams too: a table of objects may point into one. Streams of compressed
-//! objects are inflated for theirs. Those outside strings and the data of ordinary streams ([`place`]) are told apart:
-//! they count even where a parser reads the document, since no two parsers agree on what is too damaged to be read.
-//! The same walk counts what a parser would hold, so that no document is given to one that would fill memory.
+//! Those in strings and in the data of ordinary streams ([`place`]) are told apart: a heading may be `HTML/JavaScript`.
+//! The others count even where a parser reads the document, since no two parsers agree on what is too damaged to be
+//! read. Streams of compressed objects are inflated for their names. A table of objects may point into a string or a
+//! stream, so what could begin an object there ends it. The same walk counts what a parser would hold, so that no
+//! document is given to one that would fill memory.
 
 mod place;
 
@@ -27,6 +28,12 @@ pub(super) struct Seen {
     pub(super) active: Option<&'static str>,
     /// The same, outside strings and the data of ordinary streams.
     pub(super) unquoted: Option<&'static str>,
+    /// The same, and in strings too, where something could lead into them.
+    pub(super) reachable: Option<&'static str>,
+    /// A string has a word with which an object begins, or the table of objects ends.
+    entrance: bool,
+    /// Something active stands in a string.
+    in_text: Option<&'static str>,
     /// An action of this kind has a script under the key that comes next, and needs no name of a script.
     rendition: bool,
     script: bool,
@@ -72,6 +79,7 @@ pub(super) fn read(source: &mut dyn Source, budget: &Budget<'_>) -> Result<Seen,
     }
     // Those of the document itself.
     seen.words = words;
+    seen.reachable = seen.unquoted.or(seen.reachable).or(seen.in_text.filter(|_| seen.entrance));
     Ok(seen)
 }
 
@@ -127,6 +135,8 @@ struct Current {
     deflated: bool,
     unusual: bool,
     in_stream: bool,
+    /// These are compressed objects, or some that are not packed came before: an index leads into strings.
+    indexed: bool,
     place: Place,
     /// Whole numbers just before, one after another.
     numbers: u64,
@@ -200,7 +210,8 @@ fn scan(
     seen: &mut Seen,
     mut streams: Option<&mut Vec<u64>>,
 ) -> Result<(), Stop> {
-    let (mut word, mut current, mut at) = (Vec::with_capacity(LONGEST), Current::default(), 0_u64);
+    let (mut word, mut at) = (Vec::with_capacity(LONGEST), 0_u64);
+    let mut current = Current { indexed: streams.is_none(), ..Current::default() };
     let (mut pieces, mut spans) = (Pieces::default(), Spans::default());
     loop {
         budget.in_time()?;
@@ -285,13 +296,20 @@ fn end_of_word(word: &[u8], current: &mut Current, seen: &mut Seen) -> bool {
     let Some(name) = word.strip_prefix(b"/") else {
         current.link = current.link.after_word(word, seen);
         let numbers = std::mem::take(&mut current.numbers);
+        let in_text = current.place.in_text();
         match word {
-            b"stream" => return !current.place.in_text(),
+            b"stream" => return !in_text,
             // These end any string that was left open.
-            b"endstream" | b"endobj" => *current = Current::default(),
-            b"trailer" if !current.place.in_text() => *current = Current::default(),
+            b"endstream" | b"endobj" => current.reset(),
+            b"trailer" if in_text => seen.entrance = true,
+            b"trailer" => current.reset(),
             // Attack: an object in a string, to which a damaged table of objects leads.
-            word if begins_object(word, numbers, current.place.in_text()) => *current = Current::default(),
+            word if begins_object(word) => {
+                seen.entrance |= in_text;
+                if !in_text || numbers + u64::from(word[0].is_ascii_digit()) > 1 {
+                    current.reset();
+                }
+            }
             word if word.iter().all(u8::is_ascii_digit) => current.numbers = numbers + 1,
             _ => {}
         }
@@ -307,6 +325,11 @@ fn end_of_word(word: &[u8], current: &mut Current, seen: &mut Seen) -> bool {
         }
         if !quoted {
             seen.unquoted = Some(what);
+        } else if !current.in_stream {
+            seen.in_text = Some(what);
+            if current.indexed {
+                seen.reachable = Some(what);
+            }
         }
     }
     match name.as_slice() {
@@ -335,28 +358,29 @@ fn end_of_word(word: &[u8], current: &mut Current, seen: &mut Seen) -> bool {
 
 /// After the word `stream`. True when what follows are compressed objects that can be inflated.
 fn begin_stream(current: &mut Current, seen: &mut Seen) -> bool {
-    let Current { holds_objects, packed, deflated, unusual, in_stream, ref place, .. } = *current;
+    let Current { holds_objects, packed, deflated, unusual, in_stream, indexed, ref place, .. } = *current;
     // Attack: the word where no stream begins, for what follows to pass as its data.
-    let ends_dictionary = in_stream || place.is_outside();
+    let ends_dictionary = in_stream || place.ends_dictionary(b"stream".len());
     seen.holders += u64::from(holds_objects);
     seen.opaque |= holds_objects && (unusual || packed != deflated);
     let in_stream = ends_dictionary && (packed || !holds_objects);
-    *current = Current { in_stream, ..Current::default() };
+    let indexed = indexed || (holds_objects && !packed);
+    *current = Current { in_stream, indexed, ..Current::default() };
     holds_objects && deflated
 }
 
-/// `obj`, and `0obj` and `obj1` as lenient readers have it. In a string, the two `numbers` must come before.
-fn begins_object(word: &[u8], numbers: u64, in_text: bool) -> bool {
-    let start = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let Some(rest) = word[start..].strip_prefix(b"obj") else { return false };
-    let wanted = if !in_text {
-        0
-    } else if start > 0 {
-        1
-    } else {
-        2
-    };
-    numbers >= wanted && rest.iter().all(u8::is_ascii_digit)
+impl Current {
+    /// What follows is another object.
+    fn reset(&mut self) {
+        *self = Self { indexed: self.indexed, ..Self::default() };
+    }
+}
+
+/// `obj`, and `0obj` and `obj1` as lenient readers have it. So many digits may go on to be one.
+fn begins_object(word: &[u8]) -> bool {
+    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = word[digits..].strip_prefix(b"obj");
+    digits == LONGEST || rest.is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_digit))
 }
 
 /// `J#61vaScript` is `JavaScript`.

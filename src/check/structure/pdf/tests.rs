@@ -217,10 +217,11 @@ fn what_could_become_an_object_is_counted() {
     let document = with_object("<< >>", Some(&many));
     let few = Limits { pdf_words: 4_000, ..limits };
     assert!(names::read(&mut Cursor::new(&document), &budget).unwrap().words > 5_000);
-    // In the stream nothing is active, but by its names it could be.
-    let named = with_object("<< /Length 9 >>", Some(&[&many, b"/Launch ".as_slice()].concat()));
-    assert_eq!(judged(&named, few), Err(Reason::ActiveContent));
-    assert_eq!(judged(&named, limits), Ok(()));
+    // In the stream nothing is active, unless an object could begin there.
+    for (text, reason) in [("/Launch ", Ok(())), ("0 obj /Launch ", Err(Reason::ActiveContent))] {
+        let named = with_object("<< /Length 9 >>", Some(&[&many, text.as_bytes()].concat()));
+        assert_eq!([judged(&named, few), judged(&named, limits)], [reason, reason], "{text}");
+    }
 }
 
 #[test]
@@ -268,6 +269,7 @@ fn with_objects(objects: &[&[u8]], named: bool) -> Vec<u8> {
 
 #[test]
 fn an_object_that_cannot_be_read_hides_nothing() {
+    let far = format!("<< /X ({:064}obj << /S /JavaScript >>) /Y stream /S /Launch >>", 0);
     let nested = format!("<< /S /JavaScript /JS (1) /X {}{} >>", "[".repeat(100), "]".repeat(100));
     let damaged: &[&str] = &[
         "<< /S /JavaScript /JS (1) /X 1.2.3 >>",
@@ -283,12 +285,16 @@ fn an_object_that_cannot_be_read_hides_nothing() {
         "<< /Type /Page /AA << /O << /S /JavaScript /JS (1) >> >> /X foo >>",
         "(endobj ( 5 0 obj << /S /JavaScript /JS (1) >>",
         "<< /Length 9 >> stream\n) ( 6 0 obj << /S /JavaScript /JS (1) >>\nendstream",
+        "<< /X 1 >> /Y stream << /S /JavaScript /JS (1) >>",
+        "5 stream << /S /JavaScript /JS (1) >>",
+        &far,
         &nested,
     ];
     for object in damaged {
         for named in [true, false] {
             let bytes = with_objects(&[object.as_bytes()], named);
-            assert_eq!(judged(&bytes, Limits::default()), Err(Reason::ActiveContent), "{named} {object}");
+            let expected = Err(Reason::ActiveContent);
+            assert_eq!(both(&bytes), [expected, expected], "{named} {object}");
         }
     }
     // The kind of an action as an object of its own.
@@ -305,7 +311,7 @@ fn an_object_that_cannot_be_read_hides_nothing() {
 #[test]
 fn a_string_that_an_object_hides_in_counts_when_objects_are_lost() {
     let bytes = with_objects(&[b"(4 %x\n 0 obj << /S /JavaScript /JS (1) /X foo >>)"], true);
-    assert_eq!(judged(&bytes, Limits::default()), Ok(()));
+    assert_eq!(both(&bytes), [Ok(()), Err(Reason::ActiveContent)]);
     // The table leads into the string.
     let (outer, inner) = (find(&bytes, b"4 0 obj"), find(&bytes, b"4 %x\n"));
     let place = find(&bytes, format!("{outer:010}").as_bytes());
@@ -316,6 +322,13 @@ fn a_string_that_an_object_hides_in_counts_when_objects_are_lost() {
     let member = |index: &str, objects: &str| judged(&with_copies(index, objects, 1), Limits::default());
     assert_eq!(member("10 0 ", "(<< /S /JavaScript /X foo >>)"), Ok(()));
     assert_eq!(member("10 1 ", "(<< /S /JavaScript /X foo >>)"), Err(Reason::ActiveContent));
+    // Where there is only the look at names, every string in one counts.
+    let large = |bytes: &[u8]| judged(bytes, Limits { pdf_bytes: 0, ..Limits::default() });
+    let text = "(<< /S /JavaScript /X foo >>)";
+    assert_eq!(large(&with_copies("10 1 ", text, 1)), Err(Reason::ActiveContent));
+    let dictionary = "<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length 9 >>";
+    let packed = deflated(format!("9 1 {text}").as_bytes());
+    assert_eq!(large(&with_object(dictionary, Some(&packed))), Err(Reason::ActiveContent));
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> usize {
@@ -365,7 +378,7 @@ fn what_only_reads_like_it_passes() {
     let sealed = sealed("(/JavaScript )");
     for object in [
         b"<< /Title (HTML/CSS/JavaScript \\( and /Launch \\)) /Author (J. /JavaScript) >>".as_slice(),
-        b"<< /Title (3 D obj files/JavaScript) >>",
+        b"<< /Title (3 D object files/JavaScript) >>",
         b"<< /Title (A stream/JavaScript) /First 5 0 R /Last 5 0 R /Count 1 >>",
         b"<< /UR3 << /EF [/Create /Delete] /Form [/SubmitStandalone] >> /JavaScriptActions 0 >>",
         b"<< /S /Rendition /R 5 0 R >>",
@@ -373,10 +386,12 @@ fn what_only_reads_like_it_passes() {
     ] {
         for named in [true, false] {
             let text = String::from_utf8_lossy(object);
-            assert_eq!(judged(&with_objects(&[object], named), Limits::default()), Ok(()), "{named} {text}");
+            assert_eq!(both(&with_objects(&[object], named)), [Ok(()), Ok(())], "{named} {text}");
         }
     }
     assert_eq!(judged(&sealed, Limits::default()), Ok(()));
+    let spoken = with_objects(&[b"<< /Title (3 D obj files/JavaScript) >>"], true);
+    assert_eq!(judged(&spoken, Limits::default()), Ok(()));
     // Objects that are not there.
     let whole = with_objects(&[b"<< /S /URI >>", b"null", b"null"], true);
     for (what, by) in

@@ -12,6 +12,8 @@ pub(super) struct Place {
     kinds: u64,
     /// Brackets do not pair.
     muddled: bool,
+    /// Bytes since the outermost dictionary ended, but for blanks and comments.
+    since: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,9 +38,9 @@ impl Place {
         matches!(self.mode, Mode::Text(..))
     }
 
-    /// True when everything that was opened is closed.
-    pub(super) fn is_outside(&self) -> bool {
-        self.mode == Mode::Outside && self.depth == 0 && !self.muddled
+    /// True when a dictionary ended before the last `length` bytes, and is in no other.
+    pub(super) fn ends_dictionary(&self, length: usize) -> bool {
+        self.mode == Mode::Outside && !self.muddled && self.since == Some(length)
     }
 
     pub(super) fn take(&mut self, byte: u8) {
@@ -64,8 +66,12 @@ impl Place {
 
     fn outside(&mut self, byte: u8) -> Mode {
         match byte {
+            b'%' => return Mode::Comment,
+            b' ' | b'\t' | b'\r' | b'\n' | b'\0' | 0x0c => return Mode::Outside,
+            _ => self.since = self.since.map(|since| since.saturating_add(1)),
+        }
+        match byte {
             b'(' => Mode::Text(1, false),
-            b'%' => Mode::Comment,
             b'<' => Mode::Less,
             b'>' => Mode::Greater,
             b'[' => self.open(0),
@@ -84,6 +90,7 @@ impl Place {
     fn close(&mut self, kind: u64) -> Mode {
         self.muddled |= self.depth == 0 || self.kinds & 1 != kind;
         self.depth = self.depth.saturating_sub(1);
+        self.since = (kind == 1 && self.depth == 0).then_some(0);
         self.kinds >>= 1;
         Mode::Outside
     }
@@ -111,13 +118,16 @@ mod tests {
 
     #[test]
     fn a_dictionary_ends_where_every_reader_ends_it() {
-        for text in ["", "<<>>", "<</A[<<>>]/B<2f>/C(>>)>>", "<<%>>\n>>", "[[]]"] {
-            assert!(after(text).is_outside(), "{text}");
+        for text in ["<<>>", "<</A[<<>>]/B<2f>/C(>>)>>%>>\r\n", "<<%>>\n>>", "<</A<</B 1>>>> "] {
+            assert!(after(text).ends_dictionary(0), "{text}");
+            assert!(after(&format!("{text}stream")).ends_dictionary(6), "{text}");
         }
-        let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
-        for text in ["<<", "<</A[>>", "<<]>>", ">>", "<<>", "(", "<<%>>", "<<[>>]", "<<>> >\n", deep.as_str()]
-        {
-            assert!(!after(text).is_outside(), "{text}");
+        let deep = format!("<<{}{}>>", "[".repeat(65), "]".repeat(65));
+        for text in [
+            "", "<<", "<</A[>>", "<<]>>", ">>", "<<>", "(", "<<%>>", "<<[>>]", "<<>> >\n", "[<<>>]", "<<>>1",
+            &deep,
+        ] {
+            assert!(!after(text).ends_dictionary(0), "{text}");
         }
     }
 }
