@@ -20,7 +20,7 @@ use strongroom::database::Database;
 use strongroom::evidence::Place;
 use strongroom::ids::SampleId;
 use strongroom::object_store::filesystem::FilesystemStore;
-use strongroom::upload::{BodyError, Claimed, Creation, UploadLimits, Uploads, Wanted};
+use strongroom::upload::{Append, BodyError, Claimed, Creation, Piece, UploadLimits, Uploads, Wanted};
 use tokio_util::sync::CancellationToken;
 
 const FRAME: usize = 256 << 10;
@@ -109,15 +109,16 @@ impl Engine {
             sha256: None,
             replaces: None,
             metadata: String::new(),
+            dialect: "bench",
         };
         let file = self.uploads.create(&self.officer, &creation, "").await.unwrap().file;
         let Claimed::Open(lease) = self.uploads.claim(&self.officer, file).await.unwrap() else {
             panic!("the upload is whole before it began")
         };
         let frames = size / frame.len() as u64;
-        let body = stream::iter((0..frames).map(|_| Ok::<_, BodyError>(frame.clone())));
-        let done = self.uploads.append(lease, 0, body).await.unwrap();
-        assert!(done.complete);
+        let body = stream::iter((0..frames).map(|_| Ok::<_, BodyError>(Piece::Bytes(frame.clone()))));
+        let done = self.uploads.append(lease, Append::default(), body).await.unwrap();
+        assert!(done.whole.is_some());
         began.elapsed()
     }
 }

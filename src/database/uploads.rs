@@ -12,7 +12,7 @@ use super::{Database, DatabaseError, Engine, Tx};
 use crate::actor::PersonId;
 use crate::centre::CentreNumber;
 use crate::clock::from_micros;
-use crate::evidence::FileState;
+use crate::evidence::{FileState, Sha256Digest};
 use crate::ids::FileId;
 use crate::object_store::{Durable, ObjectKey, Staged, StagedPart, TailSegment};
 use crate::upload::{DigestState, Usage};
@@ -32,6 +32,10 @@ pub(crate) struct UploadRow {
     pub digest: DigestState,
     /// `Upload-Metadata` as it came.
     pub metadata: String,
+    /// The dialect it was begun in.
+    pub dialect: String,
+    /// What its sender says the whole is.
+    pub client_sha256: Option<Sha256Digest>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     /// The node that holds the lease; `None` when it is free or has run out.
@@ -47,13 +51,14 @@ pub(crate) struct NewUpload<'a> {
     pub part_size: u64,
     pub digest: &'a DigestState,
     pub metadata: &'a str,
+    pub dialect: &'a str,
     pub now: Timestamp,
     pub expires_at: Timestamp,
 }
 
 const COLUMNS: &str = "u.file_id, f.state, u.epoch, u.offset_bytes, u.length, u.max_length, u.part_size, \
-     u.object_epoch, u.multipart, u.tail, u.hash_state, u.hash_check, u.metadata, f.created_at, \
-     u.expires_at";
+     u.object_epoch, u.multipart, u.tail, u.hash_state, u.hash_check, u.metadata, u.dialect, \
+     f.client_sha256, f.created_at, u.expires_at";
 
 fn columns(engine: Engine) -> String {
     format!("{COLUMNS}, CASE WHEN u.lease_until > {} THEN u.owner END AS holder", engine.now())
@@ -87,6 +92,11 @@ fn read(row: &AnyRow) -> Result<UploadRow, DatabaseError> {
             check: u32::try_from(row.try_get::<i64, _>("hash_check")?).map_err(|_| broken("hash_check"))?,
         },
         metadata: row.try_get("metadata")?,
+        dialect: row.try_get("dialect")?,
+        client_sha256: row
+            .try_get::<Option<String>, _>("client_sha256")?
+            .map(|digest| digest.parse().map_err(|_| broken("client_sha256")))
+            .transpose()?,
         created_at: from_micros(row.try_get("created_at")?),
         expires_at: from_micros(row.try_get("expires_at")?),
         holder: row.try_get("holder")?,
@@ -208,6 +218,28 @@ pub(crate) async fn release(tx: &mut Tx, file: FileId, epoch: i64) -> Result<(),
     Ok(())
 }
 
+/// Tells that bytes come, without any that count yet. `false`: the lease is lost.
+pub(crate) async fn renew(
+    tx: &mut Tx,
+    file: FileId,
+    epoch: i64,
+    now: Timestamp,
+    ttl_micros: i64,
+) -> Result<bool, DatabaseError> {
+    let sql = format!(
+        "UPDATE uploads SET last_byte_at = $3, lease_until = {} + $4 WHERE file_id = $1 AND epoch = $2",
+        tx.engine().now()
+    );
+    let done = sqlx::query(AssertSqlSafe(sql))
+        .bind(file.to_string())
+        .bind(epoch)
+        .bind(now.as_microsecond())
+        .bind(ttl_micros)
+        .execute(tx.on())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Ends an upload whose file is *received*: the lease is free, and the ledger of parts has served. The row stays, for
 /// HEAD to answer from.
 pub(crate) async fn received(tx: &mut Tx, file: FileId, epoch: i64) -> Result<(), DatabaseError> {
@@ -222,7 +254,7 @@ pub(crate) async fn received(tx: &mut Tx, file: FileId, epoch: i64) -> Result<()
 pub(crate) async fn insert(tx: &mut Tx, new: &NewUpload<'_>) -> Result<(), DatabaseError> {
     sqlx::query(
         "INSERT INTO uploads (file_id, length, max_length, part_size, tail, hash_state, hash_check, metadata, \
-         last_byte_at, expires_at) VALUES ($1, $2, $3, $4, '[]', $5, $6, $7, $8, $9)",
+         dialect, last_byte_at, expires_at) VALUES ($1, $2, $3, $4, '[]', $5, $6, $7, $8, $9, $10)",
     )
     .bind(new.file.to_string())
     .bind(new.length.map(|length| length as i64))
@@ -231,6 +263,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewUpload<'_>) -> Result<(), Datab
     .bind(&new.digest.state)
     .bind(i64::from(new.digest.check))
     .bind(new.metadata)
+    .bind(new.dialect)
     .bind(new.now.as_microsecond())
     .bind(new.expires_at.as_microsecond())
     .execute(tx.on())

@@ -58,6 +58,10 @@ pub enum ApiError {
     TusVersion,
     #[error("the upload stands at {committed}")]
     WrongOffset { committed: u64 },
+    #[error("the bytes are not what their checksum says")]
+    ChecksumMismatch,
+    #[error("the bytes are not what Content-Digest says")]
+    ContentDigestMismatch,
     // What stands in the way
     #[error("submitted")]
     Submitted,
@@ -133,6 +137,20 @@ pub struct Problem {
     /// What blocks a submission.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub blocking: Vec<Finding>,
+    /// What a specification besides ours calls it.
+    #[serde(flatten)]
+    pub known: Option<Known>,
+}
+
+/// A problem that HTTP's own resumable uploads have a name for.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Known {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    #[serde(rename = "expected-offset", skip_serializing_if = "Option::is_none")]
+    pub expected_offset: Option<u64>,
+    #[serde(rename = "provided-offset", skip_serializing_if = "Option::is_none")]
+    pub provided_offset: Option<u64>,
 }
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -184,6 +202,14 @@ impl ApiError {
             }
             Self::TusVersion => (S::PRECONDITION_FAILED, "tus_version", "Not the version of tus spoken here"),
             Self::WrongOffset { .. } => (S::CONFLICT, "wrong_offset", "The upload stands at another offset"),
+            Self::ChecksumMismatch => {
+                // Registered by nobody; tus asks for it.
+                let status = S::from_u16(460).unwrap_or(S::BAD_REQUEST);
+                (status, "checksum_mismatch", "The bytes are not what their checksum says")
+            }
+            Self::ContentDigestMismatch => {
+                (S::BAD_REQUEST, "content_digest_mismatch", "The bytes are not what Content-Digest says")
+            }
             Self::Submitted => (S::CONFLICT, "submitted", "The sample is submitted"),
             Self::Held => (S::CONFLICT, "held", "The sample is on hold"),
             Self::FileSubmitted => (S::CONFLICT, "file_submitted", "A submission holds the file where it is"),
@@ -244,6 +270,9 @@ impl ApiError {
             Self::KeyRunning { .. } => "Ask again in a moment for its answer.".into(),
             Self::TusVersion => "Send Tus-Resumable: 1.0.0.".into(),
             Self::WrongOffset { committed } => format!("{committed} bytes are here; go on from there."),
+            Self::ChecksumMismatch | Self::ContentDigestMismatch => {
+                "None of them is kept; send them again.".into()
+            }
             Self::SignedOut => "Sign in, or send a token that has not expired.".into(),
             Self::Forbidden => "Your role does not include this.".into(),
             Self::CrossSite => "Reload the page and try again.".into(),
@@ -251,7 +280,9 @@ impl ApiError {
             Self::MethodNotAllowed { allow: "" } => "Use another method.".into(),
             Self::MethodNotAllowed { allow } => format!("Use {allow}."),
             Self::UnsupportedMediaType => {
-                "Send application/json to the API, application/offset+octet-stream to an upload.".into()
+                "Send application/json to the API; to an upload application/offset+octet-stream (tus) or \
+                 application/partial-upload."
+                    .into()
             }
             Self::TooLarge { limit } => format!("At most {limit} bytes are taken."),
             Self::BodyTimeout => "Send it again.".into(),
@@ -308,6 +339,7 @@ impl ApiError {
             files: Vec::new(),
             state: None,
             blocking: Vec::new(),
+            known: None,
         };
         match self {
             Self::InvalidRequest { field, .. } => problem.field.clone_from(field),
@@ -449,6 +481,8 @@ mod tests {
             ApiError::KeyRunning { retry_after: soon },
             ApiError::TusVersion,
             ApiError::WrongOffset { committed: 1 },
+            ApiError::ChecksumMismatch,
+            ApiError::ContentDigestMismatch,
             ApiError::Submitted,
             ApiError::Held,
             ApiError::FileSubmitted,
@@ -493,6 +527,8 @@ mod tests {
         409 idempotency_key_running
         412 tus_version
         409 wrong_offset
+        460 checksum_mismatch
+        400 content_digest_mismatch
         409 submitted
         409 held
         409 file_submitted

@@ -23,4 +23,4 @@ pub mod routes;
 pub mod secret;
 pub mod server;
 mod submissions;
-mod tus;
+mod uploads;

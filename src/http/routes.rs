@@ -8,7 +8,7 @@ use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::ApiError;
-use super::{api, archive, content, health, idempotency, identity, layers, refusals, submissions, tus};
+use super::{api, archive, content, health, idempotency, identity, layers, refusals, submissions, uploads};
 use crate::actor::Action;
 use crate::service::Service;
 use crate::web;
@@ -94,15 +94,19 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/api/v1/uploads", Access::SignedIn),
     route("GET", "/api/v1/audit", Access::May(Action::ReadAudit)),
     route("GET", "/api/v1/events", Access::SignedIn),
-    // tus
+    // uploads
     route("OPTIONS", "/files", Access::Public),
     route("POST", "/files", Access::SignedIn),
     route("OPTIONS", "/files/", Access::Public),
     route("POST", "/files/", Access::SignedIn),
+    route("OPTIONS", "/files/to/{sample}/Documents", Access::Public),
     route("POST", "/files/to/{sample}/Documents", Access::May(Action::ChangeWork)),
+    route("OPTIONS", "/files/to/{sample}/Documents/{document}", Access::Public),
     route("POST", "/files/to/{sample}/Documents/{document}", Access::May(Action::ChangeWork)),
+    route("OPTIONS", "/files/to/{sample}/{candidate}/{section}", Access::Public),
     route("POST", "/files/to/{sample}/{candidate}/{section}", Access::May(Action::ChangeWork)),
     route("OPTIONS", "/files/{file}", Access::Public),
+    route("GET", "/files/{file}", Access::May(Action::ChangeWork)),
     route("HEAD", "/files/{file}", Access::May(Action::ChangeWork)),
     route("PATCH", "/files/{file}", Access::May(Action::ChangeWork)),
     route("DELETE", "/files/{file}", Access::May(Action::ChangeWork)),
@@ -152,7 +156,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/metrics", get(health::metrics))
         .merge(submissions::routes())
         .merge(api::routes())
-        .merge(tus::routes())
+        .merge(uploads::routes())
         .route("/api/v1/samples/{sample}/archive", get(archive::zip))
         .route("/api/v1/files/{file}/content", get(content::file))
         .merge(web::routes())

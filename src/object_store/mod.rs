@@ -111,6 +111,15 @@ pub struct Durable {
     pub obsolete: Vec<ObjectKey>,
 }
 
+impl Durable {
+    /// Two steps as one: this one, and the one after it.
+    pub fn then(mut self, later: Self) -> Self {
+        self.new_parts.extend(later.new_parts);
+        self.obsolete.extend(later.obsolete);
+        Self { new_parts: self.new_parts, obsolete: self.obsolete, ..later }
+    }
+}
+
 /// Takes an upload's bytes in order, in bounded memory.
 ///
 /// The writer counts nothing as durable that the store has not acknowledged. Dropping it loses only what was not
@@ -132,6 +141,12 @@ pub trait StagedWriter: Send {
 
     /// Makes everything taken so far durable (filesystem: fdatasync; S3: a tail segment).
     async fn flush(&mut self) -> Result<Durable, StoreError>;
+
+    /// Pieces this writer put that it has not reported, and those it has reported last as its tail: what is in vain if
+    /// nothing more of it counts. No I/O.
+    fn unsettled(&self) -> Vec<ObjectKey> {
+        Vec::new()
+    }
 
     /// Like [`Self::flush`], knowing that the last byte of the file was taken: the last part, or, for a file shorter
     /// than a part, the object itself.

@@ -51,7 +51,8 @@ impl Uploads {
         fail::fail_point!("upload::after_seal");
 
         let now = inner.clock.now();
-        let sha256 = lease.digest.clone().finish();
+        let whole = lease.whole();
+        let sha256 = whole.sha256;
         let mut tx = inner.db.begin().await?;
         let at = files::whereabouts(&mut tx, row.file).await?.ok_or(UploadError::Gone)?;
         let naming = files::naming(&mut tx, row.file).await?;
@@ -92,7 +93,7 @@ impl Uploads {
         fail::fail_point!("upload::received");
         inner.received.notify_one();
         Inner::count_received(size);
-        Ok(Appended { offset: size, complete: true, expires_at: row.expires_at })
+        Ok(Appended { offset: size, whole: Some(whole), expires_at: row.expires_at })
     }
 }
 

@@ -44,12 +44,16 @@ pub struct Creation {
     pub replaces: Option<FileId>,
     /// `Upload-Metadata`, to be given back byte for byte.
     pub metadata: String,
+    /// The dialect that asks, by a name of its own: a request on the upload that names none is answered in this one.
+    pub dialect: &'static str,
 }
 
 /// An upload that may begin.
 #[derive(Clone, Debug)]
 pub struct Created {
     pub file: FileId,
+    /// The most bytes it may have.
+    pub max_length: u64,
     pub expires_at: Timestamp,
 }
 
@@ -101,6 +105,7 @@ impl Uploads {
                 part_size: inner.store.part_size(creation.length.unwrap_or(limit)),
                 digest: &RunningDigest::default().state(),
                 metadata: &creation.metadata,
+                dialect: creation.dialect,
                 now,
                 expires_at,
             },
@@ -118,7 +123,7 @@ impl Uploads {
         audit::record(&mut tx, now, entry).await?;
         tx.commit().await?;
         inner.ended.notify_one();
-        Ok(Created { file, expires_at })
+        Ok(Created { file, max_length: limit, expires_at })
     }
 }
 

@@ -67,6 +67,12 @@ pub enum UploadError {
     /// A length other than the one set, or smaller than what is there.
     #[error("the length does not fit the upload")]
     WrongLength,
+    /// The checksum that was announced did not come, or cannot be read. Nothing of the request counts.
+    #[error("the checksum that was announced is not there")]
+    Unproven,
+    /// The bytes are not what their checksum says. Nothing of the request counts.
+    #[error("the bytes are not what their checksum says")]
+    Mismatch,
     /// Another request took the upload over; this one ends without an answer.
     #[error("another request took the upload over")]
     Evicted,

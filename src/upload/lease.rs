@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, RunningDigest, UploadError, Uploads};
+use super::{Inner, RunningDigest, UploadError, Uploads, Whole};
 use crate::actor::Actor;
 use crate::database::DatabaseError;
 use crate::database::uploads::{self, End, Progress, UploadRow};
@@ -76,6 +76,11 @@ impl Lease {
         &self.row.metadata
     }
 
+    /// The whole file, if its bytes so far are it.
+    pub(super) fn whole(&self) -> Whole {
+        Whole::new(self.digest.clone().finish(), self.row.client_sha256)
+    }
+
     pub fn expires_at(&self) -> jiff::Timestamp {
         self.row.expires_at
     }
@@ -115,6 +120,19 @@ impl Lease {
     }
 }
 
+impl Lease {
+    /// Tells that bytes come, without any that count.
+    pub(super) async fn renew(&self) -> Result<(), UploadError> {
+        let inner = &self.uploads.inner;
+        let mut tx = inner.db.begin().await?;
+        let (now, ttl) = (inner.clock.now(), inner.lease_micros());
+        if !uploads::renew(&mut tx, self.row.file, self.row.epoch, now, ttl).await? {
+            return Err(UploadError::Evicted);
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Ok(mut holders) = self.uploads.inner.holders.lock()
@@ -139,6 +157,7 @@ pub enum Claimed {
 pub struct Finished {
     pub length: u64,
     pub metadata: String,
+    pub whole: Whole,
 }
 
 impl Uploads {
@@ -163,13 +182,19 @@ impl Uploads {
         // All bytes are here, and the step to *received* was cut short: take it now.
         if lease.row.length == Some(lease.offset()) && lease.row.state.is_open() {
             let (length, metadata) = (lease.offset(), lease.row.metadata.clone());
-            let epoch = lease.row.epoch;
+            let (epoch, whole) = (lease.row.epoch, lease.whole());
             if let Err(error) = self.finish(*lease).await {
                 return Err(self.unless_overtaken(file, epoch, error).await);
             }
-            return Ok(Claimed::Finished(Finished { length, metadata }));
+            return Ok(Claimed::Finished(Finished { length, metadata, whole }));
         }
         if lease.row.state.is_open() { Ok(Claimed::Open(lease)) } else { finished(lease.row.clone()) }
+    }
+
+    /// The dialect an upload was begun in, as it was named at its creation; `None` when there is no such upload of
+    /// theirs, or no more. Nobody is asked to stop.
+    pub async fn dialect(&self, actor: &Actor, file: FileId) -> Result<Option<String>, UploadError> {
+        Ok(uploads::find(&self.inner.db, &actor.person, file).await?.map(|row| row.dialect))
     }
 
     /// Raises the epoch and remembers this node as the holder.
@@ -303,6 +328,11 @@ impl Inner {
 fn finished(row: UploadRow) -> Result<Claimed, UploadError> {
     match row.state {
         FileState::Expired | FileState::Cancelled => Err(UploadError::Gone),
-        _ => Ok(Claimed::Finished(Finished { length: row.staged.offset, metadata: row.metadata })),
+        _ => {
+            let length = row.staged.offset;
+            let digest = RunningDigest::restore(&row.digest, length).map_err(|_| UploadError::Gone)?;
+            let whole = Whole::new(digest.finish(), row.client_sha256);
+            Ok(Claimed::Finished(Finished { length, metadata: row.metadata, whole }))
+        }
     }
 }

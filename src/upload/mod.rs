@@ -1,6 +1,6 @@
 //! How bytes arrive: resumable, one writer at a time, never a step back.
 //!
-//! Nothing here knows a protocol. A dialect (`http::tus`) translates headers into [`Creation`], [`Uploads::claim`] and
+//! Nothing here knows a protocol. A dialect (`http::uploads`) translates headers into [`Creation`], [`Uploads::claim`] and
 //! [`Uploads::append`], and their outcomes into status codes.
 //!
 //! **The promise.** An offset that was told to a client never goes down, and every byte under it is durable. So bytes
@@ -18,12 +18,16 @@
 //!              └── evict: ask, wait ≤ 1 s, raise the epoch ◄─────────┘
 //! ```
 //!
+//! **Proof.** A request that must prove its bytes ([`checksum`]) commits nothing until it has: what became durable
+//! meanwhile is gathered and counts in one transaction, or not at all.
+//!
 //! **Small files.** A file that needs no multipart upload is made whole and *received* in one transaction; until then
 //! its offset has not moved, so a crash costs only its own bytes.
 //!
 //! **Afterwards.** An upload that ends unfinished (expired, cancelled) keeps its rows until [`sweep`] has removed its
 //! bytes; its file row stays as the tombstone that answers 410.
 
+pub mod checksum;
 mod complete;
 mod create;
 mod digest;
@@ -46,7 +50,7 @@ pub use error::{CreateError, UploadError};
 pub use lease::{Claimed, Finished, Lease};
 pub use quota::Quotas;
 pub(crate) use quota::Usage;
-pub use receive::{Appended, BodyError};
+pub use receive::{Append, Appended, BodyError, Piece, Whole};
 
 use crate::clock::Clock;
 use crate::database::Database;

@@ -4,6 +4,10 @@
 //! writer reports a durable border, or enough is pending, or the stream is slow, everything durable is committed in
 //! one transaction with the digest's state and the lease's epoch. Nothing is acknowledged that was not committed.
 //!
+//! **Proof.** While a request has something to prove, each such step is kept for later instead, and the upload is only
+//! marked as alive. When its body is whole and what was said of it holds, the steps are committed as one. On any other
+//! end none is: the offset stands, and the pieces they lie in are noted for removal.
+//!
 //! **Too many bytes.** A body that says its length is refused before its first byte. One that does not is found out
 //! by its bytes; so the frame that would make a file whole is held back until the body has ended, and what is not yet
 //! committed is dropped when more comes. A file never becomes whole from a body that had more.
@@ -20,24 +24,65 @@ use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
+use super::checksum::{Checksum, Proof, Proving};
 use super::lease::Lease;
 use super::{UploadError, Uploads};
 use crate::database::uploads;
-use crate::object_store::{Durable, StagedWriter};
+use crate::evidence::Sha256Digest;
+use crate::object_store::{Durable, ObjectKey, StagedWriter};
 
 /// The sender's side of the stream broke.
 #[derive(Debug, thiserror::Error)]
 #[error("the body ended early")]
 pub struct BodyError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
+/// A piece of a body.
+#[derive(Clone, Debug)]
+pub enum Piece {
+    Bytes(Bytes),
+    /// A checksum of the body, told after its bytes.
+    Checksum(Checksum),
+}
+
+impl From<Bytes> for Piece {
+    fn from(bytes: Bytes) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+/// What a request says of its body.
+#[derive(Clone, Debug, Default)]
+pub struct Append {
+    /// Where in the file it begins, bytes.
+    pub offset: u64,
+    /// It ends the file, and tells its length where nothing else has.
+    pub last: bool,
+    pub proof: Proof,
+}
+
 /// What a request has brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// The committed offset.
     pub offset: u64,
-    /// All bytes are here, and the file is *received*.
-    pub complete: bool,
+    /// Set when all bytes are here, and the file is *received*.
+    pub whole: Option<Whole>,
     pub expires_at: Timestamp,
+}
+
+/// A file that has all its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    pub sha256: Sha256Digest,
+    /// It is the digest its sender told at creation, or none was told.
+    pub agrees: bool,
+}
+
+impl Whole {
+    /// A file's digest beside the one its sender told, if any.
+    pub fn new(sha256: Sha256Digest, told: Option<Sha256Digest>) -> Self {
+        Self { sha256, agrees: told.is_none_or(|told| told == sha256) }
+    }
 }
 
 /// How long a request that must stop goes on taking what has already arrived: between frames, and in all.
@@ -57,25 +102,35 @@ enum End {
 }
 
 impl Uploads {
-    /// Appends a body at `offset`. Returns when the body is whole and committed; every other end is an error, and
-    /// what arrived before it is kept.
-    pub async fn append<B>(&self, lease: Box<Lease>, offset: u64, body: B) -> Result<Appended, UploadError>
+    /// Appends a body. Returns when the body is whole and committed; every other end is an error. What arrived before
+    /// it is kept, unless the request had something to prove: then nothing is.
+    pub async fn append<B>(
+        &self,
+        lease: Box<Lease>,
+        request: Append,
+        body: B,
+    ) -> Result<Appended, UploadError>
     where
-        B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
+        B: Stream<Item = Result<Piece, BodyError>> + Unpin + Send,
     {
         let (file, epoch) = (lease.file(), lease.row.epoch);
-        match self.receive(lease, offset, body).await {
+        match self.receive(lease, request, body).await {
             Err(error) => Err(self.unless_overtaken(file, epoch, error).await),
             appended => appended,
         }
     }
 
-    async fn receive<B>(&self, mut lease: Box<Lease>, offset: u64, body: B) -> Result<Appended, UploadError>
+    async fn receive<B>(
+        &self,
+        mut lease: Box<Lease>,
+        request: Append,
+        body: B,
+    ) -> Result<Appended, UploadError>
     where
-        B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
+        B: Stream<Item = Result<Piece, BodyError>> + Unpin + Send,
     {
         let committed = lease.offset();
-        if offset != committed {
+        if request.offset != committed {
             return Err(UploadError::WrongOffset { committed });
         }
         let inner = self.inner.clone();
@@ -88,30 +143,44 @@ impl Uploads {
             return Err(UploadError::Evicted);
         }
         let writer = inner.store.resume(lease.file(), lease.row.epoch, &lease.row.staged).await?;
-        let last_commit = Instant::now();
-        let mut stream = Receiving { lease: &mut lease, writer, held: Bytes::new(), closes, last_commit };
+        let mut stream = Receiving {
+            lease: &mut lease,
+            writer,
+            held: Bytes::new(),
+            closes,
+            last_commit: Instant::now(),
+            proving: Proving::new(request.proof),
+            unproven: None,
+        };
         let end = stream.take(body).await?;
-        if end == End::TooLong {
-            drop(stream);
-            let limit = lease.length().unwrap_or(lease.max_length());
-            inner.release(&lease.row).await?;
-            return Err(UploadError::TooLong { limit });
+        if end != End::TooLong {
+            stream.write_held().await?;
         }
-        stream.write_held().await?;
+        if let Err(refused) = stream.settle_proof(end) {
+            stream.forget().await?;
+            return Err(refused);
+        }
+        let ended = end == End::Body && request.last;
+        let here = stream.lease.digest.len();
+        if ended && stream.lease.length().is_none() {
+            self.set_length(stream.lease, here).await?;
+        }
         if stream.is_whole() {
             let durable = stream.writer.finish().await?;
+            let durable = stream.with_unproven(durable);
             drop(stream);
             return self.settle(*lease, durable).await;
         }
         if stream.writer.pending() > 0 || stream.digest_ahead() {
             let durable = stream.writer.flush().await?;
-            stream.commit(&durable).await?;
+            stream.commit(durable).await?;
         }
         drop(stream);
         let (offset, expires_at) = (lease.offset(), lease.expires_at());
         inner.release(&lease.row).await?;
         match end {
-            End::Body => Ok(Appended { offset, complete: false, expires_at }),
+            End::Body if ended => Err(UploadError::WrongLength),
+            End::Body => Ok(Appended { offset, whole: None, expires_at }),
             End::Cut => Err(UploadError::Cut { committed: offset }),
             End::Asked if inner.shutdown.is_cancelled() => Err(UploadError::Stopping),
             End::Asked | End::TooLong => Err(UploadError::Evicted),
@@ -147,12 +216,16 @@ struct Receiving<'a> {
     held: Bytes,
     closes: Timestamp,
     last_commit: Instant,
+    /// What the request must prove; until then nothing of it is committed.
+    proving: Option<Proving>,
+    /// What is durable and waits for the proof.
+    unproven: Option<Durable>,
 }
 
 impl Receiving<'_> {
     async fn take<B>(&mut self, mut body: B) -> Result<End, UploadError>
     where
-        B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
+        B: Stream<Item = Result<Piece, BodyError>> + Unpin + Send,
     {
         let inner = self.lease.uploads.inner.clone();
         let stop = self.lease.stop.clone();
@@ -161,12 +234,16 @@ impl Receiving<'_> {
         loop {
             let frame = tokio::select! {
                 biased;
-                () = stop.cancelled() => return self.drain(body, limit).await,
+                // Half a proof proves nothing: what is still on its way would be in vain.
+                () = stop.cancelled() => return match self.proving {
+                    Some(_) => Ok(End::Asked),
+                    None => self.drain(body, limit).await,
+                },
                 frame = timeout(idle.min(flush_after), body.next()) => frame,
             };
             match frame {
-                Ok(Some(Ok(bytes))) => {
-                    if !self.push(bytes, limit).await? {
+                Ok(Some(Ok(piece))) => {
+                    if !self.push(piece, limit).await? {
                         return Ok(End::TooLong);
                     }
                 }
@@ -180,7 +257,7 @@ impl Receiving<'_> {
             let due = self.last_commit.elapsed() >= flush_after && self.writer.pending() > 0;
             if due || self.writer.pending() >= inner.store.flush_every() {
                 let durable = self.writer.flush().await?;
-                self.commit(&durable).await?;
+                self.commit(durable).await?;
             }
         }
     }
@@ -188,13 +265,13 @@ impl Receiving<'_> {
     /// Takes what has already arrived.
     async fn drain<B>(&mut self, mut body: B, limit: u64) -> Result<End, UploadError>
     where
-        B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
+        B: Stream<Item = Result<Piece, BodyError>> + Unpin + Send,
     {
         let until = Instant::now() + DRAIN.1;
         while Instant::now() < until {
             match timeout(DRAIN.0, body.next()).await {
-                Ok(Some(Ok(bytes))) => {
-                    if !self.push(bytes, limit).await? {
+                Ok(Some(Ok(piece))) => {
+                    if !self.push(piece, limit).await? {
                         return Ok(End::TooLong);
                     }
                 }
@@ -204,8 +281,17 @@ impl Receiving<'_> {
         Ok(End::Asked)
     }
 
-    /// Takes a frame; `false` when the file has no room for it.
-    async fn push(&mut self, bytes: Bytes, limit: u64) -> Result<bool, UploadError> {
+    /// Takes a piece; `false` when the file has no room for it.
+    async fn push(&mut self, piece: Piece, limit: u64) -> Result<bool, UploadError> {
+        let bytes = match piece {
+            Piece::Bytes(bytes) => bytes,
+            Piece::Checksum(checksum) => {
+                if let Some(proving) = &mut self.proving {
+                    proving.tell(checksum);
+                }
+                return Ok(true);
+            }
+        };
         let room = limit - self.lease.digest.len() - self.held.len() as u64;
         match (bytes.len() as u64).cmp(&room) {
             Ordering::Less => self.write(bytes).await?,
@@ -226,9 +312,12 @@ impl Receiving<'_> {
             let border = usize::try_from(self.writer.until_border()).unwrap_or(usize::MAX);
             let piece = bytes.split_to(border.min(bytes.len()));
             self.lease.digest.update(&piece);
+            if let Some(proving) = &mut self.proving {
+                proving.update(&piece);
+            }
             self.writer.write(piece).await?;
             if let Some(durable) = self.writer.progress() {
-                self.commit(&durable).await?;
+                self.commit(durable).await?;
             }
         }
         Ok(())
@@ -242,12 +331,61 @@ impl Receiving<'_> {
         self.lease.digest.len() > self.lease.row.staged.offset
     }
 
-    async fn commit(&mut self, durable: &Durable) -> Result<(), UploadError> {
+    /// Whether the request may count, now that its stream has ended so.
+    fn settle_proof(&mut self, end: End) -> Result<(), UploadError> {
+        let lease = &self.lease;
+        if end == End::TooLong {
+            return Err(UploadError::TooLong { limit: lease.length().unwrap_or(lease.max_length()) });
+        }
+        let Some(proving) = self.proving.take() else { return Ok(()) };
+        match end {
+            End::Body => proving.verify(),
+            End::Cut => Err(UploadError::Cut { committed: lease.offset() }),
+            _ if lease.uploads.inner.shutdown.is_cancelled() => Err(UploadError::Stopping),
+            _ => Err(UploadError::Evicted),
+        }
+    }
+
+    /// What is not committed never will be: the pieces it lies in may go, and so may the lease.
+    async fn forget(self) -> Result<(), UploadError> {
         let row = &self.lease.row;
+        let mut vain = self.writer.unsettled();
+        vain.extend(self.unproven.into_iter().flat_map(|step| step.obsolete));
+        // What the ledger names came with it or was committed; both stay.
+        vain.retain(|key| match key {
+            ObjectKey::Tail { epoch, start, .. } => {
+                *epoch == row.epoch
+                    && !row.staged.tail.iter().any(|kept| (kept.epoch, kept.start) == (*epoch, *start))
+            }
+            _ => false,
+        });
         let inner = &self.lease.uploads.inner;
-        let expiry = inner.expiry(row.created_at, inner.clock.now(), self.closes);
-        let expires_at = row.expires_at.max(expiry);
-        self.lease.commit(durable, expires_at).await?;
+        let mut tx = inner.db.begin().await?;
+        uploads::discard(&mut tx, &vain, inner.clock.now()).await?;
+        uploads::release(&mut tx, row.file, row.epoch).await?;
+        Ok(tx.commit().await?)
+    }
+
+    fn with_unproven(&mut self, durable: Durable) -> Durable {
+        match self.unproven.take() {
+            Some(earlier) => earlier.then(durable),
+            None => durable,
+        }
+    }
+
+    /// Makes durable bytes count; those of a request that has still to prove itself are gathered.
+    async fn commit(&mut self, durable: Durable) -> Result<(), UploadError> {
+        let durable = self.with_unproven(durable);
+        if self.proving.is_some() {
+            self.unproven = Some(durable);
+            self.lease.renew().await?;
+        } else {
+            let row = &self.lease.row;
+            let inner = &self.lease.uploads.inner;
+            let expiry = inner.expiry(row.created_at, inner.clock.now(), self.closes);
+            let expires_at = row.expires_at.max(expiry);
+            self.lease.commit(&durable, expires_at).await?;
+        }
         self.last_commit = Instant::now();
         Ok(())
     }

@@ -9,6 +9,7 @@ use futures_util::stream;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::checksum::{Algorithm, Checksum, Proof};
 use super::*;
 use crate::actor::{Actor, Grant, Role};
 use crate::database::uploads::{self, End};
@@ -71,6 +72,7 @@ impl Engine {
             sha256: None,
             replaces: None,
             metadata: "filename YQ==".into(),
+            dialect: "test",
         }
     }
 
@@ -103,12 +105,16 @@ fn bytes(len: usize) -> Vec<u8> {
 fn body(
     frames: Vec<Vec<u8>>,
     broken: bool,
-) -> impl futures_util::Stream<Item = Result<Bytes, BodyError>> + Unpin {
-    let mut items: Vec<_> = frames.into_iter().map(|frame| Ok(Bytes::from(frame))).collect();
+) -> impl futures_util::Stream<Item = Result<Piece, BodyError>> + Unpin {
+    let mut items: Vec<_> = frames.into_iter().map(|frame| Ok(Bytes::from(frame).into())).collect();
     if broken {
         items.push(Err(BodyError("cut".into())));
     }
     stream::iter(items)
+}
+
+fn at(offset: u64) -> Append {
+    Append { offset, ..Append::default() }
 }
 
 #[tokio::test]
@@ -117,17 +123,17 @@ async fn a_cut_keeps_every_byte_and_the_rest_makes_it_whole() {
     let all = bytes(3_000_000);
     let file = engine.create("Evidence", all.len() as u64).await;
     let frames = all[..1_234_567].chunks(40_000).map(<[u8]>::to_vec).collect();
-    let cut = engine.uploads.append(engine.lease(file).await, 0, body(frames, true)).await;
+    let cut = engine.uploads.append(engine.lease(file).await, Append::default(), body(frames, true)).await;
     assert!(matches!(cut, Err(UploadError::Cut { committed: 1_234_567 })), "{cut:?}");
 
     let lease = engine.lease(file).await;
     assert_eq!(lease.offset(), 1_234_567);
-    let wrong = engine.uploads.append(lease, 5, body(vec![], false)).await;
+    let wrong = engine.uploads.append(lease, at(5), body(vec![], false)).await;
     assert!(matches!(wrong, Err(UploadError::WrongOffset { committed: 1_234_567 })));
 
     let rest = body(vec![all[1_234_567..].to_vec()], false);
-    let done = engine.uploads.append(engine.lease(file).await, 1_234_567, rest).await.unwrap();
-    assert!(done.complete);
+    let done = engine.uploads.append(engine.lease(file).await, at(1_234_567), rest).await.unwrap();
+    assert!(done.whole.is_some());
     assert_eq!(engine.text(file, "state").await, FileState::Received.as_str());
     let digest = crate::evidence::Sha256Digest(Sha256::digest(&all).into());
     assert_eq!(engine.text(file, "sha256").await, digest.to_string());
@@ -147,18 +153,18 @@ async fn a_body_with_more_than_the_file_leaves_no_byte_of_itself() {
     let engine = engine().await;
     let file = engine.create("Evidence", 1000).await;
     let first = body(vec![bytes(400)], false);
-    engine.uploads.append(engine.lease(file).await, 0, first).await.unwrap();
+    engine.uploads.append(engine.lease(file).await, Append::default(), first).await.unwrap();
     // The last byte of the file ends a frame, or lies within one; more follows.
     for frames in [vec![bytes(600), vec![], bytes(1)], vec![bytes(100), bytes(501)], vec![bytes(601)]] {
-        let over = engine.uploads.append(engine.lease(file).await, 400, body(frames, false)).await;
+        let over = engine.uploads.append(engine.lease(file).await, at(400), body(frames, false)).await;
         assert!(matches!(over, Err(UploadError::TooLong { limit: 1000 })), "{over:?}");
         engine.uploads.sweep().await.unwrap();
         assert_eq!(engine.lease(file).await.offset(), 400);
     }
     // A line that breaks after the last byte has brought the file, and nothing speaks for more.
     let all = [bytes(400), bytes(600)].concat();
-    let cut = engine.uploads.append(engine.lease(file).await, 400, body(vec![bytes(600)], true)).await;
-    assert!(cut.is_ok_and(|appended| appended.complete));
+    let cut = engine.uploads.append(engine.lease(file).await, at(400), body(vec![bytes(600)], true)).await;
+    assert!(cut.is_ok_and(|appended| appended.whole.is_some()));
     let digest = crate::evidence::Sha256Digest(Sha256::digest(&all).into());
     assert_eq!(engine.text(file, "sha256").await, digest.to_string());
 }
@@ -185,7 +191,7 @@ async fn an_upload_lives_from_its_last_byte_but_not_for_ever_from_its_first() {
         let Claimed::Open(lease) = uploads.claim(&engine.officer, file).await.unwrap() else {
             panic!("finished")
         };
-        let appended = uploads.append(lease, byte, body(vec![bytes(1)], false)).await.unwrap();
+        let appended = uploads.append(lease, at(byte), body(vec![bytes(1)], false)).await.unwrap();
         assert_eq!(appended.expires_at.as_millisecond(), (start + day * last_day).as_millisecond());
     }
 }
@@ -194,14 +200,14 @@ async fn an_upload_lives_from_its_last_byte_but_not_for_ever_from_its_first() {
 async fn a_silent_holder_gives_way_with_all_it_has_and_is_fenced() {
     let engine = engine().await;
     let file = engine.create("Evidence", 1000).await;
-    let (send, receive) = tokio::sync::mpsc::channel::<Result<Bytes, BodyError>>(4);
-    send.send(Ok(Bytes::from(bytes(400)))).await.unwrap();
+    let (send, receive) = tokio::sync::mpsc::channel::<Result<Piece, BodyError>>(4);
+    send.send(Ok(Bytes::from(bytes(400)).into())).await.unwrap();
     let frames =
         Box::pin(stream::unfold(receive, async |mut receive| Some((receive.recv().await?, receive))));
     let lease = engine.lease(file).await;
     let uploads = engine.uploads.clone();
     let mut held = tokio::task::JoinSet::new();
-    held.spawn(async move { uploads.append(lease, 0, frames).await });
+    held.spawn(async move { uploads.append(lease, Append::default(), frames).await });
     tokio::task::yield_now().await;
 
     let lease = engine.lease(file).await;
@@ -217,7 +223,7 @@ async fn a_lease_that_was_overtaken_writes_nothing() {
     let stale = engine.lease(file).await;
     // Another node takes it: only the row knows.
     sqlx::query("UPDATE uploads SET epoch = epoch + 1").execute(engine.db.reader()).await.unwrap();
-    let outcome = engine.uploads.append(stale, 0, body(vec![bytes(1000)], false)).await;
+    let outcome = engine.uploads.append(stale, Append::default(), body(vec![bytes(1000)], false)).await;
     assert!(matches!(outcome, Err(UploadError::Evicted)), "{outcome:?}");
     assert_eq!(engine.lease(file).await.offset(), 0);
     assert_eq!(engine.text(file, "state").await, "created");
@@ -227,18 +233,18 @@ async fn a_lease_that_was_overtaken_writes_nothing() {
 async fn an_overtaken_request_is_told_so_whatever_its_store_finds() {
     let engine = engine().await;
     let file = engine.create("Evidence", 1000).await;
-    let (send, receive) = tokio::sync::mpsc::channel::<Result<Bytes, BodyError>>(4);
+    let (send, receive) = tokio::sync::mpsc::channel::<Result<Piece, BodyError>>(4);
     let frames =
         Box::pin(stream::unfold(receive, async |mut receive| Some((receive.recv().await?, receive))));
     let (lease, uploads) = (engine.lease(file).await, engine.uploads.clone());
     let mut overtaken = tokio::task::JoinSet::new();
-    overtaken.spawn(async move { uploads.append(lease, 0, frames).await });
-    send.send(Ok(Bytes::from(bytes(400)))).await.unwrap();
+    overtaken.spawn(async move { uploads.append(lease, Append::default(), frames).await });
+    send.send(Ok(Bytes::from(bytes(400)).into())).await.unwrap();
     // Another node takes it from the start, and its store removes what counts for nothing.
     tokio::time::sleep(Duration::from_millis(50)).await;
     sqlx::query("UPDATE uploads SET epoch = 9").execute(engine.db.reader()).await.unwrap();
     engine.store.discard(file, 9, &crate::object_store::Staged::default()).await.unwrap();
-    send.send(Ok(Bytes::from(bytes(600)))).await.unwrap();
+    send.send(Ok(Bytes::from(bytes(600)).into())).await.unwrap();
     drop(send);
     let outcome = overtaken.join_next().await.unwrap().unwrap();
     assert!(matches!(outcome, Err(UploadError::Evicted)), "{outcome:?}");
@@ -266,7 +272,15 @@ async fn a_length_told_after_the_last_byte_makes_it_whole() {
     let creation = Creation { length: None, ..engine.creation("Evidence", "a.pdf", 0) };
     let file = engine.uploads.create(&engine.officer, &creation, "").await.unwrap().file;
     let some = body(vec![bytes(1000)], false);
-    assert!(!engine.uploads.append(engine.lease(file).await, 0, some).await.unwrap().complete);
+    assert!(
+        engine
+            .uploads
+            .append(engine.lease(file).await, Append::default(), some)
+            .await
+            .unwrap()
+            .whole
+            .is_none()
+    );
     let mut lease = engine.lease(file).await;
     engine.uploads.set_length(&mut lease, 1000).await.unwrap();
     // The node ends here.
@@ -350,7 +364,10 @@ async fn what_the_section_does_not_take_is_refused_before_a_byte() {
 async fn a_cancelled_upload_is_gone_and_the_sweep_leaves_nothing_behind() {
     let engine = engine().await;
     let file = engine.create("Evidence", 1000).await;
-    let cut = engine.uploads.append(engine.lease(file).await, 0, body(vec![bytes(600)], true)).await;
+    let cut = engine
+        .uploads
+        .append(engine.lease(file).await, Append::default(), body(vec![bytes(600)], true))
+        .await;
     assert!(matches!(cut, Err(UploadError::Cut { committed: 600 })));
     assert_eq!(engine.store.list("quarantine/", None, 10).await.unwrap().len(), 1);
     engine.uploads.terminate(&engine.officer, file, "").await.unwrap();
@@ -383,9 +400,89 @@ async fn two_files_of_one_second_get_two_names() {
         let Claimed::Open(lease) = uploads.claim(&engine.officer, file).await.unwrap() else {
             panic!("finished")
         };
-        uploads.append(lease, 0, body(vec![b"%PDF".to_vec()], false)).await.unwrap();
+        uploads.append(lease, Append::default(), body(vec![b"%PDF".to_vec()], false)).await.unwrap();
         names.push(engine.text(file, "unique_name").await);
     }
     let stem = "01_3357_R085_01_98765_1005_Evidence_25_10_2026_01_30_00";
     assert_eq!(names, [format!("{stem}.pdf"), format!("{stem}_2.pdf"), format!("{stem}_3.pdf")]);
+}
+
+/// A request at `offset` that says what its bytes are: `of`.
+fn proving(offset: u64, of: &[u8]) -> Append {
+    let value = Sha256::digest(of).to_vec();
+    let told = vec![Checksum { algorithm: Algorithm::Sha256, value }];
+    Append { offset, proof: Proof { told, awaited: false }, ..Append::default() }
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_prove_itself_counts_for_nothing() {
+    let engine = engine().await;
+    let all = bytes(40 << 20);
+    let file = engine.create("Evidence", all.len() as u64).await;
+    let first = body(vec![all[..1000].to_vec()], false);
+    let appended = engine.uploads.append(engine.lease(file).await, proving(0, &all[..1000]), first).await;
+    assert_eq!(appended.unwrap().offset, 1000);
+    // Much more than is flushed at a time, so steps are gathered; and to the end, so the file would be whole.
+    let frames = || all[1000..].chunks(1 << 20).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let wrong =
+        engine.uploads.append(engine.lease(file).await, proving(1000, &all), body(frames(), false)).await;
+    assert!(matches!(wrong, Err(UploadError::Mismatch)), "{wrong:?}");
+    assert_eq!(engine.lease(file).await.offset(), 1000);
+    // A line that breaks after the last byte proves nothing.
+    let right = proving(1000, &all[1000..]);
+    let cut = engine.uploads.append(engine.lease(file).await, right.clone(), body(frames(), true)).await;
+    assert!(matches!(cut, Err(UploadError::Cut { committed: 1000 })), "{cut:?}");
+    assert_eq!(engine.lease(file).await.offset(), 1000);
+    let mut long = frames();
+    long.push(vec![0]);
+    let over = engine.uploads.append(engine.lease(file).await, right.clone(), body(long, false)).await;
+    assert!(matches!(over, Err(UploadError::TooLong { .. })), "{over:?}");
+    assert_eq!(engine.lease(file).await.offset(), 1000);
+
+    let done = engine.uploads.append(engine.lease(file).await, right, body(frames(), false)).await.unwrap();
+    let sha256 = crate::evidence::Sha256Digest(Sha256::digest(&all).into());
+    assert_eq!(done.whole, Some(Whole { sha256, agrees: true }));
+    assert_eq!(engine.text(file, "sha256").await, sha256.to_string());
+}
+
+#[tokio::test]
+async fn one_who_is_asked_to_stop_gives_up_what_is_not_proved() {
+    let engine = engine().await;
+    let file = engine.create("Evidence", 1000).await;
+    let (send, receive) = tokio::sync::mpsc::channel::<Result<Piece, BodyError>>(4);
+    let frames =
+        Box::pin(stream::unfold(receive, async |mut receive| Some((receive.recv().await?, receive))));
+    let (lease, uploads) = (engine.lease(file).await, engine.uploads.clone());
+    let mut held = tokio::task::JoinSet::new();
+    held.spawn(async move { uploads.append(lease, proving(0, b""), frames).await });
+    send.send(Ok(Bytes::from(bytes(400)).into())).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(engine.lease(file).await.offset(), 0);
+    assert!(matches!(held.join_next().await.unwrap().unwrap(), Err(UploadError::Evicted)));
+}
+
+#[tokio::test]
+async fn the_last_request_tells_the_length_that_nobody_has_told() {
+    let engine = engine().await;
+    let mut creation = engine.creation("Evidence", "work.pdf", 0);
+    let sha256 = crate::evidence::Sha256Digest(Sha256::digest(bytes(900)).into());
+    (creation.length, creation.sha256) = (None, Some(sha256));
+    let file = engine.uploads.create(&engine.officer, &creation, "").await.unwrap().file;
+    let first = Append { last: true, ..Append::default() };
+    let cut = engine.uploads.append(engine.lease(file).await, first, body(vec![bytes(500)], true)).await;
+    assert!(matches!(cut, Err(UploadError::Cut { committed: 500 })), "{cut:?}");
+    assert_eq!(engine.lease(file).await.length(), None);
+    let rest = Append { offset: 500, last: true, ..Append::default() };
+    let rest =
+        engine.uploads.append(engine.lease(file).await, rest, body(vec![bytes(900)[500..].to_vec()], false));
+    let done = rest.await.unwrap();
+    assert_eq!((done.offset, done.whole), (900, Some(Whole { sha256, agrees: true })));
+    assert_eq!(engine.text(file, "state").await, "received");
+
+    // Told before, it must be that; what came is kept.
+    let file = engine.create("Evidence", 1000).await;
+    let short = Append { last: true, ..Append::default() };
+    let short = engine.uploads.append(engine.lease(file).await, short, body(vec![bytes(400)], false)).await;
+    assert!(matches!(short, Err(UploadError::WrongLength)), "{short:?}");
+    assert_eq!(engine.lease(file).await.offset(), 400);
 }

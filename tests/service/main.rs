@@ -7,6 +7,7 @@
 
 mod architecture;
 mod dates;
+mod dialects;
 mod events;
 mod flags;
 mod holds;

@@ -1,7 +1,7 @@
-//! The OpenAPI document, made from the annotations beside the handlers; tus, whose handlers read headers, is told by
-//! hand.
+//! The OpenAPI document, made from the annotations beside the handlers; uploads, whose handlers read headers, are told
+//! by hand.
 
-mod tus;
+mod uploads;
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{self, Required};
 use utoipa::{Modify, OpenApi};
 
-use self::tus::Tus;
+use self::uploads::Uploads;
 use super::{absent, board, candidates, events, files, flags, moves, samples, trail};
 use crate::http::{archive, content, health, submissions};
 
@@ -21,9 +21,10 @@ use crate::http::{archive, content, health, submissions};
     info(
         title = "Strongroom",
         description = "Errors are application/problem+json with code, title, detail and \
-        request_id. Lists page by cursor and limit. Uploads speak tus 1.0.0 at /files."
+        request_id. Lists page by cursor and limit. Uploads speak tus 1.0.0 and \
+        the IETF's resumable uploads (interop 6, 8, 9) at /files."
     ),
-    modifiers(&Tus, &Keys),
+    modifiers(&Uploads, &Keys),
     paths(
         document,
         health::live,

@@ -269,6 +269,10 @@ impl StagedWriter for S3Writer {
         self.gathered.len()
     }
 
+    fn unsettled(&self) -> Vec<ObjectKey> {
+        self.tail.iter().map(|segment| self.tail_key(segment)).chain(self.obsolete.iter().cloned()).collect()
+    }
+
     async fn flush(&mut self) -> Result<Durable, StoreError> {
         self.guard()?;
         let spilt = self.spill().await;

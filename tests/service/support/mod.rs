@@ -169,6 +169,11 @@ impl Actor {
         }
     }
 
+    /// The bearer token, for requests that are written byte for byte.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap()
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         send(self.request(Method::GET, path)).await
     }

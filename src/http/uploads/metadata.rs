@@ -13,7 +13,7 @@ use crate::upload::{Creation, Wanted};
 /// Longest `Upload-Metadata`, bytes.
 const LONGEST: usize = 8 * 1024;
 /// Longest declared type or modification time, bytes.
-const LONGEST_NOTE: usize = 256;
+pub(super) const LONGEST_NOTE: usize = 256;
 
 /// Where the address says a file goes: `POST /files/to/...`.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +50,7 @@ pub(super) fn creation(
     headers: &HeaderMap,
     address: Address,
     length: Option<u64>,
+    dialect: &'static str,
 ) -> Result<Creation, ApiError> {
     let raw = headers.get("upload-metadata").map(|value| value.to_str()).transpose();
     let raw = raw.map_err(|_| ApiError::invalid("Upload-Metadata", "not plain ASCII"))?.unwrap_or_default();
@@ -60,7 +61,9 @@ pub(super) fn creation(
     let candidate = address.candidate.or_else(|| take("candidate"));
     let section = address.section.or_else(|| take("section"));
     let document = address.document.or_else(|| take("document"));
-    let name = name.ok_or_else(|| ApiError::invalid("filename", "say the file's name in Upload-Metadata"))?;
+    let name = name.ok_or_else(|| {
+        ApiError::invalid("filename", "say the file's name in Upload-Metadata or Content-Disposition")
+    })?;
     Ok(Creation {
         // An id that cannot be one is an unknown sample.
         sample: required("sample", sample)?.parse().map_err(|_| ApiError::NotFound)?,
@@ -75,6 +78,7 @@ pub(super) fn creation(
         replaces: take("replaces").map(|id| id.parse().map_err(|_| ApiError::NotFound)).transpose()?,
         length,
         metadata: raw.to_owned(),
+        dialect,
     })
 }
 
@@ -193,7 +197,7 @@ mod tests {
             ("filename", "Ünit plan.pdf"),
             ("path", "Week 1/Ünit plan.pdf"),
         ]);
-        let creation = creation(&headers, Address::default(), Some(3)).unwrap();
+        let creation = creation(&headers, Address::default(), Some(3), "test").unwrap();
         assert_eq!(creation.name.as_str(), "Ünit plan.pdf");
         assert_eq!(creation.path.as_str(), "Week 1");
         let place = Place::Section { candidate: "1005".parse().unwrap(), section: "URS".parse().unwrap() };
@@ -209,7 +213,7 @@ mod tests {
             section: Some("Documents".into()),
             ..Address::default()
         };
-        let creation = creation(&headers, address, None).unwrap();
+        let creation = creation(&headers, address, None, "test").unwrap();
         assert_eq!((creation.name.as_str(), creation.wanted), ("李.pdf", Wanted::OnlyDocument));
     }
 

@@ -1,4 +1,7 @@
-//! The uploads' part of the document: tus 1.0.0 as `http::tus` speaks it.
+//! The uploads' part of the document: tus 1.0.0 and the IETF's resumable uploads, as `http::uploads` speaks them.
+//!
+//! A request speaks one of the two, so none of their headers is demanded here: `Tus-Resumable` asks for tus,
+//! `Upload-Complete` for the other.
 
 use utoipa::Modify;
 use utoipa::openapi::path::{
@@ -8,27 +11,49 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{OpenApi, Required, ResponseBuilder};
 
 /// Adds the routes of uploads.
-pub(super) struct Tus;
+pub(super) struct Uploads;
 
 /// One method of one address.
 struct Row {
     method: HttpMethod,
     path: &'static str,
     summary: &'static str,
-    /// Request headers; a leading `*` marks those that must be sent.
+    /// Request headers.
     headers: &'static [&'static str],
     answers: &'static [(&'static str, &'static str)],
 }
 
-const CREATE: &[&str] = &["*Tus-Resumable", "*Upload-Metadata", "Upload-Length", "Upload-Defer-Length"];
+const CREATE: &[&str] = &[
+    "Tus-Resumable",
+    "Upload-Metadata",
+    "Upload-Length",
+    "Upload-Defer-Length",
+    "Upload-Checksum",
+    "Upload-Complete",
+    "Upload-Draft-Interop-Version",
+    "Content-Disposition",
+    "Content-Digest",
+    "Repr-Digest",
+];
 const CREATED: &[(&str, &str)] = &[
-    ("201", "Created; Location is the upload's address"),
+    ("201", "Created; Location is the upload's address, Upload-Offset what is here already"),
+    ("400", "Not readable, of two lengths, or the bytes are not what Content-Digest says"),
     ("404", "Unknown, or not yours"),
     ("409", "Not open, or full"),
+    ("412", "Neither Tus-Resumable: 1.0.0 nor Upload-Complete"),
     ("413", "Larger than is taken here"),
-    ("422", "Not a kind of file that is taken here"),
+    ("415", "A body that is not application/offset+octet-stream (tus)"),
+    ("422", "Not a kind of file that is taken here, or not what Repr-Digest says"),
+    ("460", "The bytes are not what Upload-Checksum says; nothing is kept (tus)"),
 ];
-const SPOKEN: &[(&str, &str)] = &[("200", "Tus-Version, Tus-Extension, Tus-Max-Size")];
+const SPOKEN: &[(&str, &str)] =
+    &[("200", "Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Limit")];
+const STATE: &[(&str, &str)] = &[
+    ("200", "Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires (tus)"),
+    ("204", "Upload-Offset, Upload-Complete, Upload-Length, Upload-Limit; Repr-Digest of a whole one"),
+    ("410", "Cancelled or expired"),
+    ("423", "Ask again"),
+];
 
 const fn create(path: &'static str, summary: &'static str) -> Row {
     Row { method: HttpMethod::Post, path, summary, headers: CREATE, answers: CREATED }
@@ -47,43 +72,63 @@ const ROWS: &[Row] = &[
         "/files/",
         "Begin an upload; Upload-Metadata says where to (sample, candidate, section, filename)",
     ),
+    options("/files/to/{sample}/Documents"),
     create("/files/to/{sample}/Documents", "Begin an upload of the sample's only kind of document"),
+    options("/files/to/{sample}/Documents/{document}"),
     create("/files/to/{sample}/Documents/{document}", "Begin an upload of a sample document"),
+    options("/files/to/{sample}/{candidate}/{section}"),
     create("/files/to/{sample}/{candidate}/{section}", "Begin an upload into a candidate's section"),
     options("/files/{file}"),
     Row {
         method: HttpMethod::Head,
         path: "/files/{file}",
         summary: "How far an upload is; whoever else writes it is asked to stop",
-        headers: &["*Tus-Resumable"],
-        answers: &[
-            ("200", "Upload-Offset, Upload-Length"),
-            ("410", "Cancelled or expired"),
-            ("423", "Ask again"),
-        ],
+        headers: &["Tus-Resumable", "Upload-Draft-Interop-Version"],
+        answers: STATE,
+    },
+    Row {
+        method: HttpMethod::Get,
+        path: "/files/{file}",
+        summary: "The same as HEAD, but not in tus",
+        headers: &["Upload-Draft-Interop-Version"],
+        answers: STATE,
     },
     Row {
         method: HttpMethod::Patch,
         path: "/files/{file}",
-        summary: "Send bytes from Upload-Offset on, as application/offset+octet-stream",
-        headers: &["*Tus-Resumable", "*Upload-Offset", "Upload-Length"],
+        summary: "Send bytes from Upload-Offset on, as application/offset+octet-stream (tus) or \
+                  application/partial-upload",
+        headers: &[
+            "Upload-Offset",
+            "Tus-Resumable",
+            "Upload-Length",
+            "Upload-Checksum",
+            "Upload-Complete",
+            "Upload-Draft-Interop-Version",
+            "Content-Digest",
+        ],
         answers: &[
+            ("201", "Kept; Upload-Offset is the new one (interop version 6)"),
             ("204", "Kept; Upload-Offset is the new one"),
+            ("400", "Not readable, of two lengths, or the bytes are not what Content-Digest says"),
             ("409", "At another offset, which Upload-Offset tells"),
             ("410", "Cancelled or expired"),
+            ("413", "More than the file may have"),
+            ("422", "All bytes are here, and they are not what Repr-Digest said"),
             ("423", "Ask again"),
+            ("460", "The bytes are not what Upload-Checksum says; nothing is kept (tus)"),
         ],
     },
     Row {
         method: HttpMethod::Delete,
         path: "/files/{file}",
         summary: "Cancel an unfinished upload",
-        headers: &["*Tus-Resumable"],
+        headers: &["Tus-Resumable", "Upload-Draft-Interop-Version"],
         answers: &[("204", "Cancelled"), ("409", "All of it is here already"), ("410", "Cancelled before")],
     },
 ];
 
-impl Modify for Tus {
+impl Modify for Uploads {
     fn modify(&self, document: &mut OpenApi) {
         for row in ROWS {
             document.paths.add_path_operation(row.path, vec![row.method.clone()], operation(row));
@@ -94,10 +139,7 @@ impl Modify for Tus {
 fn operation(row: &Row) -> Operation {
     let variables = row.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let variables = variables.map(|name| parameter(name, ParameterIn::Path, true));
-    let headers = row.headers.iter().map(|name| match name.strip_prefix('*') {
-        Some(name) => parameter(name, ParameterIn::Header, true),
-        None => parameter(name, ParameterIn::Header, false),
-    });
+    let headers = row.headers.iter().map(|name| parameter(name, ParameterIn::Header, false));
     let parameters: Vec<Parameter> = variables.chain(headers).collect();
     let operation =
         OperationBuilder::new().tag("uploads").summary(Some(row.summary)).parameters(Some(parameters));
