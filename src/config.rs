@@ -79,6 +79,8 @@ pub struct DatabaseConfig {
 pub struct UploadConfig {
     pub lease_ttl: Span,
     pub idle_timeout: Span,
+    /// Bytes that a body brings at least in every minute.
+    pub minimum_per_minute: Size,
     /// How long bytes of a slow stream may stay undurable.
     pub flush: Span,
     pub expiry_idle: Span,
@@ -110,6 +112,8 @@ impl UploadConfig {
         crate::upload::UploadLimits {
             lease: self.lease_ttl.0,
             idle: self.idle_timeout.0,
+            pace: self.minimum_per_minute.0,
+            pace_over: std::time::Duration::from_secs(60),
             flush: self.flush.0,
             keep: self.expiry_idle.0,
             keep_at_most: self.expiry_max.0,

@@ -277,11 +277,20 @@ impl Uploads {
             let wanted = word.as_deref().and_then(|word| word.split_once(' '));
             let Some((file, epoch)) = wanted else { continue };
             let (Ok(file), Ok(epoch)) = (file.parse::<FileId>(), epoch.parse::<i64>()) else { continue };
-            let holders = inner.holders.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(holder) = holders.get(&file).filter(|holder| holder.epoch <= epoch) {
-                holder.stop.cancel();
+            if !self.ask_holder(file, epoch) {
+                // Dropped without a word (a HEAD, a refused PATCH): nobody need wait for it.
+                let mut tx = inner.db.begin().await?;
+                uploads::release_of(&mut tx, file, epoch, &inner.node).await?;
+                tx.commit().await?;
             }
         }
+    }
+
+    /// Asks this node's holder to stop. `false`: there is none.
+    fn ask_holder(&self, file: FileId, epoch: i64) -> bool {
+        let holders = self.inner.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        let holder = holders.get(&file).filter(|holder| holder.epoch <= epoch);
+        holder.inspect(|holder| holder.stop.cancel()).is_some()
     }
 
     /// Cancels an unfinished upload. Its bytes go; its row answers 410.

@@ -63,6 +63,9 @@ pub struct UploadLimits {
     pub lease: Duration,
     /// How long a request may be silent before it is ended; what arrived is kept.
     pub idle: Duration,
+    /// Bytes that come at least in every `pace_over`; a request that brings fewer is ended, and what arrived is kept.
+    pub pace: u64,
+    pub pace_over: Duration,
     /// How long bytes of a slow stream may stay undurable.
     pub flush: Duration,
     /// How long an upload is kept after its last byte; never less than until its sample closes.
@@ -78,6 +81,8 @@ impl Default for UploadLimits {
         Self {
             lease: Duration::from_secs(15),
             idle: Duration::from_secs(30),
+            pace: 30 << 10,
+            pace_over: Duration::from_secs(60),
             flush: Duration::from_secs(5),
             keep: Duration::from_secs(7 * DAY),
             keep_at_most: Duration::from_secs(30 * DAY),

@@ -93,7 +93,7 @@ const DRAIN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_m
 enum End {
     /// The body is whole.
     Body,
-    /// The client broke off, or fell silent.
+    /// The client broke off, fell silent, or only drips.
     Cut,
     /// Someone else wants the upload, or the service stops.
     Asked,
@@ -231,7 +231,17 @@ impl Receiving<'_> {
         let stop = self.lease.stop.clone();
         let limit = self.lease.row.length.unwrap_or(self.lease.row.max_length);
         let (idle, flush_after) = (inner.limits.idle, inner.limits.flush);
+        // Time spent waiting for the client, and where the file stood when it began to be counted: a slow store is not
+        // the client's fault.
+        let (mut waited, mut from) = (Duration::ZERO, self.taken());
         loop {
+            if waited >= inner.limits.pace_over {
+                if self.taken() - from < inner.limits.pace {
+                    return Ok(End::Cut);
+                }
+                (waited, from) = (Duration::ZERO, self.taken());
+            }
+            let asked = Instant::now();
             let frame = tokio::select! {
                 biased;
                 // Half a proof proves nothing: what is still on its way would be in vain.
@@ -241,6 +251,7 @@ impl Receiving<'_> {
                 },
                 frame = timeout(idle.min(flush_after), body.next()) => frame,
             };
+            waited += asked.elapsed();
             match frame {
                 Ok(Some(Ok(piece))) => {
                     if !self.push(piece, limit).await? {
@@ -292,7 +303,7 @@ impl Receiving<'_> {
                 return Ok(true);
             }
         };
-        let room = limit - self.lease.digest.len() - self.held.len() as u64;
+        let room = limit - self.taken();
         match (bytes.len() as u64).cmp(&room) {
             Ordering::Less => self.write(bytes).await?,
             Ordering::Equal if bytes.is_empty() => {}
@@ -321,6 +332,11 @@ impl Receiving<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Bytes of the file that are here.
+    fn taken(&self) -> u64 {
+        self.lease.digest.len() + self.held.len() as u64
     }
 
     fn is_whole(&self) -> bool {

@@ -197,6 +197,24 @@ async fn an_upload_lives_from_its_last_byte_but_not_for_ever_from_its_first() {
 }
 
 #[tokio::test]
+async fn one_that_only_drips_is_ended_and_keeps_what_it_brought() {
+    let engine = engine().await;
+    let limits = UploadLimits { pace: 100, pace_over: Duration::from_millis(200), ..UploadLimits::default() };
+    let (db, store) = (engine.db.clone(), engine.store.clone());
+    let uploads = Uploads::new(db, store, Clock::system(), limits, CancellationToken::new());
+    let file = engine.create("Evidence", 1000).await;
+    let Claimed::Open(lease) = uploads.claim(&engine.officer, file).await.unwrap() else {
+        panic!("finished")
+    };
+    let drip = stream::unfold((), async |()| {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Some((Ok(Bytes::from_static(b".").into()), ()))
+    });
+    let ended = uploads.append(lease, Append::default(), Box::pin(drip)).await;
+    assert!(matches!(ended, Err(UploadError::Cut { committed: 1.. })), "{ended:?}");
+}
+
+#[tokio::test]
 async fn a_silent_holder_gives_way_with_all_it_has_and_is_fenced() {
     let engine = engine().await;
     let file = engine.create("Evidence", 1000).await;
