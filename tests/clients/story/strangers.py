@@ -53,6 +53,7 @@ ROUTES = [
     ("POST", "/files/to/{sample}/Documents", None, CREATE | {"Upload-Metadata": metadata(filename="a.pdf")}),
     ("POST", "/files/to/{sample}/Documents/Coversheet", None, CREATE | {"Upload-Metadata": metadata(filename="a.pdf")}),
     ("HEAD", "/files/{file}", None, TUS),
+    ("GET", "/files/{file}", None, {"Upload-Draft-Interop-Version": "8"}),
     ("PATCH", "/files/{file}", b"0123456789", PATCH),
     ("DELETE", "/files/{file}", None, TUS),
 ]
