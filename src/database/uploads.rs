@@ -218,6 +218,24 @@ pub(crate) async fn release(tx: &mut Tx, file: FileId, epoch: i64) -> Result<(),
     Ok(())
 }
 
+/// The same, if that node has it.
+pub(crate) async fn release_of(
+    tx: &mut Tx,
+    file: FileId,
+    epoch: i64,
+    node: &str,
+) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "UPDATE uploads SET owner = NULL, lease_until = NULL WHERE file_id = $1 AND epoch = $2 AND owner = $3",
+    )
+    .bind(file.to_string())
+    .bind(epoch)
+    .bind(node)
+    .execute(tx.on())
+    .await?;
+    Ok(())
+}
+
 /// Tells that bytes come, without any that count yet. `false`: the lease is lost.
 pub(crate) async fn renew(
     tx: &mut Tx,
@@ -238,24 +256,6 @@ pub(crate) async fn renew(
         .execute(tx.on())
         .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// The same, if that node has it.
-pub(crate) async fn release_of(
-    tx: &mut Tx,
-    file: FileId,
-    epoch: i64,
-    node: &str,
-) -> Result<(), DatabaseError> {
-    sqlx::query(
-        "UPDATE uploads SET owner = NULL, lease_until = NULL WHERE file_id = $1 AND epoch = $2 AND owner = $3",
-    )
-    .bind(file.to_string())
-    .bind(epoch)
-    .bind(node)
-    .execute(tx.on())
-    .await?;
-    Ok(())
 }
 
 /// Ends an upload whose file is *received*: the lease is free, and the ledger of parts has served. The row stays, for

@@ -197,7 +197,8 @@ impl ObjectStore for FilesystemStore {
     ) -> Result<ObjectVersion, StoreError> {
         let (root, source, target) = (self.root.clone(), from.path(), to.path());
         let version = version.clone();
-        blocking("promote", &to.path(), move || link(&root, &source, &version, &target)).await
+        let evidence = matches!(from, ObjectKey::Evidence { .. });
+        blocking("promote", &to.path(), move || link(&root, &source, &version, &target, evidence)).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
@@ -298,11 +299,17 @@ fn seal_at(place: &Path, path: &str, size: u64) -> Result<ObjectVersion, StoreEr
 }
 
 /// The second name. An equal target (the same inode) is success, whether or not the source is still there.
-fn link(root: &Path, from: &str, version: &ObjectVersion, to: &str) -> Result<ObjectVersion, StoreError> {
+fn link(
+    root: &Path,
+    from: &str,
+    version: &ObjectVersion,
+    to: &str,
+    evidence: bool,
+) -> Result<ObjectVersion, StoreError> {
     let (source, target) = (root.join(from), root.join(to));
     let failed = |e| trouble("promote", to, e);
     match std::fs::metadata(&source) {
-        Ok(now) if version_of(&now).etag != version.etag => {
+        Ok(now) if !same(&version_of(&now), version, evidence) => {
             return Err(StoreError::Changed { path: from.to_owned() });
         }
         Ok(_) => {
@@ -322,7 +329,7 @@ fn link(root: &Path, from: &str, version: &ObjectVersion, to: &str) -> Result<Ob
         }
         Err(e) => return Err(failed(e)),
     };
-    if found.etag != version.etag {
+    if !same(&found, version, evidence) {
         return Err(StoreError::Occupied { path: to.to_owned() });
     }
     folder::sync_parent(root, Path::new(to)).map_err(failed)?;

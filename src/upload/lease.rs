@@ -118,9 +118,7 @@ impl Lease {
         self.row.expires_at = expires_at;
         Ok(())
     }
-}
 
-impl Lease {
     /// Tells that bytes come, without any that count.
     pub(super) async fn renew(&self) -> Result<(), UploadError> {
         let inner = &self.uploads.inner;

@@ -1,8 +1,9 @@
 //! How much may be taken: of one centre, and of the disk.
 //!
 //! Both are guards, against programs that run away and disks that fill, and not accounts. What stands in the database
-//! is read at most every [`FRESH`]; what this node takes in between is added to it. So a creation costs no sum over a
-//! centre's files, and several nodes may go beyond a limit by what they take in that time.
+//! is read every [`FRESH`]; what this node takes in between is added to it, and what ends in between is not taken off.
+//! So a creation costs no sum over a centre's files, and several nodes may go beyond a limit by what they take in that
+//! time; and nothing is refused but by what was read just then.
 //!
 //! The disk is full for new files when what is free, less what unfinished uploads may still bring, would fall under
 //! the floor. A file of deferred length counts when its length is known. Uploads that have begun are never ended for
@@ -43,6 +44,19 @@ impl Default for Quotas {
     }
 }
 
+impl Quotas {
+    /// What a centre that has so much may not exceed by one more file of `bytes`, and its limit.
+    fn refuse(&self, usage: Usage, bytes: u64) -> Option<(&'static str, u64)> {
+        let wanted = [
+            ("unfinished uploads", usage.open, 1, self.open),
+            ("files", usage.files, 1, self.files),
+            ("bytes", usage.bytes, bytes, self.bytes),
+        ];
+        let over = wanted.into_iter().find(|(_, has, more, limit)| has.saturating_add(*more) > *limit);
+        over.map(|(what, _, _, limit)| (what, limit))
+    }
+}
+
 /// What a centre has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
@@ -68,21 +82,22 @@ impl Inner {
         bytes: u64,
     ) -> Result<(), CreateError> {
         let quotas = self.limits.quotas;
-        let usage = self.usage(tx, centre).await?;
-        for (what, has, more, limit) in [
-            ("unfinished uploads", usage.open, 1, quotas.open),
-            ("files", usage.files, 1, quotas.files),
-            ("bytes", usage.bytes, bytes, quotas.bytes),
-        ] {
-            if has.saturating_add(more) > limit {
+        let known = lock(&self.read.centres).get(centre).filter(|(at, _)| at.elapsed() < FRESH).copied();
+        if known.is_none_or(|(_, usage)| quotas.refuse(usage, bytes).is_some()) {
+            let usage = self.usage(tx, centre).await?;
+            if let Some((what, limit)) = quotas.refuse(usage, bytes) {
                 return Err(CreateError::Quota { what, limit });
             }
         }
         if let Some(free) = self.store.free().await? {
-            let promised = self.promised(tx).await?;
-            if free.saturating_sub(promised).saturating_sub(bytes) < quotas.floor {
-                tracing::error!(free, promised, bytes, floor = quotas.floor, "no room for a new file");
-                return Err(CreateError::NoRoom);
+            let full = |promised: u64| free.saturating_sub(promised).saturating_sub(bytes) < quotas.floor;
+            let known = lock(&self.read.promised).filter(|(at, _)| at.elapsed() < FRESH);
+            if known.is_none_or(|(_, promised)| full(promised)) {
+                let promised = self.promised(tx).await?;
+                if full(promised) {
+                    tracing::error!(free, promised, bytes, floor = quotas.floor, "no room for a new file");
+                    return Err(CreateError::NoRoom);
+                }
             }
         }
         self.count(centre, bytes);
@@ -90,10 +105,6 @@ impl Inner {
     }
 
     async fn usage(&self, tx: &mut Tx, centre: &CentreNumber) -> Result<Usage, CreateError> {
-        let known = lock(&self.read.centres).get(centre).filter(|(at, _)| at.elapsed() < FRESH).copied();
-        if let Some((_, usage)) = known {
-            return Ok(usage);
-        }
         let usage = uploads::usage(tx, centre).await?;
         let mut centres = lock(&self.read.centres);
         if centres.len() >= CENTRES {
@@ -104,10 +115,6 @@ impl Inner {
     }
 
     async fn promised(&self, tx: &mut Tx) -> Result<u64, CreateError> {
-        let known = lock(&self.read.promised).filter(|(at, _)| at.elapsed() < FRESH);
-        if let Some((_, bytes)) = known {
-            return Ok(bytes);
-        }
         let bytes = uploads::promised(tx).await?;
         *lock(&self.read.promised) = Some((Instant::now(), bytes));
         Ok(bytes)

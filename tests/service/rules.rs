@@ -302,7 +302,8 @@ async fn a_centre_that_has_as_much_as_it_may_is_told_so_and_others_go_on() {
     let other = strongroom.sample(OTHER).await;
     let others = strongroom.as_("officer.20461").await;
     assert_eq!(others.begin(&other, "2002", "Evidence", "c.pdf", 10).await.status, 201);
-    // What has begun goes on.
+    // What has begun goes on, and makes room for the next at once.
     assert_eq!(patch(&officer, &first, 0, "0123456789").await.status, 204);
+    assert_eq!(officer.begin(&sample, "1003", "Evidence", "c.pdf", 10).await.status, 201);
     strongroom.stop().await;
 }

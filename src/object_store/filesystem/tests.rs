@@ -71,6 +71,8 @@ async fn evidence_that_was_restored_with_its_times_is_read() {
     for (read, time) in [(true, modified), (false, modified + Duration::from_secs(2))] {
         restored.set_modified(time).unwrap();
         assert_eq!(store.read(&to, &version, 0..8).await.is_ok(), read);
+        // What is moved to another place is linked from here.
+        assert_eq!(store.promote(&to, &version, &evidence(file)).await.is_ok(), read);
     }
 }
 
