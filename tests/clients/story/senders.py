@@ -1,52 +1,76 @@
-"""The clients that send: tus-js-client (in Node), tuspy, curl. Each answers with the upload's address."""
+"""The clients that send: tus-js-client (in Node), tuspy, aiotus, curl. Each answers with the upload's address."""
 
+import asyncio
+import base64
 import json
 import pathlib
 import re
 import subprocess
 import time
 
+import aiotus
 from tusclient import client as tuspy
 
 from .api import metadata
-from .checks import Wrong, expect
+from .checks import Wrong, equal, expect
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
 PATIENCE = 120
+TUS = {"Tus-Resumable": "1.0.0"}
 
 
-def tus_js(actor, material, about, *, chunk=None, with_creation=False, cut_at=None):
-    """tus-js-client. `cut_at`: abort after so many bytes were sent, then begin anew as a reopened page does."""
+def tus_js(actor, material, about, *, cut_at=None, client="tus-js-client", source="file", place="", url=None, keep=None,
+           **options):  # fmt: skip
+    """tus-js-client, told `options` in its own words. `cut_at`: abort after so many bytes were accepted, then begin anew
+    as a reopened page does. `place`: where the file goes is in the address. `url`: an upload that was begun.
+    `keep`: see send.mjs."""
     wish = {
-        "endpoint": f"{actor.base}/files/", "token": actor.token, "path": str(material.path),
-        "metadata": {"filename": material.name, **about},
-        "chunkSize": chunk, "uploadDataDuringCreation": with_creation, "cutAt": cut_at,
-    }
+        "client": client, "source": source, "options": options, "token": actor.token, "path": str(material.path),
+        "endpoint": f"{actor.base}/files/to/{place}" if place else f"{actor.base}/files/",
+        "metadata": {"filename": material.name, **about}, "cutAt": cut_at, "keep": keep,
+    }  # fmt: skip
+    if url:
+        wish["address"] = {"uploadUrl": url}
     done = subprocess.run(
         ["node", "send.mjs"], cwd=HERE, input=json.dumps(wish), capture_output=True, text=True, timeout=PATIENCE
     )
     if done.returncode != 0:
-        raise Wrong(f"tus-js-client did not send {material.name}: {done.stderr.strip()[-1000:]}")
+        raise Wrong(f"{client} did not send {material.name}: {done.stderr.strip()[-1000:]}")
     answer = json.loads(done.stdout)
     return answer["url"], answer
 
 
-def tus_py(actor, material, about, *, chunk=None):
-    """tuspy; without `chunk`, the file in one request."""
-    sender = tuspy.TusClient(f"{actor.base}/files/", headers=actor.headers())
-    options = {"metadata": {"filename": material.name, **about}}
+def tus_py(actor, material, about, *, chunk=None, checksums=False, url=None, stop_at=None, headers=None):
+    """tuspy; without `chunk`, the file in one request. `url`: an upload that was begun. `stop_at`: bytes, no further."""
+    sender = tuspy.TusClient(f"{actor.base}/files/", headers=actor.headers() | (headers or {}))
+    options = {"metadata": {"filename": material.name, **about}, "upload_checksum": checksums, "url": url}
     if chunk:
         options["chunk_size"] = chunk
     upload = sender.uploader(str(material.path), **options)
-    upload.upload()
+    upload.upload(stop_at)
     return upload.url
 
 
-def curl(actor, *arguments, data=None, may_end=(0,)):
+def aio_tus(actor, material, about, *, chunk):
+    """aiotus, in requests of `chunk` bytes."""
+
+    async def send():
+        config = aiotus.RetryConfiguration(retry_attempts=3)
+        name = {key: value.encode() for key, value in {"filename": material.name, **about}.items()}
+        with material.path.open("rb") as file:
+            return await aiotus.upload(
+                f"{actor.base}/files/", file, name, config=config, headers=actor.headers(), chunksize=chunk
+            )
+
+    url = asyncio.run(send())
+    expect(url, f"aiotus did not send {material.name}")
+    return str(url)
+
+
+def curl(actor, *arguments, data=None, may_end=(0,), speaking=TUS):
     """curl's exit status, and the status, headers and body of the answer it got."""
     command = ["curl", "--silent", "--show-error", "--include", "--noproxy", "*", "--max-time", str(PATIENCE)]
-    command += ["-H", "Tus-Resumable: 1.0.0"]
-    for key, value in actor.headers().items():
+    for key, value in (speaking | actor.headers()).items():
         command += ["-H", f"{key}: {value}"]
     done = subprocess.run([*command, *arguments], input=data, capture_output=True, timeout=PATIENCE + 10)
     if done.returncode not in may_end:
@@ -60,13 +84,18 @@ def curl(actor, *arguments, data=None, may_end=(0,)):
     return done.returncode, status, headers, body
 
 
+def named(material):
+    """`Content-Disposition`."""
+    quoted = "".join(f"%{byte:02X}" for byte in material.name.encode())
+    return f"Content-Disposition: attachment; filename*=UTF-8''{quoted}"
+
+
 def curl_post(actor, material, place):
     """The address says where, Content-Disposition what it is called; the body is the file."""
-    quoted = "".join(f"%{byte:02X}" for byte in material.name.encode())
     _, status, headers, body = curl(
         actor, "-X", "POST", "-T", str(material.path),
         "-H", "Content-Type: application/offset+octet-stream", "-H", f"Upload-Length: {material.size}",
-        "-H", f"Content-Disposition: attachment; filename*=UTF-8''{quoted}", f"{actor.base}/files/to/{place}",
+        "-H", named(material), f"{actor.base}/files/to/{place}",
     )  # fmt: skip
     expect(status == 201, f"POST by curl: expected 201, got {status} {body[:300]!r}")
     return headers["location"]
@@ -98,6 +127,47 @@ def curl_by_hand(actor, material, about, *, rate, seconds, watch=lambda: None):
     )  # fmt: skip
     expect(status == 204, f"PATCH from {offset}: expected 204, got {status} {body[:300]!r}")
     expect(headers["upload-offset"] == str(material.size), f"the last PATCH ends at {headers['upload-offset']}")
+    return url, offset
+
+
+def curl_resumable(actor, material, place, *, rate=None, seconds=None):
+    """As HTTP itself is to have it, no version named: POST with the bytes; or, with a `rate`, an empty one, a PATCH that
+    is cut after `seconds`, HEAD, and a PATCH with the rest. The address, and where it went on."""
+    digest = base64.b64encode(bytes.fromhex(material.sha256)).decode()
+    whole = f"sha-256=:{digest}:"
+    begin = ["-X", "POST", "-H", named(material), "-H", f"Repr-Digest: {whole}", f"{actor.base}/files/to/{place}"]
+    if rate is None:
+        _, status, headers, body = curl(
+            actor, *begin, "-T", str(material.path), "-H", "Upload-Complete: ?1", speaking={}
+        )  # fmt: skip
+        expect(status == 201, f"POST by curl: expected 201, got {status} {body[:300]!r}")
+        told = [headers.get(key) for key in ("upload-complete", "upload-offset", "repr-digest")]
+        equal(told, ["?1", str(material.size), whole], "what the answer tells")
+        return headers["location"], 0
+    _, status, headers, body = curl(
+        actor, *begin, "-H", "Upload-Complete: ?0", "-H", f"Upload-Length: {material.size}", speaking={}
+    )
+    expect(status == 201, f"creation by curl: expected 201, got {status} {body[:300]!r}")
+    equal(headers.get("upload-complete"), "?0", "Upload-Complete of what is begun")
+    url = headers["location"]
+    sending = ["-X", "PATCH", "-H", "Content-Type: application/partial-upload", "-H", "Upload-Complete: ?1"]
+    ended, *_ = curl(
+        actor, *sending, "-H", "Upload-Offset: 0", "--limit-rate", str(rate), "--max-time", str(seconds),
+        "-T", str(material.path), url, may_end=(0, 28), speaking={},
+    )  # fmt: skip
+    expect(ended == 28, "the first PATCH was to be cut by --max-time, and was not")
+    _, status, headers, _ = curl(actor, "--head", url, speaking={})
+    expect(status == 204, f"HEAD: expected 204, got {status}")
+    offset = int(headers["upload-offset"])
+    equal(headers["upload-complete"], "?0", "Upload-Complete of what was cut")
+    expect(0 < offset < material.size, f"after the cut HEAD is to tell what arrived, and tells {offset}")
+    _, status, headers, body = curl(
+        actor, *sending, "-H", f"Upload-Offset: {offset}", "--data-binary", "@-", url,
+        data=material.path.read_bytes()[offset:], speaking={},
+    )  # fmt: skip
+    expect(status == 204, f"PATCH from {offset}: expected 204, got {status} {body[:300]!r}")
+    told = [headers.get(key) for key in ("upload-complete", "upload-offset", "repr-digest")]
+    equal(told, ["?1", str(material.size), whole], "what the last answer tells")
     return url, offset
 
 

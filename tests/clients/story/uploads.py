@@ -30,14 +30,14 @@ def with_tus_js(book):
     with book.check("tus-js-client sends a Word document in one piece"):
         send("URS", book.material("Unit recording sheet.docx", docx("R085, Jordan Adeyemi")))
     with book.check("tus-js-client sends a PDF in pieces of 1 MiB, each confirmed"):
-        told = send("Evidence", book.material("Site plan.pdf", pdf("Site plan", 3 * MIB)), chunk=MIB)
+        told = send("Evidence", book.material("Site plan.pdf", pdf("Site plan", 3 * MIB)), chunkSize=MIB)
         patches = [status for method, status, _ in told["requests"] if method == "PATCH"]
         equal(patches, [204] * 4, "the answers to the pieces")
     with book.check("tus-js-client sends a picture within the request that creates it"):
-        told = send("Evidence", book.material("Wireframe.png", png(200, 150, 1)), with_creation=True)
+        told = send("Evidence", book.material("Wireframe.png", png(200, 150, 1)), uploadDataDuringCreation=True)
         equal([method for method, *_ in told["requests"]], ["POST"], "the requests")
     with book.check("tus-js-client, aborted in the middle, goes on from where it was"):
-        told = send("Film", book.material("Tour.mp4", mp4(6 * MIB, 2)), chunk=MIB, cut_at=2 * MIB)
+        told = send("Film", book.material("Tour.mp4", mp4(6 * MIB, 2)), chunkSize=MIB, cut_at=2 * MIB)
         (method, _, offset), *rest = told["resumedBy"]
         equal(method, "HEAD", "what it asks first")
         expect(2 * MIB <= int(offset) < 6 * MIB, f"it is to go on behind what was confirmed, and was told {offset}")
@@ -105,7 +105,7 @@ class Watch(threading.Thread):
 
 def large_files(book):
     def tus_js(material):
-        return senders.tus_js(book.teacher, material, book.about(CANDIDATE, "Film"), chunk=16 * MIB)[0]
+        return senders.tus_js(book.teacher, material, book.about(CANDIDATE, "Film"), chunkSize=16 * MIB)[0]
 
     def tuspy(material):
         return senders.tus_py(book.teacher, material, book.about(CANDIDATE, "Film"), chunk=16 * MIB)
