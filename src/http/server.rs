@@ -1,14 +1,16 @@
 //! The accept loop: hyper with its timers set, a bound on connections, and an end.
 //!
-//! `axum::serve` sets no timer, so its header timeout does nothing; hence our own. Three deadlines hold a connection:
-//! its first bytes and each request's headers within 10 s, and 60 s for a peer that takes nothing of an answer. How
-//! long a body may stand still is the matter of who reads it.
+//! `axum::serve` sets no timer, so its header timeout does nothing; hence our own. These deadlines hold a connection:
+//! its first bytes, each request's headers and, in HTTP/2 too, the next request within 10 s, and 60 s for a peer that
+//! takes nothing of an answer. How long a body may stand still is the matter of who reads it.
 
 mod guarded;
+mod idle;
 
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +21,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,7 +29,9 @@ use tower::ServiceExt;
 use crate::config::ServerConfig;
 use crate::shares::{Share, Shares};
 use guarded::Guarded;
+use idle::{Answer, Requests};
 
+/// How long a connection may bring no whole head of a request while it has none under way.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a peer may take nothing of what is written to it.
 const STALLED: Duration = Duration::from_secs(60);
@@ -84,8 +87,7 @@ fn builder(tasks: &TaskTracker) -> Builder<Owned> {
 /// Accepts until `stop`; then lets requests in progress end within the configured time and drops the rest.
 pub async fn run(listener: TcpListener, router: Router, config: &ServerConfig, stop: CancellationToken) {
     let tasks = TaskTracker::new();
-    let kill = CancellationToken::new();
-    let graceful = GracefulShutdown::new();
+    let (ending, kill) = (CancellationToken::new(), CancellationToken::new());
     let builder = Arc::new(builder(&tasks));
     let places = Shares::new(config.connections, config.connections_per_address);
     loop {
@@ -101,8 +103,7 @@ pub async fn run(listener: TcpListener, router: Router, config: &ServerConfig, s
                 }
             },
         };
-        let (builder, router, watcher) = (builder.clone(), router.clone(), graceful.watcher());
-        let work = serve(builder, router, stream, peer, watcher);
+        let work = serve(builder.clone(), router.clone(), stream, peer, ending.clone());
         let kill = kill.clone();
         tasks.spawn(async move {
             let _place = place;
@@ -110,11 +111,12 @@ pub async fn run(listener: TcpListener, router: Router, config: &ServerConfig, s
         });
     }
     drop(listener);
-    if tokio::time::timeout(config.drain.0, graceful.shutdown()).await.is_err() {
+    ending.cancel();
+    tasks.close();
+    if tokio::time::timeout(config.drain.0, tasks.wait()).await.is_err() {
         tracing::warn!("requests still in progress were cut off");
     }
     kill.cancel();
-    tasks.close();
     // What is left was cancelled above and ends at its next step.
     if tokio::time::timeout(HEADER_TIMEOUT, tasks.wait()).await.is_err() {
         tracing::error!(left = tasks.len(), "connections did not end");
@@ -138,25 +140,47 @@ async fn next(
     Ok(place.ok().map(|place| (stream, peer, place)))
 }
 
+/// Serves one connection, until it ends, has been without a request for too long, or `ending` comes: what is under way
+/// then ends first.
 async fn serve(
     builder: Arc<Builder<Owned>>,
     router: Router,
     stream: TcpStream,
     peer: SocketAddr,
-    watcher: Watcher,
+    ending: CancellationToken,
 ) {
+    let requests = Requests::default();
+    let counted = requests.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
+        let open = counted.begin();
         request.extensions_mut().insert(Peer(peer));
         let router = router.clone();
         async move {
             let Ok(response) = router.oneshot(request.map(Body::new)).await;
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| Answer::new(body, open)))
         }
     });
     let io = TokioIo::new(Guarded::new(stream, HEADER_TIMEOUT, STALLED));
-    let connection = builder.serve_connection(io, service).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
-        // Peers break off all the time; what matters was logged by the request.
-        tracing::debug!(%peer, %error, "a connection ended badly");
+    let mut connection = pin!(builder.serve_connection(io, service).into_owned());
+    let mut last = false;
+    loop {
+        tokio::select! {
+            outcome = connection.as_mut() => {
+                if let Err(error) = outcome {
+                    // Peers break off all the time; what matters was logged by the request.
+                    tracing::debug!(%peer, %error, "a connection ended badly");
+                }
+                return;
+            }
+            () = ending.cancelled(), if !last => {}
+            () = requests.none_for(HEADER_TIMEOUT) => {
+                if last {
+                    tracing::debug!(%peer, "a connection without a request was dropped");
+                    return;
+                }
+            }
+        }
+        last = true;
+        connection.as_mut().graceful_shutdown();
     }
 }
