@@ -476,3 +476,55 @@ async fn a_request_that_says_nothing_is_answered_as_the_upload_was_begun() {
     }
     scene.strongroom.stop().await;
 }
+
+#[tokio::test]
+async fn a_header_that_says_two_things_is_refused() {
+    let scene = Scene::new().await;
+    let file = scene.begin(NINE.len()).await;
+    let two = |answer: &Answer, name: &str| {
+        assert_eq!((answer.code(), &answer.json()["field"]), ((400, "invalid_request".into()), &json!(name)));
+    };
+    for (name, first, second) in [
+        ("upload-offset", "", "5"),
+        ("content-type", "", "application/partial-upload"),
+        ("tus-resumable", "", "0.2.2"),
+        ("upload-length", "9", "8"),
+        ("upload-checksum", SUMS[0], SUMS[1]),
+        ("upload-concat", "partial", "final;/files/1"),
+    ] {
+        // Where none is given, the request has its own.
+        let request = scene.tus(&file, 0, NINE).header(name, second);
+        let request = if first.is_empty() { request } else { request.header(name, first) };
+        two(&send(request).await, name);
+    }
+    for (name, value) in [("upload-offset", "5"), ("upload-complete", "?0")] {
+        two(&send(scene.append(&file, 0, "?1", NINE).header(name, value)).await, name);
+    }
+    let override_ = scene.teacher.request(Method::POST, &format!("/files/{file}"));
+    let override_ = override_.header("x-http-method-override", "HEAD");
+    two(&send(override_.header("x-http-method-override", "DELETE")).await, "x-http-method-override");
+    let head = format!(
+        "PATCH /files/{file} HTTP/1.1\r\ntus-resumable: 1.0.0\r\nupload-offset: 0\r\ncontent-length: 9\r\n\
+         content-length: 5\r\ncontent-type: application/offset+octet-stream"
+    );
+    assert_eq!(scene.raw(&head, NINE, false).await, 400);
+    assert_eq!(scene.offset(&file).await, 0);
+
+    for (name, first, second) in [
+        ("upload-metadata", "filename dXJzLnR4dA==", "filename YS50eHQ="),
+        ("upload-length", "9", "10"),
+        ("upload-defer-length", "1", "0"),
+        ("content-disposition", "inline; filename=a.txt", "inline; filename=b.txt"),
+    ] {
+        let begin = scene.teacher.request(Method::POST, &scene.place("URS")).header("tus-resumable", "1.0.0");
+        two(&send(begin.header(name, first).header(name, second)).await, name);
+    }
+    let length = scene.create("URS", "?0", b"").header("upload-length", 9).header("upload-length", 10);
+    two(&send(length).await, "upload-length");
+
+    // Said twice and the same, it is said.
+    let again = scene.tus(&file, 0, NINE).header("upload-offset", 0).header("upload-checksum", SUMS[0]);
+    assert_eq!(send(again.header("upload-checksum", SUMS[0])).await.status, 204);
+    scene.arrives(&file, NINE).await;
+    scene.strongroom.stop().await;
+}

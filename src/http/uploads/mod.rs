@@ -61,6 +61,36 @@ fn method(request: &Request) -> Method {
         .unwrap_or_else(|| request.method().clone())
 }
 
+/// What decides where bytes go and what they must be.
+const DECIDING: [&str; 13] = [
+    "content-disposition",
+    "content-length",
+    "content-type",
+    "tus-resumable",
+    "upload-checksum",
+    "upload-complete",
+    "upload-concat",
+    "upload-defer-length",
+    "upload-draft-interop-version",
+    "upload-length",
+    "upload-metadata",
+    "upload-offset",
+    "x-http-method-override",
+];
+
+/// Refuses what says two things: a proxy on the way may have read the one, and we would read the other.
+fn unambiguous(headers: &HeaderMap) -> Result<(), ApiError> {
+    let twice = |name: &&&str| {
+        let mut values = headers.get_all(**name).iter();
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    };
+    match DECIDING.iter().find(twice) {
+        Some(name) => Err(ApiError::invalid(*name, "stands twice, with two values")),
+        None => Ok(()),
+    }
+}
+
 /// What is spoken here.
 fn options() -> Response {
     let mut response = StatusCode::OK.into_response();
@@ -121,6 +151,9 @@ async fn begin(
     address: Address,
     request: Request,
 ) -> Response {
+    if let Err(error) = unambiguous(request.headers()) {
+        return tus::answer(Err(error));
+    }
     match method(&request) {
         Method::OPTIONS => options(),
         Method::POST => match spoken(request.headers()) {
@@ -143,6 +176,9 @@ async fn upload(
     Path(file): Path<String>,
     request: Request,
 ) -> Response {
+    if let Err(error) = unambiguous(request.headers()) {
+        return tus::answer(Err(error));
+    }
     let method = method(&request);
     if method == Method::OPTIONS {
         return options();
