@@ -287,6 +287,16 @@ pub const TRAY: &[(&str, &str)] = &[
     ("paused", "Paused. What has arrived is safe."),
     ("offline", "No connection. What has arrived is safe; it goes on by itself."),
     ("held", "The service is busy. It goes on by itself."),
+    (
+        "quota",
+        "Your centre has reached the most it may keep or send at a time. Delete files that are not needed or let \
+         other uploads end, then try again. If that does not help, ask the awarding organisation for more.",
+    ),
+    (
+        "no_room",
+        "The service has no room for this at the moment. It goes on by itself as soon as there is; what has arrived \
+         is safe. If this lasts, tell the awarding organisation.",
+    ),
     ("signed_out", "Your session ended. Sign in again to carry on; what has arrived is safe."),
     (
         "needs_file",
@@ -371,6 +381,7 @@ pub fn bytes(size: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::error::ApiError;
 
     #[test]
     fn every_refusal_says_what_happened_and_what_to_do() {
@@ -384,6 +395,15 @@ mod tests {
                 .sentence
                 .starts_with("The file is a PNG")
         );
+    }
+
+    #[test]
+    fn what_is_full_is_said_in_words_of_the_page() {
+        for refusal in [ApiError::Quota { what: "files", limit: 1 }, ApiError::InsufficientStorage] {
+            let code = refusal.problem().code;
+            let (_, words) = TRAY.iter().find(|(word, _)| *word == code).unwrap();
+            assert!(words.ends_with('.') && words.contains("awarding organisation"), "{code}: {words}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 import {
   bytesThatDoNotArrive, cancelOffline, choosingWhileThePageChanges, goingOnWithoutKnowing, hiddenPagesAreSilent,
-  pagesThatDoNotCome,
+  noPlaceForMore, pagesThatDoNotCome,
 } from "./line.mjs";
 import { bothWidths, errorPages } from "./screens.mjs";
 import { keyboardAlone, moderatorDownloads, sampleFromStartToReceipt } from "./sample.mjs";
@@ -14,6 +14,7 @@ export const walks = {
   "pages that do not come, and coming back": pagesThatDoNotCome,
   "a file chosen while the page changes": choosingWhileThePageChanges,
   "bytes that do not arrive, and a file that is gone": bytesThatDoNotArrive,
+  "a centre that has as much as it may, and a service without room": noPlaceForMore,
   "a cancel without a line": cancelOffline,
   "an upload gone on with, though nobody knew of it at first": goingOnWithoutKnowing,
   "hidden pages neither listen nor look": hiddenPagesAreSilent,

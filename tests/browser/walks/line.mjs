@@ -158,6 +158,32 @@ export async function bytesThatDoNotArrive(given) {
 }
 
 /** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function noPlaceForMore(given) {
+  const page = await teacherAt(given, "1001");
+  const answer = (/** @type {number} */ status, /** @type {string} */ code) =>
+    page.route("**/files", (route) => route.fulfill({
+      status, contentType: "application/problem+json", body: JSON.stringify({ code, title: "Full", detail: "For programs." }),
+    }));
+  await answer(403, "quota");
+  await choose(page, "Evidence", onDisk("quota.pdf"));
+  await inTray(page, "quota.pdf", "Delete files that are not needed").waitFor();
+  await page.locator(".tray-total", { hasText: "1 needs attention" }).waitFor();
+  await given.browser.look(page, "quota");
+  await page.unroute("**/files");
+  await page.locator(".tray-row", { hasText: "quota.pdf" }).getByRole("button", { name: /^Try again/ }).click();
+  await becomes(page, "Evidence", "quota.pdf", "Accepted");
+
+  await answer(507, "no_room");
+  await choose(page, "Evidence", onDisk("room.pdf"));
+  await inTray(page, "room.pdf", "It goes on by itself as soon as there is").waitFor();
+  await pause(2_000);
+  assert.ok(await inTray(page, "room.pdf", "has no room").isVisible(), "and it says so all the while");
+  await page.unroute("**/files");
+  await becomes(page, "Evidence", "room.pdf", "Accepted");
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
 export async function cancelOffline(given) {
   const page = await teacherAt(given, "1001");
   await page.route("**/files/*", (route) => (route.request().method() === "PATCH" ? route.abort() : route.continue()));

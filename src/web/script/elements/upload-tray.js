@@ -10,10 +10,14 @@ const REDRAW = 250;
 /** Unfinished uploads that are named. */
 const NAMES = 5;
 const ORDER = ["refused", "signed_out", "needs_file", "offline", "sending", "cancelling", "held", "waiting", "paused", "checking", "accepted", "cancelled"];
+/** Why an upload is refused or has to wait, where the page has words of its own for it. */
+const FULL = ["quota", "no_room"];
 const TONES = { refused: "bad", signed_out: "note", needs_file: "note", offline: "note", accepted: "good" };
 
 /** Refused, and something for the person to do: what is here already is not. @param {Upload} upload */
 const isBad = (upload) => upload.state === "refused" && upload.reason !== "duplicate";
+/** @param {Upload} upload */
+const isFull = (upload) => FULL.includes(upload.reason) && ["refused", "held"].includes(upload.state);
 /** @param {Upload} upload */
 const canRetry = (upload) => upload.state === "refused" && !upload.final;
 
@@ -237,7 +241,8 @@ export class UploadTray extends HTMLElement {
     bar.max = Math.max(1, upload.file.size);
     bar.value = upload.confirmed;
     bar.hidden = upload.ended || ["checking", "cancelling"].includes(upload.state);
-    part("[data-state]").textContent = upload.message !== "" && upload.state === "refused" ? upload.message : this.word(upload.state);
+    part("[data-state]").textContent = isFull(upload) ? this.word(upload.reason)
+      : upload.message !== "" && upload.state === "refused" ? upload.message : this.word(upload.state);
     const percent = upload.file.size === 0 ? 0 : Math.floor((100 * upload.confirmed) / upload.file.size);
     part("[data-amount]").textContent = bar.hidden || upload.confirmed === 0 ? "" : `${percent}%`;
     const active = document.activeElement;

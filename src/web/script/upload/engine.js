@@ -32,7 +32,7 @@ export class Upload {
   /** Bytes the server has confirmed. */ confirmed = 0;
   /** @type {string | null} */ url = null;
   /** What the server said, in its words. */ message = "";
-  /** Why it was refused, as a stable word. */ reason = "";
+  /** Why it was refused or has to wait, as a stable word. */ reason = "";
   /** The same bytes would be refused again. */ final = false;
   /** The server was asked to begin it, and may know it. */ asked = false;
   /** @type {AbortController | null} */ control = null;
@@ -202,6 +202,7 @@ export class Engine extends EventTarget {
         if (signal.aborted) return;
         if (!there) return this.#become(upload, "needs_file");
         failures += 1;
+        upload.reason = answer.code ?? "";
         this.#become(upload, answer.busy ? "held" : failures > 1 ? "offline" : "sending");
         await this.#sleep(answer.after ?? wait(failures), signal);
         look = true;
@@ -233,7 +234,10 @@ export class Engine extends EventTarget {
 
   /** @param {Upload} upload @param {import("./transport.js").Answer} answer */
   #give_up(upload, answer) {
-    if (answer.kind === "refused") upload.message = [answer.title, answer.detail].filter(Boolean).join(". ");
+    if (answer.kind === "refused") {
+      upload.message = [answer.title, answer.detail].filter(Boolean).join(". ");
+      upload.reason = answer.code;
+    }
     // No upload any more: what became of the file is asked, as of one that arrived.
     const states = { signed_out: "signed_out", gone: "checking" };
     this.#become(upload, /** @type {State} */ (states[/** @type {keyof typeof states} */ (answer.kind)] ?? "refused"));

@@ -4,9 +4,9 @@
 /**
  * @typedef {{sample: string, candidate: string, section: string}} Target
  * @typedef {{kind: 'ok', offset: number, url?: string}
- *   | {kind: 'later', after: number | null, busy: boolean}
+ *   | {kind: 'later', after: number | null, busy: boolean, code?: string}
  *   | {kind: 'stopped'} | {kind: 'signed_out'} | {kind: 'gone'}
- *   | {kind: 'refused', title: string, detail: string}} Answer
+ *   | {kind: 'refused', code: string, title: string, detail: string}} Answer
  */
 
 const TUS = "1.0.0";
@@ -119,7 +119,7 @@ function read(xhr, method) {
   if (method !== "POST" && (status === 404 || status === 410)) return { kind: "gone" };
   const lost = method === "PATCH" && status === 409 && xhr.getResponseHeader("Upload-Offset") !== null;
   if (lost || status === 0 || status === 408 || status === 423 || status === 429 || status >= 500) {
-    return { kind: "later", after: retryAfter(xhr), busy: status === 429 || status === 503 };
+    return { kind: "later", after: retryAfter(xhr), busy: [429, 503, 507].includes(status), code: problem(xhr).code };
   }
   return { kind: "refused", ...problem(xhr) };
 }
@@ -133,9 +133,9 @@ function retryAfter(xhr) {
 /** @param {XMLHttpRequest} xhr */
 function problem(xhr) {
   try {
-    const { title, detail } = JSON.parse(xhr.responseText);
-    return { title: String(title ?? ""), detail: String(detail ?? "") };
+    const { code, title, detail } = JSON.parse(xhr.responseText);
+    return { code: String(code ?? ""), title: String(title ?? ""), detail: String(detail ?? "") };
   } catch {
-    return { title: "", detail: "" };
+    return { code: "", title: "", detail: "" };
   }
 }
