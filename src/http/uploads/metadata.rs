@@ -61,6 +61,8 @@ pub(super) fn creation(
     let candidate = address.candidate.or_else(|| take("candidate"));
     let section = address.section.or_else(|| take("section"));
     let document = address.document.or_else(|| take("document"));
+    // Uppy writes "null" for a file that came from no folder. A path of its ends with the name, so none is lost.
+    let path = take("path").or_else(|| take("relativePath").filter(|path| path != "null"));
     let name = name.ok_or_else(|| {
         ApiError::invalid("filename", "say the file's name in Upload-Metadata or Content-Disposition")
     })?;
@@ -69,7 +71,7 @@ pub(super) fn creation(
         sample: required("sample", sample)?.parse().map_err(|_| ApiError::NotFound)?,
         wanted: wanted(candidate, &required("section", section)?, document)?,
         name: file_name(&name)?,
-        path: folder(take("path").or_else(|| take("relativePath")), &name)?,
+        path: folder(path, &name)?,
         declared_type: note("filetype", take("filetype").or_else(|| take("type")))?,
         modified: note("modified", take("modified"))?,
         sha256: take("sha256")
@@ -202,6 +204,27 @@ mod tests {
         assert_eq!(creation.path.as_str(), "Week 1");
         let place = Place::Section { candidate: "1005".parse().unwrap(), section: "URS".parse().unwrap() };
         assert_eq!(creation.wanted, Wanted::Place(place));
+    }
+
+    #[test]
+    fn a_file_that_came_from_no_folder_is_in_none() {
+        let sample = crate::ids::SampleId::new().to_string();
+        for (key, path, folder) in [
+            ("relativePath", "null", ""),
+            ("relativePath", "null/plan.pdf", "null"),
+            ("relativePath", "plan.pdf", ""),
+            ("path", "null", "null"),
+        ] {
+            let headers = header(&[
+                ("sample", &sample),
+                ("candidate", "1005"),
+                ("section", "URS"),
+                ("filename", "plan.pdf"),
+                (key, path),
+            ]);
+            let creation = creation(&headers, Address::default(), Some(3), "test").unwrap();
+            assert_eq!(creation.path.as_str(), folder, "{key} {path}");
+        }
     }
 
     #[test]

@@ -45,6 +45,7 @@ def tell(book):
     tuspy(stage)
     aiotus(stage)
     curl(stage)
+    uppy(stage)
 
 
 class Stage:
@@ -72,13 +73,13 @@ class Stage:
         equal(answer.status, 201, "the answer to the creation")
         return answer.headers["Location"]
 
-    def arrived(self, url, material):
+    def arrived(self, url, material, folder=""):
         """The film is accepted; what is reported of it and what is stored are its bytes."""
         equal(senders.head(self.teacher, url)[0], material.size, "the offset of what is finished")
         file = url.rsplit("/", 1)[1]
         known = self.teacher.settled_as(file, "accepted")
-        told = known["size"], known["sha256"], known["original_name"]
-        equal(told, (material.size, material.sha256, material.name), "what the service says of it")
+        told = known["size"], known["sha256"], known["original_name"], known["path"]
+        equal(told, (material.size, material.sha256, material.name, folder), "what the service says of it")
         equal(self.stored(file), (material.size, material.sha256), "what the service has stored")
 
     def stored(self, file):
@@ -128,7 +129,7 @@ def tus_js(stage, client):
         equal(again, url, "the upload it goes on with")
         method, status, offset = told["requests"][0]
         equal((method, status), ("HEAD", 200), "what it asks first, and the answer")
-        expect(4 * MIB <= int(offset) < material.size, f"it is to go on behind what was accepted, and was told {offset}")
+        expect(4 * MIB <= int(offset) < material.size, f"it is to go on behind what was taken, and was told {offset}")
         stage.arrived(url, material)
     with stage.book.check(f"{name}, aborted in the middle of ietf-draft-05, goes on from where it was"):
         material, _, place = stage.film()
@@ -136,7 +137,7 @@ def tus_js(stage, client):
         url, told = senders.tus_js(stage.teacher, material, {}, cut_at=4 * MIB, **how)
         method, status, offset = told["resumedBy"][0]
         equal((method, status), ("HEAD", 204), "what it asks first, and the answer")
-        expect(4 * MIB <= int(offset) < material.size, f"it is to go on behind what was accepted, and was told {offset}")
+        expect(4 * MIB <= int(offset) < material.size, f"it is to go on behind what was taken, and was told {offset}")
         stage.arrived(url, material)
 
 
@@ -215,3 +216,44 @@ def curl(stage):
         material, _, place = stage.film()
         url, _ = senders.curl_resumable(stage.teacher, material, place, rate=4 * MIB, seconds=1)
         stage.arrived(url, material)
+
+
+def uppy(stage):
+    films, folder = {}, "Shoot 1/Takes"
+    # What its dashboard says of where a file came from: a path that ends with the name, or null.
+    for way, size, path in [
+        ("small", 300_000, None), ("pieces", 20 * MIB, f"{folder}/{{}}"), ("trouble", 40 * MIB, None),
+        ("closed", 40 * MIB, None),
+    ]:  # fmt: skip
+        material, about, _ = stage.film(size)
+        films[way] = material, about | {"relativePath": path and path.format(material.name)}
+    told = {}
+    with stage.book.check("Uppy in a browser has its page and sends"):
+        told = senders.uppy(stage.teacher, films)
+
+    def arrived(way, folder=""):
+        expect(not told[way]["error"], f"Uppy says: {told[way]['error']}")
+        url = told[way]["url"]
+        stage.arrived(f"{stage.teacher.base}/files/{url.rsplit('/', 1)[1]}", films[way][0], folder)
+        return told[way]["requests"]
+
+    with stage.book.check("Uppy sends a small film"):
+        equal([(method, status) for method, status, _ in arrived("small")], [("POST", 201), ("PATCH", 204)], "requests")
+    with stage.book.check("Uppy sends 20 MiB in pieces of 5 MiB, from a folder"):
+        patches = [(method, status) for method, status, _ in arrived("pieces", folder)][1:]
+        equal(patches, [("PATCH", 204)] * 4, "the requests for the pieces")
+    with stage.book.check("Uppy, paused, resumed, and cut off from the network, goes on where it was"):
+        went_on(arrived("trouble"), 2)
+    with stage.book.check("Uppy, its page closed and opened again, goes on where it was"):
+        requests = arrived("closed")
+        equal(requests[0][:2], ["HEAD", 200], "what the new page asks first, and the answer")
+        expect(int(requests[0][2]) > 10 * MIB, f"it is to go on behind what was sent, and was told {requests[0][2]}")
+
+
+def went_on(requests, times):
+    """Nothing was begun again: one POST, and offsets that only grow; HEAD was answered as often as `times`."""
+    equal([method for method, *_ in requests].count("POST"), 1, "the creations")
+    offsets = [int(offset) for _, _, offset in requests if offset is not None]
+    equal(offsets, sorted(offsets), "the offsets it was told, which never go back")
+    heads = [status for method, status, _ in requests if method == "HEAD"]
+    expect(heads.count(200) >= times and set(heads) <= {200, 423}, f"HEAD was answered {heads}")

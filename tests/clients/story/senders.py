@@ -21,8 +21,8 @@ TUS = {"Tus-Resumable": "1.0.0"}
 
 def tus_js(actor, material, about, *, cut_at=None, client="tus-js-client", source="file", place="", url=None, keep=None,
            **options):  # fmt: skip
-    """tus-js-client, told `options` in its own words. `cut_at`: abort after so many bytes were accepted, then begin anew
-    as a reopened page does. `place`: where the file goes is in the address. `url`: an upload that was begun.
+    """tus-js-client, told `options` in its own words. `cut_at`: abort after so many bytes were taken, then begin anew as
+    a reopened page does. `place`: where the file goes is in the address. `url`: an upload that was begun.
     `keep`: see send.mjs."""
     wish = {
         "client": client, "source": source, "options": options, "token": actor.token, "path": str(material.path),
@@ -41,7 +41,7 @@ def tus_js(actor, material, about, *, cut_at=None, client="tus-js-client", sourc
 
 
 def tus_py(actor, material, about, *, chunk=None, checksums=False, url=None, stop_at=None, headers=None):
-    """tuspy; without `chunk`, the file in one request. `url`: an upload that was begun. `stop_at`: bytes, no further."""
+    """tuspy; without `chunk`, the file in one request. `url`: an upload that was begun. `stop_at`: no further."""
     sender = tuspy.TusClient(f"{actor.base}/files/", headers=actor.headers() | (headers or {}))
     options = {"metadata": {"filename": material.name, **about}, "upload_checksum": checksums, "url": url}
     if chunk:
@@ -65,6 +65,19 @@ def aio_tus(actor, material, about, *, chunk):
     url = asyncio.run(send())
     expect(url, f"aiotus did not send {material.name}")
     return str(url)
+
+
+def uppy(actor, films):
+    """Uppy in a browser, a film in each of its ways: `{way: (material, meta)}`; for each way what became of it."""
+    wish = {"base": actor.base, "token": actor.token}
+    wish["films"] = {way: {"path": str(film.path), "meta": meta} for way, (film, meta) in films.items()}
+    done = subprocess.run(
+        ["node", "uppy/send.mjs"], cwd=HERE, input=json.dumps(wish), capture_output=True, text=True,
+        timeout=3 * PATIENCE,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise Wrong(f"Uppy sent nothing: {done.stderr.strip()[-1000:]}")
+    return json.loads(done.stdout)
 
 
 def curl(actor, *arguments, data=None, may_end=(0,), speaking=TUS):
@@ -131,8 +144,8 @@ def curl_by_hand(actor, material, about, *, rate, seconds, watch=lambda: None):
 
 
 def curl_resumable(actor, material, place, *, rate=None, seconds=None):
-    """As HTTP itself is to have it, no version named: POST with the bytes; or, with a `rate`, an empty one, a PATCH that
-    is cut after `seconds`, HEAD, and a PATCH with the rest. The address, and where it went on."""
+    """As HTTP itself is to have it, no version named: POST with the bytes; or, with a `rate`, an empty one, a PATCH
+    that is cut after `seconds`, HEAD, and a PATCH with the rest. The address, and where it went on."""
     digest = base64.b64encode(bytes.fromhex(material.sha256)).decode()
     whole = f"sha-256=:{digest}:"
     begin = ["-X", "POST", "-H", named(material), "-H", f"Repr-Digest: {whole}", f"{actor.base}/files/to/{place}"]

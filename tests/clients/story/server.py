@@ -26,7 +26,9 @@ def told(name):
 class Server:
     """`with Server() as server`: started and ready; stopped by its id, and all it stood on removed."""
 
-    def __init__(self):
+    def __init__(self, reference="config/demo", role="all"):
+        """`reference`: the folder of the board's data. `role`: what the process does, as `serve --role` names it."""
+        self.reference, self.role = reference, role
         self.binary = os.environ.get("STRONGROOM_TEST_BINARY") or str(ROOT / "target/debug/strongroom")
         self.backend = os.environ.get("STRONGROOM_TEST_BACKEND") or "embedded"
         if self.backend not in ("embedded", "board"):
@@ -41,7 +43,7 @@ class Server:
         try:
             if self.backend == "board":
                 self._make_database()
-            self.run("import", "config/demo")
+            self.run("import", self.reference)
             self._serve()
         except BaseException:
             self.__exit__()
@@ -78,7 +80,7 @@ class Server:
 
     def _serve(self):
         log = open(pathlib.Path(self.folder.name) / "log", "wb")
-        command = [self.binary, "serve", "--data", self.data, "--bind", "127.0.0.1:0"]
+        command = [self.binary, "serve", "--data", self.data, "--bind", "127.0.0.1:0", "--role", self.role]
         with log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
