@@ -15,6 +15,9 @@ const ABORTS: u32 = 8;
 /// Pages of uploads read for one question, at most.
 const PAGES: usize = 10_000;
 
+/// Uploads aborted for one prefix, at most.
+const UPLOADS: usize = 1000;
+
 /// An upload that was begun and neither completed nor aborted.
 #[derive(Debug)]
 pub(super) struct Unfinished {
@@ -96,6 +99,14 @@ impl Bucket {
         }
         let source = "parts were still arriving".into();
         Err(StoreError::Unavailable { call: "AbortMultipartUpload", path: path.to_owned(), source })
+    }
+
+    /// Aborts every unfinished upload whose path begins with `prefix`.
+    pub(super) async fn abort_all(&self, prefix: &str) -> Result<(), StoreError> {
+        for left in self.uploads(prefix, UPLOADS).await? {
+            self.abort(&left.path, &left.id).await?;
+        }
+        Ok(())
     }
 
     /// Unfinished uploads whose path begins with `prefix`, at most `limit`.

@@ -40,20 +40,30 @@ pub(super) async fn promote(
     to: &str,
 ) -> Result<ObjectVersion, StoreError> {
     let origin = format!("{from} {} {}", version.etag.trim_matches('"'), version.size);
+    let by_parts = version.size > limits.whole;
     if let Some(there) = bucket.head(to).await? {
-        return equal(there, &origin, version.size, to);
+        let kept = equal(there, &origin, version.size, to)?;
+        if by_parts {
+            bucket.abort_all(to).await?;
+        }
+        return Ok(kept);
     }
-    let copied = if version.size > limits.whole {
+    let copied = if by_parts {
         copy_parts(bucket, limits.part, from, version, to, &origin).await
     } else {
         copy_whole(bucket, from, version, to, &origin).await
     };
     // An answer may be lost, the copy made all the same.
-    match (bucket.head(to).await?, copied) {
-        (Some(there), _) => equal(there, &origin, version.size, to),
-        (None, Err(error)) => Err(error),
-        (None, Ok(())) => Err(StoreError::Lost { path: to.to_owned() }),
+    let kept = match (bucket.head(to).await?, copied) {
+        (Some(there), _) => equal(there, &origin, version.size, to)?,
+        (None, Err(error)) => return Err(error),
+        (None, Ok(())) => return Err(StoreError::Lost { path: to.to_owned() }),
+    };
+    if by_parts {
+        // A begin whose answer was lost was made all the same, and so may an earlier promotion have left one.
+        bucket.abort_all(to).await?;
     }
+    Ok(kept)
 }
 
 fn equal(there: Found, origin: &str, size: u64, to: &str) -> Result<ObjectVersion, StoreError> {
@@ -102,7 +112,7 @@ async fn copy_parts(
         Err(error) => Err(error),
     };
     if copied.is_err() {
-        // The next promotion begins anew; what remains if this fails too shows among the unfinished.
+        // The next promotion begins anew, and removes what remains if this fails too.
         bucket.abort(to, &id).await?;
     }
     copied

@@ -52,15 +52,8 @@ async fn tidy(bucket: &Arc<Bucket>, file: FileId, staged: &Staged) -> Result<(),
     if staged.multipart.is_none() {
         return Ok(());
     }
-    abort_all(bucket, file).await?;
+    bucket.abort_all(&format!("quarantine/{file}/")).await?;
     remove_all(bucket, &format!("tail/{file}/")).await
-}
-
-async fn abort_all(bucket: &Arc<Bucket>, file: FileId) -> Result<(), StoreError> {
-    for left in bucket.uploads(&format!("quarantine/{file}/"), SWEEP).await? {
-        bucket.abort(&left.path, &left.id).await?;
-    }
-    Ok(())
 }
 
 /// A part that is not the one that was acknowledged cannot be kept; other trouble may pass.
@@ -94,7 +87,7 @@ pub(super) async fn discard(bucket: &Arc<Bucket>, file: FileId, staged: &Staged)
         let key = ObjectKey::Quarantine { file, epoch: staged.object_epoch };
         bucket.abort(&key.path(), id).await?;
     }
-    abort_all(bucket, file).await?;
+    bucket.abort_all(&format!("quarantine/{file}/")).await?;
     for prefix in [format!("quarantine/{file}/"), format!("tail/{file}/")] {
         remove_all(bucket, &prefix).await?;
     }

@@ -1,4 +1,6 @@
 //! Every call × every fault: what was acknowledged is kept, and trying again ends well.
+//!
+//! [`CALLS`] is held to the sources, and to what is seen on the wire.
 
 use std::time::Duration;
 
@@ -10,7 +12,8 @@ use super::*;
 use crate::object_store::conformance::{Upload, evidence, traces};
 use crate::object_store::{Durable, s3::bucket::Patience};
 
-const CALLS: [&str; 12] = [
+/// Every call the store makes.
+const CALLS: [&str; 14] = [
     "PutObject",
     "HeadObject",
     "GetObject",
@@ -23,7 +26,12 @@ const CALLS: [&str; 12] = [
     "ListMultipartUploads",
     "AbortMultipartUpload",
     "ListParts",
+    "UploadPartCopy",
+    "HeadBucket",
 ];
+/// Those that a copy by parts makes.
+const COPYING: [&str; 4] =
+    ["CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload", "ListMultipartUploads"];
 /// More often than any call is tried: until the plan is withdrawn.
 const ALWAYS: usize = usize::MAX;
 
@@ -52,32 +60,66 @@ async fn a_lost_answer_loses_nothing() {
     every_call(Fault::LostAnswer, &[1, ALWAYS]).await;
 }
 
+#[test]
+fn the_table_names_every_call_of_the_sources() {
+    let mut made = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir("src/object_store/s3").unwrap() {
+        let path = entry.unwrap().path();
+        if !path.is_file() || path.ends_with("tests.rs") {
+            continue;
+        }
+        let text: String = std::fs::read_to_string(path).unwrap().split_whitespace().collect();
+        for call in text.split(".client.").skip(1).filter_map(|rest| rest.split("()").next()) {
+            let words = call.split('_').filter(|word| *word != "v2");
+            let named: String = words.map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+            made.insert(if call.ends_with("_v2") { named + "V2" } else { named });
+        }
+    }
+    let named = CALLS.map(str::to_owned).into_iter().collect();
+    assert_eq!(made, named, "the calls of the sources, and those of the table");
+}
+
 async fn every_call(fault: Fault, times: &[usize]) {
     for call in CALLS {
         for times in times {
             println!("{fault:?} of {call}, {times} times");
-            survive(call, fault, *times).await;
+            if call != "UploadPartCopy" {
+                survive(call, fault, *times, false).await;
+            }
+        }
+        if COPYING.contains(&call) {
+            survive(call, fault, times[0], true).await;
         }
     }
 }
 
-/// A whole life under one fault, which is withdrawn when it has made something fail.
-async fn survive(call: &'static str, fault: Fault, times: usize) {
+/// A whole life under one fault, which is withdrawn when it has made something fail. `copying`: the fault strikes when
+/// the object is copied, part by part.
+async fn survive(call: &'static str, fault: Fault, times: usize, copying: bool) {
     let proxy = Proxy::before(&told("ENDPOINT")).await;
     let config = S3Config { endpoint: Some(proxy.endpoint.clone()), ..config() };
     let patience =
         Patience { attempt: Duration::from_secs(2), slowest: 4 << 20, backoff: Duration::from_millis(20) };
     let mut store = store(&config);
+    if copying {
+        store.copy = promote::CopyLimits { whole: SMALLEST_INNER_PART, part: SMALLEST_INNER_PART };
+    }
     store.bucket = Arc::new(Bucket::new(&config, config.secret_key.as_ref().unwrap(), patience));
-    proxy.arm(call, fault, times);
+    if !copying {
+        proxy.arm(call, fault, times);
+    }
 
     let mut life = Life::new(&store, SMALLEST_INNER_PART as usize + 300_000);
     let (key, version) = life.again(&proxy, async |life| life.arrive().await).await;
     let to = evidence(life.upload.file);
+    if copying {
+        proxy.arm(call, fault, times);
+    }
     let promoted = life.again(&proxy, async |life| life.store.promote(&key, &version, &to).await).await;
     let digest = life.again(&proxy, async |life| life.digest(&to, &promoted).await).await;
     assert_eq!(digest, life.upload.digest(), "{to} holds other bytes than were sent");
     life.again(&proxy, async |life| life.store.delete(&key).await).await;
+    life.again(&proxy, async |life| life.store.probe().await).await;
 
     let mut left = Life::new(&store, SMALLEST_INNER_PART as usize + 300_000);
     left.again(&proxy, async |left| left.begin().await).await;
@@ -87,6 +129,8 @@ async fn survive(call: &'static str, fault: Fault, times: usize) {
     .await;
 
     assert!(proxy.disarm() > 0, "{call} was never called: the test shows nothing");
+    let strange: Vec<_> = proxy.seen().into_iter().filter(|call| !CALLS.contains(&call.as_str())).collect();
+    assert!(strange.is_empty(), "the table does not name {strange:?}");
     assert_eq!(traces(&store, life.upload.file).await, Vec::<String>::new());
     assert_eq!(traces(&store, left.upload.file).await, Vec::<String>::new());
 }

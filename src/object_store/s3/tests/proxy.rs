@@ -1,5 +1,6 @@
 //! A proxy before the store that spoils chosen calls.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub(super) enum Fault {
 pub(super) struct Plan {
     armed: Option<(&'static str, Fault, usize)>,
     hits: usize,
+    /// Every call that came.
+    seen: BTreeSet<String>,
 }
 
 /// See the module.
@@ -60,6 +63,11 @@ impl Proxy {
         self.plan.lock().unwrap().armed = Some((call, fault, times));
     }
 
+    /// The calls that came so far.
+    pub(super) fn seen(&self) -> BTreeSet<String> {
+        self.plan.lock().unwrap().seen.clone()
+    }
+
     /// Lets everything through again; tells how often the fault struck.
     pub(super) fn disarm(&self) -> usize {
         let mut plan = self.plan.lock().unwrap();
@@ -70,6 +78,7 @@ impl Proxy {
 
 impl Plan {
     fn strike(&mut self, call: &str) -> Option<Fault> {
+        self.seen.insert(call.to_owned());
         let (armed, fault, left) =
             self.armed.as_mut().filter(|(armed, _, left)| *armed == call && *left > 0)?;
         debug_assert_eq!(*armed, call);
@@ -82,7 +91,7 @@ impl Plan {
 /// One request on one connection, then the end: what the proxy is asked for is not speed.
 async fn serve(mut client: TcpStream, upstream: &str, plan: &Mutex<Plan>) -> io::Result<()> {
     let (head, begun) = read_head(&mut client).await?;
-    let struck = plan.lock().unwrap().strike(call(&head));
+    let struck = plan.lock().unwrap().strike(&call(&head));
     match struck {
         None | Some(Fault::LostAnswer) => {
             let answer = forward(&head, begun, &mut client, upstream).await?;
@@ -147,24 +156,31 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     lines.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// The S3 call that a request is.
-fn call(head: &str) -> &'static str {
+/// The S3 call that a request is; one that is not known here is told as it came.
+fn call(head: &str) -> String {
     let mut words = head.split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let query: Vec<&str> = target.split_once('?').map_or("", |(_, query)| query).split('&').collect();
-    let has = |name: &str| query.iter().any(|part| part.split('=').next() == Some(name));
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let has = |name: &str| query.split('&').any(|part| part.split('=').next() == Some(name));
+    // By path: the bucket, then the key.
+    let of_bucket = !path.trim_matches('/').contains('/');
+    let copy = header(head, "x-amz-copy-source").is_some();
     match method {
-        "PUT" if header(head, "x-amz-copy-source").is_some() => "CopyObject",
+        "PUT" if copy && has("partNumber") => "UploadPartCopy",
+        "PUT" if copy => "CopyObject",
         "PUT" if has("partNumber") => "UploadPart",
-        "PUT" => "PutObject",
+        "PUT" if !of_bucket => "PutObject",
         "POST" if has("uploads") => "CreateMultipartUpload",
-        "POST" => "CompleteMultipartUpload",
+        "POST" if has("uploadId") => "CompleteMultipartUpload",
         "DELETE" if has("uploadId") => "AbortMultipartUpload",
-        "DELETE" => "DeleteObject",
+        "DELETE" if !of_bucket => "DeleteObject",
+        "HEAD" if of_bucket => "HeadBucket",
         "HEAD" => "HeadObject",
-        _ if has("uploads") => "ListMultipartUploads",
-        _ if has("uploadId") => "ListParts",
-        _ if has("list-type") => "ListObjectsV2",
-        _ => "GetObject",
+        "GET" if has("uploads") => "ListMultipartUploads",
+        "GET" if has("uploadId") => "ListParts",
+        "GET" if has("list-type") => "ListObjectsV2",
+        "GET" if !of_bucket => "GetObject",
+        _ => return format!("{method} {target}"),
     }
+    .to_owned()
 }
