@@ -23,15 +23,29 @@ impl DatabaseError {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Connect(_) => true,
-            Self::Query(error) => matches!(
-                error,
+            Self::Query(error) => match error {
                 sqlx::Error::PoolTimedOut
-                    | sqlx::Error::PoolClosed
-                    | sqlx::Error::Io(_)
-                    | sqlx::Error::WorkerCrashed
-            ),
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::Io(_)
+                | sqlx::Error::WorkerCrashed => true,
+                sqlx::Error::Database(told) => told.code().is_some_and(|code| passes(&code)),
+                _ => false,
+            },
             _ => false,
         }
+    }
+}
+
+/// Whether what the database says is the matter may pass: PostgreSQL's SQLSTATE, or SQLite's number.
+fn passes(code: &str) -> bool {
+    match code.len() {
+        5 => {
+            // Connections, resources, an operator's doing (a stop, a time-out), and what another transaction won.
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+                || ["40001", "40P01", "55P03"].contains(&code)
+        }
+        // SQLITE_BUSY and SQLITE_LOCKED, with the kinds of them in the higher bytes.
+        _ => code.parse::<u32>().is_ok_and(|code| [5, 6].contains(&(code & 0xff))),
     }
 }
 
@@ -43,4 +57,20 @@ pub(crate) fn word<T: std::str::FromStr>(
     column: &'static str,
 ) -> Result<T, DatabaseError> {
     text.parse().map_err(|_| DatabaseError::BrokenRow { table, id: id.to_owned(), column })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_and_a_lost_race_pass_and_a_broken_rule_does_not() {
+        for code in ["57P01", "57P03", "57014", "53300", "08006", "40001", "40P01", "55P03", "5", "6", "517"]
+        {
+            assert!(passes(code), "{code}");
+        }
+        for code in ["23505", "42P01", "22003", "40002", "11", "19", "2067", ""] {
+            assert!(!passes(code), "{code}");
+        }
+    }
 }

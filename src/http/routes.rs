@@ -165,6 +165,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .layer(from_fn_with_state(service.clone(), idempotency::once))
         .layer(from_fn_with_state(service.clone(), refusals::note))
         .layer(from_fn_with_state(service.clone(), identity::identify))
+        .layer(from_fn(uploads::patient))
         .layer(from_fn_with_state(service.clone(), layers::sane))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::outermost))

@@ -13,19 +13,25 @@ mod shared;
 mod tus;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http::{HeaderMap, Method, StatusCode};
+use tokio::time::timeout;
 
-use super::error::ApiError;
+use super::error::{ApiError, Failure};
 use super::identity::Caller;
 use super::layers::RequestId;
 use crate::evidence::DOCUMENTS;
 use crate::service::Service;
 use metadata::Address;
+
+/// The longest a HEAD may take: a database that stands still does not say that it does.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// The routes of uploads.
 pub fn routes() -> Router<Arc<Service>> {
@@ -89,6 +95,28 @@ fn unambiguous(headers: &HeaderMap) -> Result<(), ApiError> {
         Some(name) => Err(ApiError::invalid(*name, "stands twice, with two values")),
         None => Ok(()),
     }
+}
+
+/// Around everything else: a HEAD on an upload that meets passing trouble is answered 423 and nothing else, also where
+/// the trouble comes before the upload is reached. tus-js-client begins again from zero on any other failure.
+pub(super) async fn patient(request: Request, next: Next) -> Response {
+    let asks = method(&request) == Method::HEAD && request.uri().path().starts_with("/files/");
+    if !asks {
+        return next.run(request).await;
+    }
+    // Nothing it does is lost when it is dropped: every step may be repeated.
+    let cause = match timeout(ANSWER, next.run(request)).await {
+        Ok(mut response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            response.extensions_mut().remove::<Failure>().and_then(|failure| failure.cause)
+        }
+        Ok(response) => return response,
+        Err(late) => Some(late.to_string()),
+    };
+    let mut busy = tus::answer(Err(ApiError::Busy { retry_after: shared::AGAIN }));
+    if let Some(failure) = busy.extensions_mut().get_mut::<Failure>() {
+        failure.cause = cause;
+    }
+    busy
 }
 
 /// What is spoken here.

@@ -21,7 +21,7 @@ use crate::upload::checksum::Checksum;
 use crate::upload::{Append, Appended, BodyError, CreateError, Created, Creation, Lease, Piece, UploadError};
 
 /// How long a client is asked to wait when an upload or the service is busy.
-const AGAIN: Duration = Duration::from_secs(1);
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 pub(super) const LENGTH: HeaderName = HeaderName::from_static("upload-length");
