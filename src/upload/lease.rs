@@ -127,7 +127,9 @@ impl Lease {
         if !uploads::renew(&mut tx, self.row.file, self.row.epoch, now, ttl).await? {
             return Err(UploadError::Evicted);
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        fail::fail_point!("upload::unproven");
+        Ok(())
     }
 }
 
@@ -202,6 +204,7 @@ impl Uploads {
         let row = uploads::claim(&mut tx, file, &inner.node, inner.lease_micros()).await?;
         let row = row.ok_or(UploadError::Gone)?;
         tx.commit().await?;
+        fail::fail_point!("upload::claimed");
         let digest = RunningDigest::restore(&row.digest, row.staged.offset).map_err(|_| UploadError::Gone)?;
         let stop = inner.shutdown.child_token();
         let (gone_tx, gone) = watch::channel(());

@@ -30,6 +30,7 @@ impl Uploads {
         }
         for key in files::due_discards(&inner.db, inner.clock.now(), BATCH).await? {
             let gone = inner.store.delete(&key).await;
+            fail::fail_point!("sweep::removed");
             if let Err(error) = &gone {
                 tracing::warn!(%key, error = error as &dyn std::error::Error, "an object cannot be removed yet");
             }
@@ -80,6 +81,7 @@ impl Uploads {
             return Ok(());
         }
         inner.store.discard(file, lease.row.epoch, &lease.row.staged).await?;
+        fail::fail_point!("sweep::cleared");
         let mut tx = inner.db.begin().await?;
         uploads::forget(&mut tx, file).await?;
         Ok(tx.commit().await?)

@@ -1,6 +1,8 @@
 //! The table of directions in `src/ARCHITECTURE.md`, held by reading the code.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::support::sources;
 
 /// A word that may stand only below these paths.
 const ONLY: &[(&str, &[&str])] = &[
@@ -32,17 +34,6 @@ const VOCABULARY: &[&str] = &[
 const NOT_VOCABULARY: &[&str] =
     &["crate::database", "crate::object_store", "crate::upload", "crate::check", "crate::http", "tokio"];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// The code of a file: no comments, and not its tests.
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
@@ -52,8 +43,7 @@ fn code(path: &Path) -> String {
 
 #[test]
 fn what_may_stand_where() {
-    let mut found = Vec::new();
-    sources(Path::new("src"), &mut found);
+    let found = sources(Path::new("src"));
     assert!(found.len() > 100, "the sources were not found");
     let mut wrong = Vec::new();
     for path in &found {

@@ -7,11 +7,10 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use rustix::process::Signal;
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{Actor, CENTRE, COMPONENT, Installation, Process, send};
+use crate::support::line::{Append, Dialect, Framing, Line};
+use crate::support::{Actor, CENTRE, COMPONENT, Installation, Process, sources};
 
 /// The most bytes one request brings.
 const PATCH: usize = 6 << 20;
@@ -22,74 +21,86 @@ const MEDIUM: usize = 5 << 20;
 /// Less than one part, and one request.
 const SMALL: usize = 300 << 10;
 
-#[tokio::test]
-async fn before_a_commit() {
-    killed_at("upload::before_commit", LARGE).await;
+/// Tests that each pull the plug at a step, and the list of those steps.
+macro_rules! at_each_step {
+    ($($name:ident: $step:literal, $way:expr;)*) => {
+        const STEPS: &[&str] = &[$($step),*];
+        $(#[tokio::test]
+        async fn $name() {
+            killed_at($step, $way).await;
+        })*
+    };
+}
+
+at_each_step! {
+    after_a_claim: "upload::claimed", TUS.of(LARGE);
+    before_a_commit: "upload::before_commit", TUS.of(LARGE);
+    before_a_commit_that_a_checksum_allowed: "upload::before_commit", TUS.proven().of(LARGE);
+    after_a_commit: "upload::after_commit", TUS.of(LARGE);
+    after_a_commit_that_a_digest_allowed: "upload::after_commit", RUFH.proven().of(LARGE);
+    while_a_checksum_is_awaited: "upload::unproven", TUS.proven().of(4 * LARGE).by(3 * LARGE);
+    while_a_digest_is_awaited: "upload::unproven", RUFH.proven().of(4 * LARGE).by(3 * LARGE);
+    before_the_seal: "upload::before_seal", TUS.of(LARGE);
+    after_the_seal: "upload::after_seal", TUS.of(LARGE);
+    after_the_seal_of_proven_bytes: "upload::after_seal", RUFH.proven().of(LARGE);
+    after_the_seal_of_a_file_that_lay_in_pieces: "upload::after_seal", TUS.of(MEDIUM);
+    after_the_seal_of_a_small_file: "upload::after_seal", TUS.of(SMALL);
+    when_received: "upload::received", TUS.of(LARGE);
+    when_a_small_file_is_received: "upload::received", TUS.of(SMALL);
+    when_a_small_proven_file_is_received: "upload::received", TUS.proven().of(SMALL);
+    when_a_check_begins: "check::claimed", TUS.of(LARGE);
+    when_a_check_has_its_verdict: "check::judged", TUS.of(LARGE);
+    before_the_copy_to_evidence: "promote::before_copy", TUS.of(LARGE);
+    after_the_copy_to_evidence: "promote::copied", TUS.of(LARGE);
+    when_accepted: "promote::accepted", TUS.of(LARGE);
+    when_an_object_is_removed: "sweep::removed", TUS.of(LARGE);
+}
+
+/// Of [`a_cancelled_upload_is_cleared_away_after_all`].
+const CLEARED: &str = "sweep::cleared";
+
+#[test]
+fn the_plug_is_pulled_at_every_step_there_is() {
+    let mut labels = std::collections::BTreeSet::new();
+    for path in sources(Path::new("src")) {
+        let text = std::fs::read_to_string(path).unwrap();
+        let marked = text.split("fail_point!(\"").skip(1);
+        labels.extend(marked.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+    }
+    let pulled = STEPS.iter().chain([&CLEARED]).map(|step| (*step).to_owned()).collect();
+    assert_eq!(labels, pulled, "the steps of the sources, and those of these tests");
 }
 
 #[tokio::test]
-async fn after_a_commit() {
-    killed_at("upload::after_commit", LARGE).await;
-}
-
-#[tokio::test]
-async fn before_the_seal() {
-    killed_at("upload::before_seal", LARGE).await;
-}
-
-#[tokio::test]
-async fn after_the_seal() {
-    killed_at("upload::after_seal", LARGE).await;
-}
-
-#[tokio::test]
-async fn after_the_seal_of_a_file_that_lay_in_pieces() {
-    killed_at("upload::after_seal", MEDIUM).await;
-}
-
-#[tokio::test]
-async fn after_the_seal_of_a_small_file() {
-    killed_at("upload::after_seal", SMALL).await;
-}
-
-#[tokio::test]
-async fn when_received() {
-    killed_at("upload::received", LARGE).await;
-}
-
-#[tokio::test]
-async fn when_a_small_file_is_received() {
-    killed_at("upload::received", SMALL).await;
-}
-
-#[tokio::test]
-async fn when_a_check_begins() {
-    killed_at("check::claimed", LARGE).await;
-}
-
-#[tokio::test]
-async fn when_a_check_has_its_verdict() {
-    killed_at("check::judged", LARGE).await;
-}
-
-#[tokio::test]
-async fn before_the_copy_to_evidence() {
-    killed_at("promote::before_copy", LARGE).await;
-}
-
-#[tokio::test]
-async fn after_the_copy_to_evidence() {
-    killed_at("promote::copied", LARGE).await;
-}
-
-#[tokio::test]
-async fn when_accepted() {
-    killed_at("promote::accepted", LARGE).await;
+async fn a_cancelled_upload_is_cleared_away_after_all() {
+    let mut scene = Scene::new(TUS.of(LARGE)).await;
+    let process = scene.begin().await;
+    process.stop().await;
+    let process = scene.installation.serve(Some(CLEARED)).await;
+    let path = format!("/files/{}", scene.file);
+    let request = scene.teacher(&process).request(Method::DELETE, &path).header("tus-resumable", "1.0.0");
+    // Its answer may come, or the process be gone before.
+    let _answer = request.send().await;
+    process.killed().await;
+    let process = scene.installation.serve(None).await;
+    let cleared = async {
+        while scene.installation.count("SELECT count(*) FROM uploads").await > 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), cleared).await.expect("the upload is never cleared away");
+    let asked = process.door(&scene.teacher).ask(&scene.file, Dialect::Tus).await.unwrap();
+    assert_eq!(asked.status, 410);
+    process.stop().await;
+    let store = scene.installation.store().await;
+    assert_eq!(store.list("", None, 100).await.unwrap(), Vec::<String>::new());
+    assert_eq!(store.unfinished(100).await.unwrap(), Vec::<String>::new());
+    scene.installation.remove().await;
 }
 
 #[tokio::test]
 async fn in_the_middle_of_a_body() {
-    let mut scene = Scene::new(LARGE).await;
+    let mut scene = Scene::new(TUS.of(LARGE)).await;
     let process = scene.begin().await;
     let _body = scene.half_a_body(&process, 9 << 20).await;
     process.signal(Signal::KILL);
@@ -99,7 +110,7 @@ async fn in_the_middle_of_a_body() {
 
 #[tokio::test]
 async fn a_stop_in_the_middle_of_a_body_keeps_every_byte_that_came() {
-    let mut scene = Scene::new(LARGE).await;
+    let mut scene = Scene::new(TUS.of(LARGE)).await;
     let process = scene.begin().await;
     let _body = scene.half_a_body(&process, 5 << 20).await;
     scene.acknowledged += 5 << 20;
@@ -112,7 +123,7 @@ async fn a_stop_in_the_middle_of_a_body_keeps_every_byte_that_came() {
 
 #[tokio::test]
 async fn during_a_check() {
-    let mut scene = Scene::new(4 * LARGE).await;
+    let mut scene = Scene::new(TUS.of(4 * LARGE)).await;
     let process = scene.begin().await;
     assert!(scene.send(&process).await);
     let checking = async {
@@ -127,7 +138,6 @@ async fn during_a_check() {
     scene.end().await;
 }
 
-/// Begins an upload in one process, goes on in one that kills itself at `step`, and ends it in a third.
 #[tokio::test]
 async fn a_data_folder_has_one_process() {
     let installation = Installation::new(Path::new("config/demo")).await;
@@ -147,14 +157,43 @@ async fn a_data_folder_has_one_process() {
     installation.remove().await;
 }
 
-async fn killed_at(step: &str, size: usize) {
-    let mut scene = Scene::new(size).await;
+/// Begins an upload in one process, goes on in one that kills itself at `step`, and ends it in a third.
+async fn killed_at(step: &str, way: Way) {
+    let mut scene = Scene::new(way).await;
     let process = scene.begin().await;
     process.stop().await;
     let process = scene.installation.serve(Some(step)).await;
     scene.send(&process).await;
     process.killed().await;
     scene.end().await;
+}
+
+/// How a file comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    dialect: Dialect,
+    /// Every request proves its bytes.
+    proven: bool,
+    size: usize,
+    /// The most bytes one request brings.
+    by: usize,
+}
+
+pub const TUS: Way = Way { dialect: Dialect::Tus, proven: false, size: 0, by: PATCH };
+const RUFH: Way = Way { dialect: Dialect::Rufh, ..TUS };
+
+impl Way {
+    const fn proven(self) -> Self {
+        Self { proven: true, ..self }
+    }
+
+    pub const fn of(self, size: usize) -> Self {
+        Self { size, ..self }
+    }
+
+    const fn by(self, by: usize) -> Self {
+        Self { by, ..self }
+    }
 }
 
 /// One file on its way in.
@@ -164,19 +203,21 @@ pub struct Scene {
     teacher: String,
     officer: String,
     pub file: String,
+    way: Way,
     /// The highest offset that was told to the client.
     pub acknowledged: usize,
 }
 
 impl Scene {
-    async fn new(size: usize) -> Self {
-        Self::on(Installation::new(Path::new("config/demo")).await, size).await
+    async fn new(way: Way) -> Self {
+        Self::on(Installation::new(Path::new("config/demo")).await, way).await
     }
 
-    pub async fn on(installation: Installation, size: usize) -> Self {
+    pub async fn on(installation: Installation, way: Way) -> Self {
         let (teacher, officer) =
             (installation.token("teacher.98765").await, installation.token("officer.98765").await);
-        Self { installation, bytes: zip(size), teacher, officer, file: String::new(), acknowledged: 0 }
+        let bytes = zip(way.size);
+        Self { installation, bytes, teacher, officer, file: String::new(), way, acknowledged: 0 }
     }
 
     pub fn teacher(&self, process: &Process) -> Actor {
@@ -194,33 +235,33 @@ impl Scene {
         self.file = begun.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
         if self.bytes.len() >= MEDIUM {
             // Ends inside a part.
-            assert!(self.patch(&teacher, PATCH / 2).await);
+            assert!(self.patch(&process, PATCH / 2).await);
             assert_eq!(self.acknowledged, PATCH / 2);
         }
         process
     }
 
-    /// Sends at most `most` bytes from what is acknowledged; `false`: the line was cut.
-    async fn patch(&mut self, teacher: &Actor, most: usize) -> bool {
-        let end = self.bytes.len().min(self.acknowledged + most);
-        let request = teacher
-            .request(Method::PATCH, &format!("/files/{}", self.file))
-            .header("tus-resumable", "1.0.0")
-            .header("upload-offset", self.acknowledged)
-            .header("content-type", "application/offset+octet-stream")
-            .body(self.bytes[self.acknowledged..end].to_vec());
-        let Ok(response) = request.send().await else { return false };
-        assert_eq!(response.status(), StatusCode::NO_CONTENT);
-        self.acknowledged = response.headers()["upload-offset"].to_str().unwrap().parse().unwrap();
-        assert_eq!(self.acknowledged, end);
+    /// The request for at most `most` bytes from what is acknowledged.
+    fn request(&self, most: usize, proven: bool) -> Append<'_> {
+        let (offset, dialect) = (self.acknowledged, self.way.dialect);
+        let body = &self.bytes[offset..self.bytes.len().min(offset + most)];
+        Append { file: &self.file, offset, body, dialect, framing: Framing::Length, proven, expects: false }
+    }
+
+    /// Sends it; `false`: the line was cut.
+    async fn patch(&mut self, process: &Process, most: usize) -> bool {
+        let request = self.request(most, self.way.proven);
+        let end = request.offset + request.body.len();
+        let Ok(reply) = process.door(&self.teacher).append_all(&request).await else { return false };
+        assert_eq!((reply.status, reply.offset()), (204, Some(end)), "{reply:?}");
+        self.acknowledged = end;
         true
     }
 
     /// Sends the rest in several requests; `false`: the line was cut.
     pub async fn send(&mut self, process: &Process) -> bool {
-        let teacher = self.teacher(process);
         while self.acknowledged < self.bytes.len() {
-            if !self.patch(&teacher, PATCH).await {
+            if !self.patch(process, self.way.by).await {
                 return false;
             }
         }
@@ -228,34 +269,19 @@ impl Scene {
     }
 
     /// Sends the first `sent` bytes of a request for the rest, and returns once the process has read them all.
-    pub async fn half_a_body(&self, process: &Process, sent: usize) -> TcpStream {
-        let address = process.base.strip_prefix("http://").unwrap();
-        let mut line = TcpStream::connect(address).await.unwrap();
-        let (from, whole) = (self.acknowledged, self.bytes.len() - self.acknowledged);
-        let head = format!(
-            "PATCH /files/{} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\ntus-resumable: 1.0.0\r\n\
-             upload-offset: {from}\r\ncontent-type: application/offset+octet-stream\r\ncontent-length: {whole}\r\n\r\n",
-            self.file, self.teacher
-        );
-        let send = async {
-            line.write_all(head.as_bytes()).await.unwrap();
-            line.write_all(&self.bytes[from..from + sent]).await.unwrap();
-            let (ours, theirs) = (line.local_addr().unwrap().port(), line.peer_addr().unwrap().port());
-            while unread(ours, theirs) > 0 {
-                sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(Duration::from_secs(30), send).await.unwrap();
+    pub async fn half_a_body(&self, process: &Process, sent: usize) -> Line {
+        let request = Append { expects: true, ..self.request(self.bytes.len(), false) };
+        let mut line = process.door(&self.teacher).append(&request).await.unwrap();
+        line.send(&request.body[..sent]).await.unwrap();
+        assert!(line.is_read().await);
         line
     }
 
     /// What HEAD tells.
     pub async fn offset(&self, process: &Process) -> usize {
-        let path = format!("/files/{}", self.file);
-        let answer =
-            send(self.teacher(process).request(Method::HEAD, &path).header("tus-resumable", "1.0.0")).await;
-        assert_eq!(answer.status, StatusCode::OK);
-        answer.headers["upload-offset"].to_str().unwrap().parse().unwrap()
+        let reply = process.door(&self.teacher).ask(&self.file, self.way.dialect).await.unwrap();
+        assert!(reply.is_success(), "{reply:?}");
+        reply.offset().unwrap()
     }
 
     /// A last process: the upload goes on where it was, is accepted, comes out as it went in, and leaves nothing.
@@ -271,6 +297,10 @@ impl Scene {
             "{offset}, but {} were acknowledged",
             self.acknowledged
         );
+        if self.way.proven {
+            let whole = [self.acknowledged, self.bytes.len().min(self.acknowledged + self.way.by)];
+            assert!(whole.contains(&offset), "{offset} is within a request that has not proved itself");
+        }
         self.acknowledged = offset;
         assert!(self.send(&process).await);
         self.teacher(&process).wait_for(&self.file, "accepted").await;
@@ -314,22 +344,6 @@ impl Scene {
             store.delete(&key.parse().unwrap()).await.unwrap();
         }
     }
-}
-
-/// Bytes under way between two ports of this machine: sent and not read.
-fn unread(from: u16, to: u16) -> u64 {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let hex = |text: &str| u64::from_str_radix(text, 16).unwrap();
-    let port = |address: &str| hex(address.rsplit(':').next().unwrap());
-    let line = |local: u16, remote: u16| {
-        let mut fields = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let found = fields.find(|f| (port(f[1]), port(f[2])) == (local.into(), remote.into()));
-        found.expect("a connection that stands")[4]
-            .split_once(':')
-            .map(|(tx, rx)| (hex(tx), hex(rx)))
-            .unwrap()
-    };
-    line(from, to).0 + line(to, from).1
 }
 
 /// A zip with one text of about `size` bytes, stored, no two megabytes alike.

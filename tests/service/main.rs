@@ -7,6 +7,7 @@
 
 mod architecture;
 mod connections;
+mod cuts;
 mod dates;
 mod dialects;
 mod events;
@@ -19,6 +20,7 @@ mod memory;
 mod moves;
 mod nodes;
 mod openapi;
+mod outage;
 mod pages;
 mod reading;
 mod refusals;

@@ -27,19 +27,43 @@ fn told(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| panic!("{name} is needed for the board backend; tests/run sets it"))
 }
 
+/// Whether the tests of this run stand on what a board has.
+pub fn is_board() -> bool {
+    match env::var("STRONGROOM_TEST_BACKEND").as_deref() {
+        Err(_) | Ok("embedded") => false,
+        Ok("board") => true,
+        Ok(other) => panic!("STRONGROOM_TEST_BACKEND is {other:?}, neither embedded nor board"),
+    }
+}
+
+/// Where the bucket is.
+pub fn bucket() -> String {
+    told("STRONGROOM_TEST_S3_ENDPOINT")
+}
+
+/// What chance begins with: told, so that a run can be had again with `STRONGROOM_TEST_SEED`.
+pub fn seed() -> u64 {
+    let seed = match env::var("STRONGROOM_TEST_SEED") {
+        Ok(told) => told.parse().expect("a number"),
+        Err(_) => rand::random(),
+    };
+    println!("STRONGROOM_TEST_SEED={seed}");
+    seed
+}
+
 impl Backend {
     pub async fn new() -> Self {
-        let board = match env::var("STRONGROOM_TEST_BACKEND").as_deref() {
-            Err(_) | Ok("embedded") => false,
-            Ok("board") => true,
-            Ok(other) => panic!("STRONGROOM_TEST_BACKEND is {other:?}, neither embedded nor board"),
-        };
-        if board { Self::of_a_board().await } else { Self::with(None) }
+        if is_board() { Self::of_a_board().await } else { Self::with(None) }
     }
 
     pub async fn of_a_board() -> Self {
+        Self::of_a_board_on(&told("STRONGROOM_TEST_POSTGRES")).await
+    }
+
+    /// With its database on that server.
+    pub async fn of_a_board_on(server: &str) -> Self {
         sqlx::any::install_default_drivers();
-        Self::with(Some(Board::new().await))
+        Self::with(Some(Board::new(server).await))
     }
 
     fn with(board: Option<Board>) -> Self {
@@ -117,8 +141,8 @@ impl Backend {
 }
 
 impl Board {
-    async fn new() -> Self {
-        let admin = told("STRONGROOM_TEST_POSTGRES");
+    async fn new(server: &str) -> Self {
+        let admin = server.to_owned();
         let database = format!("strongroom_{:032x}", rand::random::<u128>());
         run(&admin, format!("CREATE DATABASE {database}")).await;
         Self { admin, database }

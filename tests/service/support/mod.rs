@@ -1,11 +1,13 @@
 //! A service with the demo data, and the actors who use it.
 
 mod backend;
+pub mod line;
+pub mod postgres;
 mod process;
 mod scanner;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,6 +21,7 @@ use strongroom::http::secret::Secret;
 use strongroom::reference;
 use strongroom::service::{Given, Role, Running, Service};
 
+pub use backend::{bucket, is_board, seed};
 pub use process::{Installation, Process};
 pub use scanner::Verdicts;
 
@@ -300,4 +303,18 @@ pub async fn send(request: RequestBuilder) -> Answer {
 pub fn encode(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+/// Every source file under a folder.
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
 }

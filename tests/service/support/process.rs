@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::backend::Backend;
+use super::line::Door;
 use super::{Actor, client};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_strongroom");
@@ -24,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Installation {
     backend: Backend,
     config: Config,
+    /// More settings of its processes.
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Installation {
@@ -37,17 +40,27 @@ impl Installation {
         Self::on(Backend::of_a_board().await, dir).await
     }
 
+    /// The same, with its database on that PostgreSQL.
+    pub async fn with_database_on(server: &str, dir: &Path) -> Self {
+        Self::on(Backend::of_a_board_on(server).await, dir).await
+    }
+
     async fn on(backend: Backend, dir: &Path) -> Self {
         let data = Some(backend.data().to_owned());
         let mut config = Config::load(None, Overrides { data, server: None }).unwrap();
         backend.configure(&mut config);
-        let installation = Self { backend, config };
+        let installation = Self { backend, config, settings: Vec::new() };
         installation.run(&["import", dir.to_str().unwrap()]).await;
         installation
     }
 
     pub fn data(&self) -> &Path {
         self.backend.data()
+    }
+
+    /// Gives processes started from now on one more setting: `STRONGROOM__SECTION__FIELD`.
+    pub fn set(&mut self, name: &'static str, value: impl ToString) {
+        self.settings.push((name, value.to_string()));
     }
 
     /// The binary with this installation's settings; checks are taken over three seconds after their worker died.
@@ -58,6 +71,7 @@ impl Installation {
             .env("STRONGROOM__WORKER__POLL", "50ms")
             .env("STRONGROOM__WORKER__LEASE", "3s")
             .envs(self.backend.environment())
+            .envs(self.settings.iter().cloned())
             .stdin(Stdio::null());
         command
     }
@@ -149,6 +163,17 @@ impl Process {
     /// Someone with a token of [`Installation::token`].
     pub fn actor(&self, token: &str) -> Actor {
         Actor { base: self.base.clone(), token: Some(token.to_owned()), client: client() }
+    }
+
+    /// Someone without credentials.
+    pub fn stranger(&self) -> Actor {
+        Actor { base: self.base.clone(), token: None, client: client() }
+    }
+
+    /// Where someone with that token writes requests of their own.
+    pub fn door(&self, token: &str) -> Door {
+        let address = self.base.strip_prefix("http://").unwrap().to_owned();
+        Door { address, token: token.to_owned() }
     }
 
     /// Its number, while it runs.
