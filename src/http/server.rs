@@ -2,7 +2,8 @@
 //!
 //! `axum::serve` sets no timer, so its header timeout does nothing; hence our own. These deadlines hold a connection:
 //! its first bytes, each request's headers and, in HTTP/2 too, the next request within 10 s, and 60 s for a peer that
-//! takes nothing of an answer. How long a body may stand still is the matter of who reads it.
+//! takes nothing of an answer, be it all of a line or one stream of it. How long a body may stand still is the matter of
+//! who reads it.
 
 mod guarded;
 mod idle;
@@ -12,6 +13,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -29,12 +31,15 @@ use tower::ServiceExt;
 use crate::config::ServerConfig;
 use crate::shares::{Share, Shares};
 use guarded::Guarded;
-use idle::{Answer, Requests};
+use idle::{Answer, Requests, while_taken};
 
 /// How long a connection may bring no whole head of a request while it has none under way.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a peer may take nothing of what is written to it.
 const STALLED: Duration = Duration::from_secs(60);
+/// Bytes that a peer takes in that time at least, of what is left for it on a connection without a request; pings alone
+/// are fewer.
+const SLOWEST: u64 = 4 << 10;
 const MAX_HEADERS: usize = 64;
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
@@ -60,7 +65,7 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, future: F) {
-        self.0.spawn(future);
+        self.0.spawn(while_taken(future, STALLED));
     }
 }
 
@@ -141,7 +146,7 @@ async fn next(
 }
 
 /// Serves one connection, until it ends, has been without a request for too long, or `ending` comes: what is under way
-/// then ends first.
+/// then ends first, as long as it is taken.
 async fn serve(
     builder: Arc<Builder<Owned>>,
     router: Router,
@@ -160,9 +165,11 @@ async fn serve(
             Ok::<_, Infallible>(response.map(|body| Answer::new(body, open)))
         }
     });
-    let io = TokioIo::new(Guarded::new(stream, HEADER_TIMEOUT, STALLED));
-    let mut connection = pin!(builder.serve_connection(io, service).into_owned());
-    let mut last = false;
+    let stream = Guarded::new(stream, HEADER_TIMEOUT, STALLED);
+    let taken = stream.taken();
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+    // What had been taken when it was last looked at, once the connection takes no more requests.
+    let mut last: Option<u64> = None;
     loop {
         tokio::select! {
             outcome = connection.as_mut() => {
@@ -172,15 +179,19 @@ async fn serve(
                 }
                 return;
             }
-            () = ending.cancelled(), if !last => {}
-            () = requests.none_for(HEADER_TIMEOUT) => {
-                if last {
-                    tracing::debug!(%peer, "a connection without a request was dropped");
-                    return;
-                }
-            }
+            () = ending.cancelled(), if last.is_none() => {}
+            () = requests.none_for(last.map_or(HEADER_TIMEOUT, |_| STALLED)) => {}
         }
-        last = true;
-        connection.as_mut().graceful_shutdown();
+        let now = taken.load(Ordering::Relaxed);
+        match last {
+            None => connection.as_mut().graceful_shutdown(),
+            // An answer whose last piece was handed over may still be on its way.
+            Some(before) if now - before < SLOWEST => {
+                tracing::debug!(%peer, "a connection without a request was dropped");
+                return;
+            }
+            Some(_) => {}
+        }
+        last = Some(now);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::support::{CENTRE, Strongroom, send};
 
@@ -12,6 +12,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 // Kinds of frames (RFC 9113, 6) and their flags.
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
@@ -189,7 +190,40 @@ async fn http2_without_a_request_is_ended_and_with_one_is_not() {
         }
         assert_eq!(peer.status(1).await, NO_CONTENT);
     };
-    tokio::join!(silent, between, slow);
+    let late = async {
+        // More than the window that every peer begins with, and little enough to be one piece of an answer.
+        let text = "evidence\n".repeat(11_000).into_bytes();
+        let sample = strongroom.sample(CENTRE).await;
+        let teacher = strongroom.as_("teacher.98765").await;
+        let file = teacher.upload(&sample, "1005", "Evidence", "long.txt", &text).await;
+        teacher.wait_for(&file, "accepted").await;
+        let (path, token) = (format!("/api/v1/files/{file}/content"), format!("Bearer {}", teacher.token()));
+        let mut peer = Peer::of(&strongroom).await;
+        let fields = [
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":authority", &*host),
+            (":path", &*path),
+            ("authorization", &*token),
+        ];
+        peer.ask(1, END_STREAM, &fields).await;
+        let (mut taken, mut opened) = (0, false);
+        let shut = Instant::now() + 2 * LONG + LEEWAY;
+        while taken < text.len() {
+            let frame = if opened { Ok(peer.next().await) } else { timeout_at(shut, peer.next()).await };
+            let Ok(frame) = frame else {
+                opened = true;
+                peer.send(WINDOW_UPDATE, 0, 1, &(1_u32 << 20).to_be_bytes()).await;
+                peer.send(WINDOW_UPDATE, 0, 0, &(1_u32 << 20).to_be_bytes()).await;
+                continue;
+            };
+            let frame = frame.unwrap();
+            assert_ne!(frame.kind, RST_STREAM, "{frame:?}");
+            taken += if frame.kind == DATA { frame.payload.len() } else { 0 };
+        }
+        assert!(opened && taken == text.len(), "{opened} {taken}");
+    };
+    tokio::join!(silent, between, slow, late);
     strongroom.stop().await;
 }
 
@@ -227,7 +261,7 @@ async fn http2_that_says_two_lengths_is_refused() {
         }
     };
     let frame = timeout(LEEWAY, refused).await.unwrap();
-    assert!(frame.kind == 3 || (frame.kind, frame.payload[0]) == (HEADERS, 0x8c), "{frame:?}");
+    assert!(frame.kind == RST_STREAM || (frame.kind, frame.payload[0]) == (HEADERS, 0x8c), "{frame:?}");
     let head = teacher.request(reqwest::Method::HEAD, &path).header("tus-resumable", "1.0.0");
     assert_eq!(send(head).await.headers["upload-offset"], "0");
     strongroom.stop().await;

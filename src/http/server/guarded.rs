@@ -2,6 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ pub(super) struct Guarded<S> {
     stalled: Pin<Box<Sleep>>,
     patience: Duration,
     waiting: bool,
+    taken: Arc<AtomicU64>,
 }
 
 impl<S> Guarded<S> {
@@ -32,7 +35,13 @@ impl<S> Guarded<S> {
             stalled: Box::pin(tokio::time::sleep(patience)),
             patience,
             waiting: false,
+            taken: Arc::default(),
         }
+    }
+
+    /// The bytes that were written.
+    pub(super) fn taken(&self) -> Arc<AtomicU64> {
+        self.taken.clone()
     }
 
     /// Passes on a write's outcome; one that has been waiting too long fails.
@@ -47,6 +56,14 @@ impl<S> Guarded<S> {
         }
         ready!(self.stalled.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing")))
+    }
+
+    /// The same for bytes, which are counted.
+    fn written(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &outcome {
+            self.taken.fetch_add(*bytes as u64, Ordering::Relaxed);
+        }
+        self.write(cx, outcome)
     }
 }
 
@@ -74,7 +91,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.write(cx, outcome)
+        self.written(cx, outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -93,7 +110,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.write(cx, outcome)
+        self.written(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,14 +1,46 @@
-//! What a connection has under way. HTTP/1 that waits too long for a request is hyper's to end; HTTP/2 it would keep
-//! for as long as the peer answers pings.
+//! What a connection has under way, and whether it is taken. HTTP/1 that waits too long for a request is hyper's to end;
+//! HTTP/2 it would keep for as long as the peer answers pings, and a stream for as long as its window stays shut.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+tokio::task_local! {
+    /// When this stream's answer gave a piece that nobody has asked beyond.
+    static GIVEN: Cell<Option<Instant>>;
+}
+
+/// Runs a stream of HTTP/2 to its end, or until its peer has taken nothing of its answer for so long; it is dropped then,
+/// which resets it.
+pub(super) async fn while_taken(stream: impl Future, patience: Duration) {
+    let watched = async {
+        let (mut stream, mut look) = (pin!(stream), pin!(tokio::time::sleep(patience)));
+        poll_fn(|cx| {
+            if stream.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            loop {
+                ready!(look.as_mut().poll(cx));
+                let waited = GIVEN.with(Cell::get).map_or(Duration::ZERO, |given| given.elapsed());
+                if waited >= patience {
+                    tracing::debug!("a stream whose answer nobody takes was reset");
+                    return Poll::Ready(());
+                }
+                look.as_mut().reset(Instant::now() + (patience - waited));
+            }
+        })
+        .await;
+    };
+    GIVEN.scope(Cell::new(None), watched).await;
+}
 
 /// The number of requests whose answers have not left whole.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +94,11 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let given = matches!(polled, Poll::Ready(Some(Ok(_)))).then(Instant::now);
+        // HTTP/1 has no task for it: there the write itself waits.
+        let _one_of_http2 = GIVEN.try_with(|at| at.set(given));
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -76,7 +112,8 @@ impl HttpBody for Answer {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
+    use futures_util::{StreamExt, future, stream};
+    use http_body_util::BodyExt;
 
     use super::*;
 
@@ -101,5 +138,31 @@ mod tests {
         let both = async { tokio::join!(ended, busy) };
         let (ended, last) = tokio::time::timeout(LONG * 100, both).await.unwrap();
         assert!(ended >= last + LONG);
+    }
+
+    #[tokio::test]
+    async fn a_stream_lasts_while_its_answer_is_taken() {
+        let pieces = |first: usize| {
+            let pieces = stream::iter(vec![Bytes::from_static(b"piece"); first]).chain(stream::pending());
+            Answer::new(Body::from_stream(pieces.map(Ok::<_, axum::Error>)), Requests::default().begin())
+        };
+        // Asked for a piece, and for no more: the window is shut.
+        let shut = async {
+            let mut answer = pieces(2);
+            answer.frame().await.unwrap().unwrap();
+            future::pending::<()>().await;
+        };
+        let begun = Instant::now();
+        tokio::time::timeout(LONG * 100, while_taken(shut, LONG)).await.unwrap();
+        assert!(begun.elapsed() >= LONG);
+        // Asked for more than there is yet: that is nobody's fault. The same where no answer has begun.
+        let waiting = async {
+            let mut answer = pieces(1);
+            while answer.frame().await.is_some() {}
+        };
+        assert!(tokio::time::timeout(LONG * 5, while_taken(waiting, LONG)).await.is_err());
+        let thinking = future::pending::<()>();
+        assert!(tokio::time::timeout(LONG * 5, while_taken(thinking, LONG)).await.is_err());
+        while_taken(future::ready(()), LONG).await;
     }
 }
