@@ -53,6 +53,9 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
 const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
+/// What says who asks whom, and may not be read in two ways.
+const ONCE: [HeaderName; 3] = [header::HOST, header::AUTHORIZATION, header::ORIGIN];
+
 /// Set on every answer that does not say otherwise itself.
 const HEADERS: [(HeaderName, &str); 9] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -126,7 +129,8 @@ pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
     ApiError::internal(format!("panic: {}", text.unwrap_or_default())).into_response()
 }
 
-/// Refuses strange methods, and hosts that are not ours (a name that some page has pointed at this machine).
+/// Refuses strange methods, hosts that are not ours (a name that some page has pointed at this machine), and who names
+/// two of them, or two people.
 pub async fn sane(
     State(service): State<Arc<Service>>,
     mut request: Request<Body>,
@@ -135,9 +139,10 @@ pub async fn sane(
     if !METHODS.contains(request.method()) {
         return Err(ApiError::MethodNotAllowed { allow: "" });
     }
-    if request.headers().get_all(header::HOST).iter().count() > 1 {
+    let twice = ONCE.iter().find(|name| request.headers().get_all(*name).iter().nth(1).is_some());
+    if let Some(name) = twice {
         return Err(ApiError::InvalidRequest {
-            field: Some("host".into()),
+            field: Some(name.to_string()),
             detail: "It stands twice.".into(),
         });
     }

@@ -109,5 +109,12 @@ async fn every_answer_carries_the_headers_even_a_refusal() {
     assert_eq!(strange.code(), (405, "method_not_allowed".into()));
     let foreign = send(stranger.request(Method::GET, "/health/live").header("host", "evil.example")).await;
     assert_eq!(foreign.code(), (400, "invalid_request".into()));
+    let host = strongroom.address.to_string();
+    for (name, first) in [("host", &*host), ("authorization", "Bearer one"), ("origin", "http://one")] {
+        let two =
+            stranger.request(Method::GET, "/health/live").header(name, first).header(name, "Bearer two");
+        let two = send(two).await;
+        assert_eq!((two.code().0, &two.json()["field"]), (400, &serde_json::json!(name)));
+    }
     strongroom.stop().await;
 }
