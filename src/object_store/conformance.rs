@@ -114,13 +114,18 @@ impl Upload {
         frame: usize,
     ) {
         let mut at = range.start;
+        let mut borders = vec![];
         while at < range.end {
-            let most = usize::try_from(writer.until_border()).unwrap_or(usize::MAX).min(frame);
-            let to = range.end.min(at.saturating_add(most));
+            let border = usize::try_from(writer.until_border()).unwrap();
+            let to = range.end.min(at + border.min(frame));
             writer.write(self.bytes.slice(at..to)).await.unwrap();
+            if to - at == border {
+                borders.push(to as u64);
+            }
             at = to;
-            if let Some(step) = writer.progress() {
-                assert_eq!(step.offset, at as u64);
+            if let Some(step) = writer.progress().await.unwrap() {
+                let known = step.offset == at as u64 || borders.contains(&step.offset);
+                assert!(known || step.offset <= range.start as u64, "{} is no border", step.offset);
                 self.commit(store, step).await;
             }
         }

@@ -1,7 +1,8 @@
 //! A folder of this machine: the embedded default.
 //!
 //! An upload's bytes are written into their quarantined file where they will stay, and count once `fdatasync` has
-//! returned; on resume the file is cut back to the committed offset. Promotion is a second name (hard link) for the
+//! returned (see [`writer`] for how it goes on beside the writing); on resume the file is cut back to the committed
+//! offset. Promotion is a second name (hard link) for the
 //! same inode, so accepting a file copies nothing. New names are made durable by syncing the folder they stand in.
 //!
 //! One process writes. Within it a fence keeps a writer whose upload was taken over from touching the file again;
@@ -40,10 +41,8 @@ use writer::{Begun, FileWriter};
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Bytes a read hands out at a time.
 const READ_CHUNK: u64 = 256 << 10;
-/// Pending bytes after which the engine syncs: what one sync costs is then well spent, and what a crash loses small.
-const FLUSH_EVERY: u64 = 16 << 20;
-/// Grid for the running digest; the file system itself needs none.
-const PART_SIZE: u64 = 1 << 20;
+/// Bytes from one sync to the next: what a sync costs is then well spent, and what a crash loses small.
+const PART_SIZE: u64 = 16 << 20;
 /// Memory in which all writers together gather small frames, in permits of [`writer::SEGMENT`].
 const GATHER_PERMITS: usize = 512;
 
@@ -98,10 +97,6 @@ impl ObjectStore for FilesystemStore {
         PART_SIZE
     }
 
-    fn flush_every(&self) -> u64 {
-        FLUSH_EVERY
-    }
-
     async fn resume(
         &self,
         file: FileId,
@@ -119,7 +114,13 @@ impl ObjectStore for FilesystemStore {
                 .ok_or_else(|| StoreError::Changed { path: path.clone() })?
         })
         .await?;
-        let begun = Begun { root: self.root.clone(), path: key.path(), object_epoch, offset: staged.offset };
+        let begun = Begun {
+            root: self.root.clone(),
+            path: key.path(),
+            object_epoch,
+            offset: staged.offset,
+            part_size: staged.part_size.max(1),
+        };
         Ok(Box::new(FileWriter::new(begun, opened, pass, self.gather.clone())))
     }
 
@@ -293,8 +294,13 @@ fn seal_at(place: &Path, path: &str, size: u64) -> Result<ObjectVersion, StoreEr
         io::ErrorKind::NotFound => lost(),
         _ => trouble("seal", path, e),
     })?;
+    sealed(&file, path, size)
+}
+
+fn sealed(file: &File, path: &str, size: u64) -> Result<ObjectVersion, StoreError> {
     file.sync_all().map_err(|e| trouble("seal", path, e))?;
     let now = file.metadata().map_err(|e| trouble("seal", path, e))?;
+    let lost = || StoreError::Lost { path: path.to_owned() };
     if now.size() == size { Ok(version_of(&now)) } else { Err(lost()) }
 }
 

@@ -96,9 +96,9 @@ impl Staged {
 }
 
 /// A step of durability: after it, `offset` may be acknowledged, once it is committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Durable {
-    /// Every byte below is durable. Always equals what was written when it was reported.
+    /// Every byte below is durable. A border that was written up to, or all that was written.
     pub offset: u64,
     /// The quarantine key's epoch (see [`Staged::object_epoch`]).
     pub object_epoch: i64,
@@ -109,6 +109,8 @@ pub struct Durable {
     pub tail: Vec<TailSegment>,
     /// Segments this step made needless; to be deleted after it has committed, never before.
     pub obsolete: Vec<ObjectKey>,
+    /// The quarantined object, when this step made it whole: nothing is left to seal.
+    pub object: Option<ObjectVersion>,
 }
 
 impl Durable {
@@ -122,19 +124,20 @@ impl Durable {
 
 /// Takes an upload's bytes in order, in bounded memory.
 ///
-/// The writer counts nothing as durable that the store has not acknowledged. Dropping it loses only what was not
-/// reported durable.
+/// What lies before a border becomes durable by itself while later bytes are taken; so what is durable lags behind
+/// what was written, by a few borders at most. The writer counts nothing as durable that the store has not
+/// acknowledged. Dropping it loses only what was not reported durable.
 #[async_trait]
 pub trait StagedWriter: Send {
-    /// How many bytes may be written before the next durable border (S3: the part's end). The caller splits its
-    /// chunks there, so that its running digest is known at the border. `u64::MAX` where there is none.
+    /// How many bytes may be written before the next border (S3: the part's end); at least one. The caller splits its
+    /// chunks there, and keeps its running digest as it is at each border until a step past it is reported.
     fn until_border(&self) -> u64;
 
     /// Takes bytes; waits for the store when it must. Never called with more than [`Self::until_border`].
     async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError>;
 
-    /// What has become durable since the last report without being asked (a full part). No I/O.
-    fn progress(&mut self) -> Option<Durable>;
+    /// What has become durable since the last report without being asked. Waits for nothing.
+    async fn progress(&mut self) -> Result<Option<Durable>, StoreError>;
 
     /// Bytes taken and not yet durable.
     fn pending(&self) -> u64;
@@ -158,9 +161,6 @@ pub trait StagedWriter: Send {
 pub trait ObjectStore: Send + Sync + Debug {
     /// The part size P for an upload of `size` bytes (a deferred length: the most it may be).
     fn part_size(&self, size: u64) -> u64;
-
-    /// How many pending bytes the engine lets gather before it flushes by itself. `u64::MAX`: borders do it.
-    fn flush_every(&self) -> u64;
 
     /// Opens an upload's bytes at its committed offset; what lies beyond (written, never committed) is dropped.
     async fn resume(

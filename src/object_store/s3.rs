@@ -1,7 +1,8 @@
 //! An S3 bucket: a board's store, shared by several nodes.
 //!
 //! A file shorter than a part is one PutObject. A longer one is a multipart upload on a fixed grid, begun when its
-//! first part is full; part k is always the bytes `[(k-1)·P, k·P)`. What a stream leaves of an unfinished part is
+//! first part is full; part k is always the bytes `[(k-1)·P, k·P)`. Two parts of an upload may be under way while the
+//! next one fills; they count in order. What a stream leaves of an unfinished part is
 //! kept as tail segments, small objects under keys that are never used twice, and flows back into the part that is
 //! at last full. The ledger in the database, not the bucket, says what counts: parts are completed by the ETag and
 //! CRC-32 that their acknowledgement carried.
@@ -40,6 +41,8 @@ const MIB: u64 = 1 << 20;
 /// Least part, and the most a file may have of them with room to spare below S3's 10,000.
 const LEAST_PART: u64 = 8 * MIB;
 const MOST_PARTS: u64 = 9_000;
+/// Parts of one upload under way at a time, beside the one that fills.
+const IN_FLIGHT: usize = 2;
 /// What S3 takes as a part that is not the last; some stores take less and fail elsewhere.
 const SMALLEST_INNER_PART: u64 = 5 * MIB;
 
@@ -66,10 +69,6 @@ impl S3Store {
 impl ObjectStore for S3Store {
     fn part_size(&self, size: u64) -> u64 {
         LEAST_PART.max(size.div_ceil(MOST_PARTS).next_multiple_of(MIB))
-    }
-
-    fn flush_every(&self) -> u64 {
-        u64::MAX
     }
 
     async fn resume(

@@ -17,7 +17,7 @@ impl Uploads {
     pub(super) async fn finish(&self, lease: Lease) -> Result<Appended, UploadError> {
         let row = &lease.row;
         if lease.offset() > 0 && row.staged.tail.is_empty() {
-            return self.complete(lease, Vec::new()).await;
+            return self.complete(lease, Durable::default()).await;
         }
         let mut writer = self.inner.store.resume(row.file, row.epoch, &row.staged).await?;
         let durable = writer.finish().await?;
@@ -28,26 +28,28 @@ impl Uploads {
     pub(super) async fn settle(&self, mut lease: Lease, durable: Durable) -> Result<Appended, UploadError> {
         if durable.multipart.is_some() {
             let expires_at = lease.expires_at();
-            lease.commit(&durable, expires_at).await?;
-            return self.complete(lease, Vec::new()).await;
+            let digest = lease.digest.state();
+            lease.commit(&durable, &digest, expires_at).await?;
+            return self.complete(lease, Durable::default()).await;
         }
         // Put whole: it counts with the step to *received*.
         lease.row.staged.advance(&durable);
-        self.complete(lease, durable.obsolete).await
+        self.complete(lease, durable).await
     }
 
     /// Makes the quarantined object whole, and the file *received*, in one transaction under the lease's epoch. May
-    /// be repeated after a crash at any point. `obsolete`: what the last step made needless.
-    pub(super) async fn complete(
-        &self,
-        lease: Lease,
-        obsolete: Vec<ObjectKey>,
-    ) -> Result<Appended, UploadError> {
+    /// be repeated after a crash at any point. `last`: the step that made it whole, where it is not committed.
+    pub(super) async fn complete(&self, lease: Lease, last: Durable) -> Result<Appended, UploadError> {
         let inner = &self.inner;
         let row = &lease.row;
         let size = row.staged.offset;
         fail::fail_point!("upload::before_seal");
-        let (key, version) = inner.store.seal(row.file, row.epoch, &row.staged, size).await?;
+        let (key, version) = match last.object {
+            Some(version) => {
+                (ObjectKey::Quarantine { file: row.file, epoch: row.staged.object_epoch }, version)
+            }
+            None => inner.store.seal(row.file, row.epoch, &row.staged, size).await?,
+        };
         fail::fail_point!("upload::after_seal");
 
         let now = inner.clock.now();
@@ -61,9 +63,8 @@ impl Uploads {
             offset: size,
             object_epoch: row.staged.object_epoch,
             multipart: row.staged.multipart.clone(),
-            new_parts: Vec::new(),
-            tail: Vec::new(),
-            obsolete,
+            obsolete: last.obsolete,
+            ..Durable::default()
         };
         let progress = Progress {
             file: row.file,

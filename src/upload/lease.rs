@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, RunningDigest, UploadError, Uploads, Whole};
+use super::{DigestState, Inner, RunningDigest, UploadError, Uploads, Whole};
 use crate::actor::Actor;
 use crate::database::DatabaseError;
 use crate::database::uploads::{self, End, Progress, UploadRow};
@@ -91,10 +91,11 @@ impl Lease {
         holders.get(&self.row.file).is_some_and(|holder| holder.epoch > self.row.epoch)
     }
 
-    /// Makes durable bytes count. From here on they may be acknowledged.
+    /// Makes durable bytes count, `digest` being theirs. From here on they may be acknowledged.
     pub(super) async fn commit(
         &mut self,
         durable: &Durable,
+        digest: &DigestState,
         expires_at: jiff::Timestamp,
     ) -> Result<(), UploadError> {
         fail::fail_point!("upload::before_commit");
@@ -103,7 +104,7 @@ impl Lease {
             file: self.row.file,
             epoch: self.row.epoch,
             durable,
-            digest: &self.digest.state(),
+            digest,
             now: inner.clock.now(),
             expires_at,
             ttl_micros: inner.lease_micros(),

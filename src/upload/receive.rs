@@ -1,8 +1,11 @@
 //! Bytes from a body to durable storage, and the commits between.
 //!
 //! One loop: take a frame, split it at the store's next border, feed the digest, hand it to the writer. When the
-//! writer reports a durable border, or enough is pending, or the stream is slow, everything durable is committed in
-//! one transaction with the digest's state and the lease's epoch. Nothing is acknowledged that was not committed.
+//! writer reports a durable border, or the stream is slow, everything durable is committed in one transaction with the
+//! digest's state and the lease's epoch. Nothing is acknowledged that was not committed.
+//!
+//! What is durable lags behind what was taken. So the digest is kept as it was at each border in between, a few at
+//! most, and a step is committed with the one of its own offset.
 //!
 //! **Proof.** While a request has something to prove, each such step is kept for later instead, and the upload is only
 //! marked as alive. When its body is whole and what was said of it holds, the steps are committed as one. On any other
@@ -17,6 +20,7 @@
 //! an answer.
 
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,10 +30,10 @@ use tokio::time::{Instant, timeout};
 
 use super::checksum::{Checksum, Proof, Proving};
 use super::lease::Lease;
-use super::{UploadError, Uploads};
+use super::{DigestState, RunningDigest, UploadError, Uploads};
 use crate::database::uploads;
 use crate::evidence::Sha256Digest;
-use crate::object_store::{Durable, ObjectKey, StagedWriter};
+use crate::object_store::{Durable, ObjectKey, StagedWriter, StoreError};
 
 /// The sender's side of the stream broke.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +150,7 @@ impl Uploads {
         let mut stream = Receiving {
             lease: &mut lease,
             writer,
+            borders: VecDeque::new(),
             held: Bytes::new(),
             closes,
             last_commit: Instant::now(),
@@ -212,6 +217,8 @@ impl Uploads {
 struct Receiving<'a> {
     lease: &'a mut Lease,
     writer: Box<dyn StagedWriter>,
+    /// The digest at each border that is written and not yet committed, in order.
+    borders: VecDeque<RunningDigest>,
     /// The frame that brings the last byte, until it is known that no other follows.
     held: Bytes,
     closes: Timestamp,
@@ -265,8 +272,7 @@ impl Receiving<'_> {
                 }
                 Err(_) => {}
             }
-            let due = self.last_commit.elapsed() >= flush_after && self.writer.pending() > 0;
-            if due || self.writer.pending() >= inner.store.flush_every() {
+            if self.last_commit.elapsed() >= flush_after && self.writer.pending() > 0 {
                 let durable = self.writer.flush().await?;
                 self.commit(durable).await?;
             }
@@ -322,12 +328,16 @@ impl Receiving<'_> {
         while !bytes.is_empty() {
             let border = usize::try_from(self.writer.until_border()).unwrap_or(usize::MAX);
             let piece = bytes.split_to(border.min(bytes.len()));
+            let at_border = piece.len() == border;
             self.lease.digest.update(&piece);
             if let Some(proving) = &mut self.proving {
                 proving.update(&piece);
             }
             self.writer.write(piece).await?;
-            if let Some(durable) = self.writer.progress() {
+            if at_border && self.proving.is_none() {
+                self.borders.push_back(self.lease.digest.clone());
+            }
+            if let Some(durable) = self.writer.progress().await? {
                 self.commit(durable).await?;
             }
         }
@@ -400,9 +410,23 @@ impl Receiving<'_> {
             let inner = &self.lease.uploads.inner;
             let expiry = inner.expiry(row.created_at, inner.clock.now(), self.closes);
             let expires_at = row.expires_at.max(expiry);
-            self.lease.commit(&durable, expires_at).await?;
+            let digest = self.digest_at(durable.offset)?;
+            self.lease.commit(&durable, &digest, expires_at).await?;
         }
         self.last_commit = Instant::now();
         Ok(())
+    }
+
+    /// The digest's state at a border, or at the end of what was taken.
+    fn digest_at(&mut self, offset: u64) -> Result<DigestState, StoreError> {
+        while self.borders.front().is_some_and(|border| border.len() < offset) {
+            self.borders.pop_front();
+        }
+        let digest = self.borders.front().unwrap_or(&self.lease.digest);
+        if digest.len() == offset {
+            return Ok(digest.state());
+        }
+        let source = format!("durable up to {offset}, which is no border").into();
+        Err(StoreError::Refused { call: "commit", path: self.lease.file().to_string(), source })
     }
 }

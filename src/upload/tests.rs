@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
@@ -146,6 +146,43 @@ async fn a_cut_keeps_every_byte_and_the_rest_makes_it_whole() {
     std::io::Read::read_to_end(&mut { stored }, &mut read).unwrap();
     assert_eq!(read, all);
     assert!(matches!(engine.uploads.claim(&engine.officer, file).await.unwrap(), Claimed::Finished(_)));
+}
+
+#[tokio::test]
+async fn what_became_durable_on_the_way_counts_with_the_digest_of_its_border() {
+    let engine = engine().await;
+    let part = engine.store.part_size(0);
+    let all = bytes(2 * part as usize + 1_234_567);
+    let file = engine.create("Evidence", all.len() as u64).await;
+    let frames: Vec<_> =
+        all[..all.len() - 1].chunks(300_000).map(|frame| Bytes::copy_from_slice(frame)).collect();
+    // Brings all but a byte, then stays silent.
+    let silent = stream::iter(frames).map(|frame| Ok(frame.into())).chain(stream::pending());
+    let (uploads, lease) = (engine.uploads.clone(), engine.lease(file).await);
+    let mut held = tokio::task::JoinSet::new();
+    held.spawn(async move { uploads.append(lease, Append::default(), silent).await });
+    let offset = async {
+        loop {
+            let row = uploads::find(&engine.db, &engine.officer.person, file).await.unwrap().unwrap();
+            if row.staged.offset > 0 {
+                return row.staged.offset;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let early = tokio::time::timeout(Duration::from_secs(20), offset).await.unwrap();
+    assert!(early.is_multiple_of(part), "{early}");
+    // The process is gone in the middle of it.
+    held.abort_all();
+    while held.join_next().await.is_some() {}
+
+    let lease = engine.lease(file).await;
+    let offset = lease.offset();
+    assert!(offset >= early && offset < all.len() as u64);
+    let rest = body(vec![all[offset as usize..].to_vec()], false);
+    let done = engine.uploads.append(lease, at(offset), rest).await.unwrap();
+    let digest = crate::evidence::Sha256Digest(Sha256::digest(&all).into());
+    assert_eq!(done.whole, Some(Whole { sha256: digest, agrees: true }));
 }
 
 #[tokio::test]

@@ -120,7 +120,8 @@ async fn nobody_waits_for_memory() {
 async fn what_is_gathered_gives_its_memory_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = FilesystemStore::open(folder.path()).await.unwrap();
-    let mut writer = store.resume(FileId::new(), 1, &Staged::default()).await.unwrap();
+    let staged = Staged { part_size: store.part_size(0), ..Staged::default() };
+    let mut writer = store.resume(FileId::new(), 1, &staged).await.unwrap();
     for _ in 0..100 {
         writer.write(Bytes::from(vec![1; 10_000])).await.unwrap();
     }

@@ -2,6 +2,10 @@
 //!
 //! Small frames are gathered, from a budget shared by all writers; a writer that gets no more of it writes what it
 //! has, so nobody ever waits for memory. One write is under way while the next is gathered.
+//!
+//! At each end of a part a sync begins and goes on beside the writing, one at a time: the disk never waits for
+//! the line, nor the line for the disk while that keeps up. (With the sync in the way, 1 GiB took half as long again.)
+//! The last sync brings the file's times along, so that its version is known and sealing costs nothing.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -14,8 +18,8 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
-use super::{DEADLINE, blocking, fence::Pass, folder, trouble};
-use crate::object_store::{Durable, StagedWriter, StoreError};
+use super::{DEADLINE, blocking, fence::Pass, folder, sealed, trouble};
+use crate::object_store::{Durable, ObjectVersion, StagedWriter, StoreError};
 
 /// One permit of the gathering budget, bytes.
 pub(super) const SEGMENT: usize = 64 << 10;
@@ -31,6 +35,7 @@ pub(super) struct Begun {
     pub(super) path: String,
     pub(super) object_epoch: i64,
     pub(super) offset: u64,
+    pub(super) part_size: u64,
 }
 
 /// See the module.
@@ -44,11 +49,14 @@ pub(super) struct FileWriter {
     permits: Option<OwnedSemaphorePermit>,
     /// The write under way.
     writing: Option<JoinHandle<Result<(), StoreError>>>,
+    /// The sync under way, and up to where it makes bytes durable.
+    syncing: Option<(u64, JoinHandle<Result<(), StoreError>>)>,
     /// Bytes taken, from the file's start.
     taken: u64,
     /// Bytes handed to a write.
     handed: u64,
     durable: u64,
+    reported: u64,
     /// The file's name is durable.
     named: bool,
     failed: bool,
@@ -107,9 +115,11 @@ impl FileWriter {
             gathered: Vec::new(),
             permits: None,
             writing: None,
+            syncing: None,
             taken: offset,
             handed: offset,
             durable: offset,
+            reported: offset,
             failed: false,
         }
     }
@@ -165,16 +175,42 @@ impl FileWriter {
 
     /// Waits for the write under way.
     async fn settle(&mut self) -> Result<(), StoreError> {
-        let Some(writing) = self.writing.take() else { return Ok(()) };
-        let late = |source| StoreError::Unavailable { call: "write", path: self.begun.path.clone(), source };
-        match tokio::time::timeout(DEADLINE, writing).await {
-            Ok(Ok(written)) => written,
-            Ok(Err(panicked)) => Err(late(Box::new(panicked))),
-            Err(elapsed) => Err(late(Box::new(elapsed))),
+        match self.writing.take() {
+            Some(writing) => ended("write", &self.begun.path, writing).await,
+            None => Ok(()),
         }
     }
 
+    /// Begins to make durable what was taken, after the sync before it has ended. Writing may go on.
+    async fn begin_sync(&mut self) -> Result<(), StoreError> {
+        self.hand_over().await?;
+        self.settle().await?;
+        self.end_sync().await?;
+        let (file, root, path) = (self.file.clone(), self.begun.root.clone(), self.begun.path.clone());
+        let named = self.named;
+        let task = tokio::task::spawn_blocking(move || {
+            let failed = |e| trouble("flush", &path, e);
+            file.sync_data().map_err(failed)?;
+            if named { Ok(()) } else { folder::sync_parent(&root, Path::new(&path)).map_err(failed) }
+        });
+        self.syncing = Some((self.handed, task));
+        Ok(())
+    }
+
+    /// Waits for the sync under way.
+    async fn end_sync(&mut self) -> Result<(), StoreError> {
+        let Some((to, task)) = self.syncing.take() else { return Ok(()) };
+        ended("flush", &self.begun.path, task).await?;
+        (self.named, self.durable) = (true, to);
+        Ok(())
+    }
+
     async fn take(&mut self, chunk: Bytes) -> Result<(), StoreError> {
+        self.gather(chunk).await?;
+        if self.taken.is_multiple_of(self.begun.part_size) { self.begin_sync().await } else { Ok(()) }
+    }
+
+    async fn gather(&mut self, chunk: Bytes) -> Result<(), StoreError> {
         self.taken += chunk.len() as u64;
         if chunk.len() < DIRECT && self.make_room(chunk.len()) {
             self.gathered.extend_from_slice(&chunk);
@@ -189,21 +225,34 @@ impl FileWriter {
     }
 
     async fn sync(&mut self) -> Result<(), StoreError> {
+        let under_way = self.syncing.as_ref().is_some_and(|(to, _)| *to == self.taken);
+        if !under_way && (self.durable < self.taken || !self.named) {
+            self.begin_sync().await?;
+        }
+        self.end_sync().await
+    }
+
+    /// Makes the file durable with its times, and holds it to its size.
+    async fn whole(&mut self) -> Result<ObjectVersion, StoreError> {
         self.hand_over().await?;
         self.settle().await?;
-        if self.durable == self.taken && self.named {
-            return Ok(());
-        }
+        self.end_sync().await?;
         let (file, root, path) = (self.file.clone(), self.begun.root.clone(), self.begun.path.clone());
-        let named = self.named;
-        blocking("flush", &self.begun.path, move || {
-            let failed = |e| trouble("flush", &path, e);
-            file.sync_data().map_err(failed)?;
-            if named { Ok(()) } else { folder::sync_parent(&root, Path::new(&path)).map_err(failed) }
-        })
-        .await?;
+        let (named, size) = (self.named, self.taken);
+        let version = blocking("finish", &self.begun.path, move || {
+            if !named {
+                folder::sync_parent(&root, Path::new(&path)).map_err(|e| trouble("finish", &path, e))?;
+            }
+            sealed(&file, &path, size)
+        });
+        let version = version.await?;
         (self.named, self.durable) = (true, self.taken);
-        Ok(())
+        Ok(version)
+    }
+
+    fn report(&mut self) -> Durable {
+        self.reported = self.durable;
+        Durable { offset: self.durable, object_epoch: self.begun.object_epoch, ..Durable::default() }
     }
 
     /// After an error nobody knows what of the later bytes was written: the writer is spent, its successor cuts the
@@ -213,10 +262,24 @@ impl FileWriter {
     }
 }
 
+/// What a task of the file system came to, under [`DEADLINE`].
+async fn ended(
+    call: &'static str,
+    path: &str,
+    task: JoinHandle<Result<(), StoreError>>,
+) -> Result<(), StoreError> {
+    let late = |source| StoreError::Unavailable { call, path: path.to_owned(), source };
+    match tokio::time::timeout(DEADLINE, task).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(panicked)) => Err(late(Box::new(panicked))),
+        Err(elapsed) => Err(late(Box::new(elapsed))),
+    }
+}
+
 #[async_trait]
 impl StagedWriter for FileWriter {
     fn until_border(&self) -> u64 {
-        u64::MAX
+        self.begun.part_size - self.taken % self.begun.part_size
     }
 
     async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError> {
@@ -226,8 +289,14 @@ impl StagedWriter for FileWriter {
         taken
     }
 
-    fn progress(&mut self) -> Option<Durable> {
-        None
+    async fn progress(&mut self) -> Result<Option<Durable>, StoreError> {
+        self.guard()?;
+        if self.syncing.as_ref().is_some_and(|(_, task)| task.is_finished()) {
+            let synced = self.end_sync().await;
+            self.failed = synced.is_err();
+            synced?;
+        }
+        Ok((self.durable > self.reported).then(|| self.report()))
     }
 
     fn pending(&self) -> u64 {
@@ -238,18 +307,14 @@ impl StagedWriter for FileWriter {
         self.guard()?;
         let synced = self.sync().await;
         self.failed = synced.is_err();
-        synced?;
-        Ok(Durable {
-            offset: self.durable,
-            object_epoch: self.begun.object_epoch,
-            multipart: None,
-            new_parts: Vec::new(),
-            tail: Vec::new(),
-            obsolete: Vec::new(),
-        })
+        synced.map(|()| self.report())
     }
 
     async fn finish(&mut self) -> Result<Durable, StoreError> {
-        self.flush().await
+        self.guard()?;
+        let whole = self.whole().await;
+        self.failed = whole.is_err();
+        let object = Some(whole?);
+        Ok(Durable { object, ..self.report() })
     }
 }

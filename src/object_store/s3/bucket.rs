@@ -140,18 +140,19 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn put(self: &Arc<Self>, path: &str, body: &Body) -> Result<(), StoreError> {
+    pub(super) async fn put(self: &Arc<Self>, path: &str, body: &Body) -> Result<ObjectVersion, StoreError> {
         let (encryption, kms_key) = self.encryption();
         let sent = self.client.put_object().bucket(&self.name).key(self.key(path));
         let sent = sent.body(body.to_sdk(self)).content_length(signed(body.len()));
         let sent = sent.checksum_crc32(body.checksum());
         let sent = sent.set_server_side_encryption(encryption).set_ssekms_key_id(kms_key);
-        sent.customize()
-            .config_override(self.patience.body(body.len()))
-            .send()
-            .await
-            .map_err(|e| Failed::from(e).at("PutObject", path))?;
-        Ok(())
+        let answer = sent.customize().config_override(self.patience.body(body.len())).send().await;
+        let answer = answer.map_err(|e| Failed::from(e).at("PutObject", path))?;
+        Ok(ObjectVersion {
+            etag: answer.e_tag().unwrap_or_default().to_owned(),
+            version_id: answer.version_id().map(str::to_owned),
+            size: body.len(),
+        })
     }
 
     pub(super) async fn head(&self, path: &str) -> Result<Option<Found>, StoreError> {

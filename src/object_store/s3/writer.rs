@@ -1,19 +1,27 @@
 //! An upload's bytes on their way into a bucket.
 //!
-//! Bytes gather in blocks until the part is full. When no block is to be had at once, what is gathered goes out as a
-//! tail segment, and only a writer that holds nothing waits for memory.
+//! Bytes gather in blocks until the part is full; then it goes out, at most [`IN_FLIGHT`] at a time, while the next one
+//! gathers. Parts count in order: one that arrives before its predecessor waits for it.
+//!
+//! A part keeps its memory until it has arrived. When no block is to be had at once, a writer with parts under way waits
+//! for the first of them; one without puts what is gathered into a tail segment, and only a writer that holds nothing
+//! waits for memory. So nobody waits for anybody who waits.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::SMALLEST_INNER_PART;
 use super::body::Body;
 use super::bucket::Bucket;
 use super::memory::{Budget, Exhausted, Gathered};
+use super::{IN_FLIGHT, SMALLEST_INNER_PART};
 use crate::ids::FileId;
-use crate::object_store::{Durable, ObjectKey, Staged, StagedPart, StagedWriter, StoreError, TailSegment};
+use crate::object_store::{
+    Durable, ObjectKey, ObjectVersion, Staged, StagedPart, StagedWriter, StoreError, TailSegment,
+};
 
 /// The most one writer gathers before it spills, bytes: no part, however large, takes the budget for itself.
 const GATHER: u64 = 8 << 20;
@@ -28,19 +36,34 @@ pub(super) struct S3Writer {
     object_epoch: i64,
     part_size: u64,
     multipart: Option<String>,
-    /// Parts acknowledged, reported or not.
+    /// Parts sent, arrived or not.
     parts: u32,
+    /// Parts under way, in order.
+    under_way: VecDeque<UnderWay>,
+    /// Parts that have arrived since the last report.
     new_parts: Vec<StagedPart>,
+    /// Segments of the part that fills.
     tail: Vec<TailSegment>,
     obsolete: Vec<ObjectKey>,
     gathered: Gathered,
-    /// Bytes in parts, or in the object.
+    /// Bytes in parts that have arrived, or in the object.
     settled: u64,
     /// The object itself was put: nothing more can be written.
     whole: bool,
-    /// Something is durable since the last report.
-    news: bool,
+    /// What it was put as, if by this writer.
+    object: Option<ObjectVersion>,
+    /// A segment was put since the last report.
+    spilt: bool,
     failed: bool,
+}
+
+/// A part that was sent. Dropped, it is sent no further.
+#[derive(Debug)]
+struct UnderWay {
+    len: u64,
+    /// Segments it was put together from.
+    segments: Vec<ObjectKey>,
+    part: AbortOnDropHandle<Result<StagedPart, StoreError>>,
 }
 
 impl S3Writer {
@@ -73,13 +96,15 @@ impl S3Writer {
             part_size: staged.part_size,
             multipart: staged.multipart.clone(),
             parts: u32::try_from(staged.parts.len()).unwrap_or(u32::MAX),
+            under_way: VecDeque::new(),
             new_parts: Vec::new(),
             tail: staged.tail.clone(),
             obsolete: Vec::new(),
             gathered: Gathered::default(),
             settled: if whole { staged.offset } else { in_parts },
             whole,
-            news: false,
+            object: None,
+            spilt: false,
             failed: false,
         })
     }
@@ -92,6 +117,10 @@ impl S3Writer {
         self.tail.iter().map(|segment| segment.len).sum()
     }
 
+    fn in_flight(&self) -> u64 {
+        self.under_way.iter().map(|sent| sent.len).sum()
+    }
+
     /// Bytes of the part that is filling.
     fn filled(&self) -> u64 {
         self.in_tail() + self.gathered.len()
@@ -100,11 +129,6 @@ impl S3Writer {
     fn tail_key(&self, segment: &TailSegment) -> ObjectKey {
         let TailSegment { epoch, start, len, .. } = *segment;
         ObjectKey::Tail { file: self.file, epoch, start, len }
-    }
-
-    fn exhausted(&self) -> impl FnOnce(Exhausted) -> StoreError {
-        let path = self.path();
-        move |e| StoreError::Unavailable { call: "gather", path, source: Box::new(e) }
     }
 
     async fn take(&mut self, mut chunk: Bytes) -> Result<(), StoreError> {
@@ -118,18 +142,22 @@ impl S3Writer {
             }
             self.gathered.take_from(&mut chunk);
         }
-        if self.filled() == self.part_size { self.put_part().await } else { Ok(()) }
+        if self.filled() == self.part_size { self.send_part().await } else { Ok(()) }
     }
 
     async fn next_block(&mut self) -> Result<(), StoreError> {
-        if self.gathered.len() < GATHER
-            && let Some(block) = self.budget.try_block()
-        {
-            self.gathered.add(block);
-            return Ok(());
+        while self.gathered.len() < GATHER {
+            if let Some(block) = self.budget.try_block() {
+                self.gathered.add(block);
+                return Ok(());
+            }
+            if self.under_way.is_empty() {
+                break;
+            }
+            self.arrival().await?;
         }
         self.spill().await?;
-        let block = self.budget.block().await.map_err(self.exhausted())?;
+        let block = self.budget.block().await.map_err(exhausted(self.path()))?;
         self.gathered.add(block);
         Ok(())
     }
@@ -141,12 +169,12 @@ impl S3Writer {
             return Ok(());
         }
         let body = Body::new([], &mut self.gathered);
-        let start = self.settled + self.in_tail();
+        let start = self.settled + self.in_flight() + self.in_tail();
         let segment = TailSegment { epoch: self.epoch, start, len: body.len(), crc32: body.crc32() };
         self.bucket.put(&self.tail_key(&segment).path(), &body).await?;
         self.tail.push(segment);
         self.gathered = Gathered::default();
-        self.news = true;
+        self.spilt = true;
         Ok(())
     }
 
@@ -160,77 +188,84 @@ impl S3Writer {
         Body::new(stored, &mut self.gathered)
     }
 
-    async fn put_part(&mut self) -> Result<(), StoreError> {
+    /// Sends the filling part on its way, once there is room on it.
+    async fn send_part(&mut self) -> Result<(), StoreError> {
+        while self.under_way.len() >= IN_FLIGHT {
+            self.arrival().await?;
+        }
         let path = self.path();
         let id = match &self.multipart {
             Some(id) => id.clone(),
             None => self.multipart.insert(self.bucket.begin(&path, None).await?).clone(),
         };
-        let (body, number) = (self.part_body(), self.parts + 1);
-        let budget = self.budget.clone();
-        let turn = match self.tail.is_empty() {
-            true => None,
-            false => Some(budget.assembly().await.map_err(self.exhausted())?),
-        };
-        let part = match self.bucket.upload_part(&path, &id, number, &body).await {
-            Err(StoreError::NotFound { path }) => return Err(StoreError::Lost { path }),
-            Err(error) => return Err(self.lost_tail(&body, error).await),
-            Ok(part) => part,
-        };
-        drop(turn);
-        self.parts = number;
-        self.new_parts.push(part);
-        self.settle(body.len());
+        self.parts += 1;
+        let (body, number, segments) = (self.part_body(), self.parts, self.take_tail());
+        let gathered = std::mem::take(&mut self.gathered);
+        let (bucket, budget, len) = (self.bucket.clone(), self.budget.clone(), body.len());
+        let sent = tokio::spawn(async move {
+            let sent =
+                send(&bucket, &budget, &path, &body, bucket.upload_part(&path, &id, number, &body)).await;
+            drop(gathered);
+            match sent {
+                Err(StoreError::NotFound { path }) => Err(StoreError::Lost { path }),
+                sent => sent,
+            }
+        });
+        self.under_way.push_back(UnderWay { len, segments, part: AbortOnDropHandle::new(sent) });
+        Ok(())
+    }
+
+    /// Waits for the first part under way; it counts from here on. The call it waits for has its own deadline.
+    async fn arrival(&mut self) -> Result<(), StoreError> {
+        let Some(first) = self.under_way.pop_front() else { return Ok(()) };
+        let path = self.path();
+        let broken = |source| StoreError::Unavailable { call: "UploadPart", path, source: Box::new(source) };
+        self.new_parts.push(first.part.await.map_err(broken)??);
+        self.settled += first.len;
+        self.obsolete.extend(first.segments);
+        Ok(())
+    }
+
+    async fn arrivals(&mut self) -> Result<(), StoreError> {
+        while !self.under_way.is_empty() {
+            self.arrival().await?;
+        }
         Ok(())
     }
 
     async fn put_object(&mut self) -> Result<(), StoreError> {
         let (path, body) = (self.path(), self.part_body());
-        let budget = self.budget.clone();
-        let turn = match self.tail.is_empty() {
-            true => None,
-            false => Some(budget.assembly().await.map_err(self.exhausted())?),
-        };
-        if let Err(error) = self.bucket.put(&path, &body).await {
-            return Err(self.lost_tail(&body, error).await);
-        }
-        drop(turn);
+        let put = self.bucket.put(&path, &body);
+        self.object = Some(send(&self.bucket, &self.budget, &path, &body, put).await?);
         self.whole = true;
-        self.settle(body.len());
+        self.settled += body.len();
+        let segments = self.take_tail();
+        self.obsolete.extend(segments);
+        self.gathered = Gathered::default();
         Ok(())
     }
 
-    /// What was in the tail or gathered stands elsewhere now.
-    fn settle(&mut self, len: u64) {
-        self.settled += len;
+    /// The segments of the part that fills no more.
+    fn take_tail(&mut self) -> Vec<ObjectKey> {
         let segments = std::mem::take(&mut self.tail);
-        let keys: Vec<_> = segments.iter().map(|segment| self.tail_key(segment)).collect();
-        self.obsolete.extend(keys);
-        self.gathered = Gathered::default();
-        self.news = true;
+        segments.iter().map(|segment| self.tail_key(segment)).collect()
     }
 
-    /// A body that cannot be read back looks like a broken line: ask whether a segment is gone.
-    async fn lost_tail(&self, body: &Body, error: StoreError) -> StoreError {
-        for path in body.stored() {
-            match self.bucket.head(path).await {
-                Ok(None) => return StoreError::Lost { path: path.to_owned() },
-                Ok(Some(_)) => {}
-                Err(_) => return error,
-            }
-        }
-        error
-    }
-
+    /// What has arrived. Segments count when every byte before them and after them does: else they are told of later.
     fn report(&mut self) -> Durable {
-        self.news = false;
+        let all = self.under_way.is_empty() && self.gathered.is_empty();
+        if all {
+            self.spilt = false;
+        }
+        let tail = if all { self.tail.clone() } else { Vec::new() };
         Durable {
-            offset: self.settled + self.in_tail(),
+            offset: self.settled + tail.iter().map(|segment| segment.len).sum::<u64>(),
             object_epoch: self.object_epoch,
             multipart: self.multipart.clone(),
             new_parts: std::mem::take(&mut self.new_parts),
-            tail: self.tail.clone(),
+            tail,
             obsolete: std::mem::take(&mut self.obsolete),
+            object: self.object.clone(),
         }
     }
 
@@ -238,14 +273,62 @@ impl S3Writer {
         if self.failed { Err(StoreError::Changed { path: self.path() }) } else { Ok(()) }
     }
 
+    async fn collect(&mut self) -> Result<(), StoreError> {
+        while self.under_way.front().is_some_and(|first| first.part.is_finished()) {
+            self.arrival().await?;
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        self.spill().await?;
+        self.arrivals().await
+    }
+
     async fn end(&mut self) -> Result<(), StoreError> {
         match self.multipart {
-            _ if self.whole => Ok(()),
-            None => self.put_object().await,
-            Some(_) if self.filled() > 0 => self.put_part().await,
-            Some(_) => Ok(()),
+            _ if self.whole => return Ok(()),
+            None => return self.put_object().await,
+            Some(_) if self.filled() > 0 => self.send_part().await?,
+            Some(_) => {}
+        }
+        self.arrivals().await
+    }
+}
+
+fn exhausted(path: String) -> impl FnOnce(Exhausted) -> StoreError {
+    move |e| StoreError::Unavailable { call: "gather", path, source: Box::new(e) }
+}
+
+/// Sends a body; one that is put together from segments when it is its turn.
+async fn send<T>(
+    bucket: &Bucket,
+    budget: &Budget,
+    path: &str,
+    body: &Body,
+    sending: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let assembled = body.stored().next().is_some();
+    let _turn = match assembled {
+        true => Some(budget.assembly().await.map_err(exhausted(path.to_owned()))?),
+        false => None,
+    };
+    match sending.await {
+        Err(error) => Err(lost_tail(bucket, body, error).await),
+        sent => sent,
+    }
+}
+
+/// A body that cannot be read back looks like a broken line: ask whether a segment is gone.
+async fn lost_tail(bucket: &Bucket, body: &Body, error: StoreError) -> StoreError {
+    for path in body.stored() {
+        match bucket.head(path).await {
+            Ok(None) => return StoreError::Lost { path: path.to_owned() },
+            Ok(Some(_)) => {}
+            Err(_) => return error,
         }
     }
+    error
 }
 
 #[async_trait]
@@ -261,23 +344,30 @@ impl StagedWriter for S3Writer {
         taken
     }
 
-    fn progress(&mut self) -> Option<Durable> {
-        (self.news && self.gathered.is_empty()).then(|| self.report())
+    async fn progress(&mut self) -> Result<Option<Durable>, StoreError> {
+        self.guard()?;
+        let collected = self.collect().await;
+        self.failed = collected.is_err();
+        collected?;
+        let all = self.under_way.is_empty() && self.gathered.is_empty();
+        Ok((!self.new_parts.is_empty() || self.spilt && all).then(|| self.report()))
     }
 
     fn pending(&self) -> u64 {
-        self.gathered.len()
+        self.in_flight() + self.gathered.len()
     }
 
     fn unsettled(&self) -> Vec<ObjectKey> {
-        self.tail.iter().map(|segment| self.tail_key(segment)).chain(self.obsolete.iter().cloned()).collect()
+        let tail = self.tail.iter().map(|segment| self.tail_key(segment));
+        let under_way = self.under_way.iter().flat_map(|sent| sent.segments.iter().cloned());
+        tail.chain(under_way).chain(self.obsolete.iter().cloned()).collect()
     }
 
     async fn flush(&mut self) -> Result<Durable, StoreError> {
         self.guard()?;
-        let spilt = self.spill().await;
-        self.failed = spilt.is_err();
-        spilt.map(|()| self.report())
+        let settled = self.settle().await;
+        self.failed = settled.is_err();
+        settled.map(|()| self.report())
     }
 
     async fn finish(&mut self) -> Result<Durable, StoreError> {

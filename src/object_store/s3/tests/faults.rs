@@ -191,7 +191,7 @@ impl<'a> Life<'a> {
             let next = to.min(at + 100_000).min(at + writer.until_border() as usize);
             writer.write(self.upload.bytes.slice(at..next)).await?;
             at = next;
-            if let Some(step) = writer.progress() {
+            if let Some(step) = writer.progress().await? {
                 self.commit(step).await?;
             }
         }
