@@ -1,8 +1,10 @@
 //! What differs between SQLite and PostgreSQL by nature; all other SQL is one text.
 
+use std::path::PathBuf;
 use std::{fmt, str::FromStr, time::Duration};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyConnection, AnyPool, Executor};
 
 use super::DatabaseError;
@@ -10,7 +12,7 @@ use super::DatabaseError;
 /// Which database this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// Embedded: WAL, `synchronous=FULL`, one writer.
+    /// Embedded: WAL, one writer, and one sync for many commits ([`super::log`]).
     Sqlite,
     /// A board's: several nodes.
     Postgres,
@@ -70,6 +72,17 @@ impl Engine {
         }
     }
 
+    /// SQLite's file; `None` where there is none.
+    pub(super) fn file(self, url: &str) -> Result<Option<PathBuf>, DatabaseError> {
+        match self {
+            Self::Postgres => Ok(None),
+            Self::Sqlite => {
+                let options = SqliteConnectOptions::from_str(url).map_err(DatabaseError::Address)?;
+                Ok(Some(options.get_filename().to_owned()))
+            }
+        }
+    }
+
     pub(super) async fn pools(
         self,
         url: &str,
@@ -99,7 +112,7 @@ impl Engine {
         let statements: &[&'static str] = match self {
             Self::Sqlite => &[
                 "PRAGMA journal_mode = WAL",
-                "PRAGMA synchronous = FULL",
+                "PRAGMA synchronous = NORMAL",
                 "PRAGMA foreign_keys = ON",
                 "PRAGMA busy_timeout = 10000",
             ],

@@ -13,6 +13,8 @@ pub enum DatabaseError {
     Migrate(#[source] sqlx::migrate::MigrateError),
     #[error("a query failed")]
     Query(#[from] sqlx::Error),
+    #[error("what was committed may not be on the disk; restart the service once the disk is sound")]
+    NotDurable(#[source] std::io::Error),
     /// A row holds what this version cannot read.
     #[error("{table} {id} holds an unreadable {column}")]
     BrokenRow { table: &'static str, id: String, column: &'static str },
@@ -22,7 +24,7 @@ impl DatabaseError {
     /// Whether the database as a whole is out of reach, so that trying again later may help.
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::Connect(_) => true,
+            Self::Connect(_) | Self::NotDurable(_) => true,
             Self::Query(error) => match error {
                 sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed

@@ -22,6 +22,7 @@ pub mod files_read;
 pub mod flags;
 pub mod holds;
 pub(crate) mod idempotency;
+mod log;
 pub(crate) mod moves;
 pub mod news;
 pub mod people;
@@ -39,7 +40,7 @@ pub mod trail;
 pub(crate) mod uploads;
 pub(crate) mod workspace;
 
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use secrecy::SecretString;
 use sqlx::{Any, AnyPool, Transaction};
@@ -53,6 +54,8 @@ pub struct Database {
     engine: Engine,
     read: AnyPool,
     write: AnyPool,
+    /// SQLite's, which a commit waits for.
+    log: Option<Arc<log::Log>>,
     /// For connections that do more than the pool's.
     address: SecretString,
 }
@@ -62,6 +65,7 @@ pub struct Database {
 pub struct Tx {
     engine: Engine,
     inner: Transaction<'static, Any>,
+    log: Option<Arc<log::Log>>,
 }
 
 static DRIVERS: Once = Once::new();
@@ -73,12 +77,14 @@ impl Database {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let engine = Engine::of(url)?;
         let (read, write) = engine.pools(url, connections).await?;
-        Ok(Self { engine, read, write, address: url.to_owned().into() })
+        let log = engine.file(url)?.map(|file| Arc::new(log::Log::of(&file)));
+        Ok(Self { engine, read, write, log, address: url.to_owned().into() })
     }
 
     /// Brings the schema up to date. Migrations only add.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
-        sqlx::migrate!("src/database/migrations").run(&self.write).await.map_err(DatabaseError::Migrate)
+        sqlx::migrate!("src/database/migrations").run(&self.write).await.map_err(DatabaseError::Migrate)?;
+        synced(self.log.as_deref()).await
     }
 
     pub fn engine(&self) -> Engine {
@@ -88,7 +94,7 @@ impl Database {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, DatabaseError> {
         let inner = self.write.begin_with(self.engine.begin()).await?;
-        Ok(Tx { engine: self.engine, inner })
+        Ok(Tx { engine: self.engine, inner, log: self.log.clone() })
     }
 
     /// Where reads go that need no transaction.
@@ -96,10 +102,10 @@ impl Database {
         &self.read
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and keeps what it is given.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         sqlx::query("SELECT 1").execute(&self.read).await?;
-        Ok(())
+        synced(self.log.as_deref()).await
     }
 
     /// Closes every connection, waiting for those in use.
@@ -119,8 +125,23 @@ impl Tx {
         &mut self.inner
     }
 
+    /// Commits; what is committed is durable when this returns.
     pub async fn commit(self) -> Result<(), DatabaseError> {
+        self.inner.commit().await?;
+        synced(self.log.as_deref()).await
+    }
+
+    /// Commits what nobody is told of: a cut of the power may undo it, as long as nothing that was committed after it is
+    /// durable.
+    pub(crate) async fn commit_quietly(self) -> Result<(), DatabaseError> {
         Ok(self.inner.commit().await?)
+    }
+}
+
+async fn synced(log: Option<&log::Log>) -> Result<(), DatabaseError> {
+    match log {
+        Some(log) => log.sync().await,
+        None => Ok(()),
     }
 }
 

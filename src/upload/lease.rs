@@ -128,7 +128,7 @@ impl Lease {
         if !uploads::renew(&mut tx, self.row.file, self.row.epoch, now, ttl).await? {
             return Err(UploadError::Evicted);
         }
-        tx.commit().await?;
+        tx.commit_quietly().await?;
         fail::fail_point!("upload::unproven");
         Ok(())
     }
@@ -283,7 +283,7 @@ impl Uploads {
                 // Dropped without a word (a HEAD, a refused PATCH): nobody need wait for it.
                 let mut tx = inner.db.begin().await?;
                 uploads::release_of(&mut tx, file, epoch, &inner.node).await?;
-                tx.commit().await?;
+                tx.commit_quietly().await?;
             }
         }
     }
@@ -332,7 +332,7 @@ impl Inner {
     pub(super) async fn release(&self, row: &UploadRow) -> Result<(), UploadError> {
         let mut tx = self.db.begin().await?;
         uploads::release(&mut tx, row.file, row.epoch).await?;
-        Ok(tx.commit().await?)
+        Ok(tx.commit_quietly().await?)
     }
 }
 
