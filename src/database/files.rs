@@ -1,6 +1,7 @@
 //! Files: their rows, from creation to *received*. What a check does to them is in [`super::checks`].
 
 use jiff::{SignedDuration, Timestamp};
+use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{Database, DatabaseError, Tx};
@@ -125,19 +126,17 @@ pub(crate) async fn whereabouts(tx: &mut Tx, file: FileId) -> Result<Option<Wher
         .bind(file.to_string())
         .fetch_optional(tx.on())
         .await?;
-    row.map(|row| {
-        let id: String = row.try_get("sample_id")?;
-        Ok(Whereabouts {
-            sample: id.parse().map_err(|_| DatabaseError::BrokenRow {
-                table: "files",
-                id: file.to_string(),
-                column: "sample_id",
-            })?,
-            candidate: row.try_get("candidate_id")?,
-            section: row.try_get("section")?,
-        })
+    row.map(|row| read_whereabouts(&row, file)).transpose()
+}
+
+fn read_whereabouts(row: &AnyRow, file: FileId) -> Result<Whereabouts, DatabaseError> {
+    let id: String = row.try_get("sample_id")?;
+    let broken = || DatabaseError::BrokenRow { table: "files", id: file.to_string(), column: "sample_id" };
+    Ok(Whereabouts {
+        sample: id.parse().map_err(|_| broken())?,
+        candidate: row.try_get("candidate_id")?,
+        section: row.try_get("section")?,
     })
-    .transpose()
 }
 
 /// When uploads into a file's place end for good: cut-off plus grace, of its candidate or its sample.
@@ -158,6 +157,7 @@ pub(crate) async fn closes_at(db: &Database, file: FileId) -> Result<Timestamp, 
 /// What a unique name is made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Naming {
+    pub at: Whereabouts,
     pub component: ComponentId,
     pub centre: CentreNumber,
     pub place: Place,
@@ -167,7 +167,8 @@ pub(crate) struct Naming {
 
 pub(crate) async fn naming(tx: &mut Tx, file: FileId) -> Result<Naming, DatabaseError> {
     let row = sqlx::query(
-        "SELECT s.component_id, s.centre_number, c.number, f.kind, f.section, f.original_name, o.time_zone \
+        "SELECT f.sample_id, f.candidate_id, f.kind, f.section, f.original_name, s.component_id, s.centre_number, \
+         c.number, o.time_zone \
          FROM files f JOIN samples s ON s.id = f.sample_id JOIN organisations o ON o.id = s.organisation_id \
          LEFT JOIN candidates c ON c.id = f.candidate_id WHERE f.id = $1",
     )
@@ -190,6 +191,7 @@ pub(crate) async fn naming(tx: &mut Tx, file: FileId) -> Result<Naming, Database
     };
     let name: String = row.try_get("original_name")?;
     Ok(Naming {
+        at: read_whereabouts(&row, file)?,
         component: row.try_get::<String, _>("component_id")?.parse().map_err(|_| broken("component_id"))?,
         centre: row.try_get::<String, _>("centre_number")?.parse().map_err(|_| broken("centre_number"))?,
         place,

@@ -42,20 +42,6 @@ pub(crate) struct UploadRow {
     pub holder: Option<String>,
 }
 
-/// What a new upload starts with.
-#[derive(Debug)]
-pub(crate) struct NewUpload<'a> {
-    pub file: FileId,
-    pub length: Option<u64>,
-    pub max_length: u64,
-    pub part_size: u64,
-    pub digest: &'a DigestState,
-    pub metadata: &'a str,
-    pub dialect: &'a str,
-    pub now: Timestamp,
-    pub expires_at: Timestamp,
-}
-
 const COLUMNS: &str = "u.file_id, f.state, u.epoch, u.offset_bytes, u.length, u.max_length, u.part_size, \
      u.object_epoch, u.multipart, u.tail, u.hash_state, u.hash_check, u.metadata, u.dialect, \
      f.client_sha256, f.created_at, u.expires_at";
@@ -164,7 +150,9 @@ pub(crate) async fn claim(
         format!("SELECT {columns} FROM uploads u JOIN files f ON f.id = u.file_id WHERE u.file_id = $1");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(file.to_string()).fetch_optional(tx.on()).await?;
     let Some(mut upload) = row.as_ref().map(read).transpose()? else { return Ok(None) };
-    upload.staged.parts = parts(tx, file).await?;
+    if upload.staged.multipart.is_some() {
+        upload.staged.parts = parts(tx, file).await?;
+    }
     Ok(Some(upload))
 }
 
@@ -258,34 +246,40 @@ pub(crate) async fn renew(
     Ok(done.rows_affected() == 1)
 }
 
-/// Ends an upload whose file is *received*: the lease is free, and the ledger of parts has served. The row stays, for
-/// HEAD to answer from.
-pub(crate) async fn received(tx: &mut Tx, file: FileId, epoch: i64) -> Result<(), DatabaseError> {
+/// Forgets the ledger of parts, which has served: the file is *received*. The upload's row stays, for HEAD to answer
+/// from.
+pub(crate) async fn forget_parts(tx: &mut Tx, file: FileId) -> Result<(), DatabaseError> {
     sqlx::query("DELETE FROM upload_parts WHERE file_id = $1")
         .bind(file.to_string())
         .execute(tx.on())
         .await?;
-    release(tx, file, epoch).await
+    Ok(())
 }
 
-/// Writes a new upload's row.
-pub(crate) async fn insert(tx: &mut Tx, new: &NewUpload<'_>) -> Result<(), DatabaseError> {
-    sqlx::query(
-        "INSERT INTO uploads (file_id, length, max_length, part_size, tail, hash_state, hash_check, metadata, \
-         dialect, last_byte_at, expires_at) VALUES ($1, $2, $3, $4, '[]', $5, $6, $7, $8, $9, $10)",
-    )
-    .bind(new.file.to_string())
-    .bind(new.length.map(|length| length as i64))
-    .bind(new.max_length as i64)
-    .bind(new.part_size as i64)
-    .bind(&new.digest.state)
-    .bind(i64::from(new.digest.check))
-    .bind(new.metadata)
-    .bind(new.dialect)
-    .bind(new.now.as_microsecond())
-    .bind(new.expires_at.as_microsecond())
-    .execute(tx.on())
-    .await?;
+/// Writes a new upload's row; where it names a holder, with its lease.
+pub(crate) async fn insert(tx: &mut Tx, new: &UploadRow, ttl_micros: i64) -> Result<(), DatabaseError> {
+    let sql = format!(
+        "INSERT INTO uploads (file_id, epoch, owner, lease_until, length, max_length, part_size, tail, hash_state, \
+         hash_check, metadata, dialect, last_byte_at, expires_at) VALUES ($1, $2, $3, \
+         CASE WHEN $2 > 0 THEN {} + $4 END, $5, $6, $7, '[]', $8, $9, $10, $11, $12, $13)",
+        tx.engine().now()
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(new.file.to_string())
+        .bind(new.epoch)
+        .bind(new.holder.as_deref())
+        .bind(ttl_micros)
+        .bind(new.length.map(|length| length as i64))
+        .bind(new.max_length as i64)
+        .bind(new.staged.part_size as i64)
+        .bind(&new.digest.state)
+        .bind(i64::from(new.digest.check))
+        .bind(&new.metadata)
+        .bind(&new.dialect)
+        .bind(new.created_at.as_microsecond())
+        .bind(new.expires_at.as_microsecond())
+        .execute(tx.on())
+        .await?;
     Ok(())
 }
 
@@ -320,13 +314,16 @@ pub(crate) struct Progress<'a> {
     pub digest: &'a DigestState,
     pub now: Timestamp,
     pub expires_at: Timestamp,
-    pub ttl_micros: i64,
+    /// How long the lease is good from here on; `None` lets it go.
+    pub ttl_micros: Option<i64>,
+    /// The file is *created* still, and now *receiving*.
+    pub first: bool,
 }
 
-/// Commits durable bytes: offset, ledger, digest state, in one with the lease's renewal. `false`: the lease is lost,
-/// and nothing was written.
+/// Commits durable bytes: offset, ledger, digest state, in one with the lease's renewal or end. `false`: the lease is
+/// lost, and nothing was written.
 pub(crate) async fn advance(tx: &mut Tx, progress: &Progress<'_>) -> Result<bool, DatabaseError> {
-    let Progress { file, epoch, durable, digest, now, expires_at, ttl_micros } = progress;
+    let Progress { file, epoch, durable, digest, now, expires_at, ttl_micros, first } = progress;
     let tail = serde_json::to_string(&durable.tail).map_err(|_| DatabaseError::BrokenRow {
         table: "uploads",
         id: file.to_string(),
@@ -334,7 +331,8 @@ pub(crate) async fn advance(tx: &mut Tx, progress: &Progress<'_>) -> Result<bool
     })?;
     let sql = format!(
         "UPDATE uploads SET offset_bytes = $3, object_epoch = $4, multipart = $5, tail = $6, hash_state = $7, \
-         hash_check = $8, last_byte_at = $9, expires_at = $10, lease_until = {} + $11 \
+         hash_check = $8, last_byte_at = $9, expires_at = $10, lease_until = {} + $11, \
+         owner = CASE WHEN $11 IS NULL THEN NULL ELSE owner END \
          WHERE file_id = $1 AND epoch = $2 AND offset_bytes <= $3",
         tx.engine().now()
     );
@@ -370,10 +368,12 @@ pub(crate) async fn advance(tx: &mut Tx, progress: &Progress<'_>) -> Result<bool
         .await?;
     }
     discard(tx, &durable.obsolete, *now).await?;
-    sqlx::query("UPDATE files SET state = 'receiving' WHERE id = $1 AND state = 'created'")
-        .bind(file.to_string())
-        .execute(tx.on())
-        .await?;
+    if *first {
+        sqlx::query("UPDATE files SET state = 'receiving' WHERE id = $1 AND state = 'created'")
+            .bind(file.to_string())
+            .execute(tx.on())
+            .await?;
+    }
     Ok(true)
 }
 
@@ -431,9 +431,8 @@ pub(crate) async fn end(tx: &mut Tx, file: FileId, why: End) -> Result<bool, Dat
 
 /// Removes an ended upload's rows, once its bytes are gone from the store.
 pub(crate) async fn forget(tx: &mut Tx, file: FileId) -> Result<(), DatabaseError> {
-    for sql in ["DELETE FROM upload_parts WHERE file_id = $1", "DELETE FROM uploads WHERE file_id = $1"] {
-        sqlx::query(sql).bind(file.to_string()).execute(tx.on()).await?;
-    }
+    forget_parts(tx, file).await?;
+    sqlx::query("DELETE FROM uploads WHERE file_id = $1").bind(file.to_string()).execute(tx.on()).await?;
     Ok(())
 }
 

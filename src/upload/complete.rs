@@ -29,7 +29,7 @@ impl Uploads {
         if durable.multipart.is_some() {
             let expires_at = lease.expires_at();
             let digest = lease.digest.state();
-            lease.commit(&durable, &digest, expires_at).await?;
+            lease.commit(&durable, &digest, expires_at, false).await?;
             return self.complete(lease, Durable::default()).await;
         }
         // Put whole: it counts with the step to *received*.
@@ -56,7 +56,6 @@ impl Uploads {
         let whole = lease.whole();
         let sha256 = whole.sha256;
         let mut tx = inner.db.begin().await?;
-        let at = files::whereabouts(&mut tx, row.file).await?.ok_or(UploadError::Gone)?;
         let naming = files::naming(&mut tx, row.file).await?;
         let name = unique_name(&mut tx, row.file, &naming, now).await?;
         let durable = Durable {
@@ -73,18 +72,21 @@ impl Uploads {
             digest: &lease.digest.state(),
             now,
             expires_at: row.expires_at,
-            ttl_micros: inner.lease_micros(),
+            ttl_micros: None,
+            first: false,
         };
         let received =
             Received { file: row.file, size, sha256, name: &name, key: &key, version: &version, now };
         if !uploads::advance(&mut tx, &progress).await? || !files::receive(&mut tx, &received).await? {
             return Err(UploadError::Evicted);
         }
-        uploads::received(&mut tx, row.file, row.epoch).await?;
+        if durable.multipart.is_some() {
+            uploads::forget_parts(&mut tx, row.file).await?;
+        }
         let entry = Entry {
-            sample: Some(at.sample),
-            candidate: &at.candidate,
-            section: &at.section,
+            sample: Some(naming.at.sample),
+            candidate: &naming.at.candidate,
+            section: &naming.at.section,
             file: Some(row.file),
             detail: json!({ "size": size, "sha256": sha256, "unique_name": name }),
             ..Entry::new(By::Service, "file.received")

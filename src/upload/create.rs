@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{CreateError, Inner, RunningDigest, Uploads};
+use super::{CreateError, Inner, Lease, RunningDigest, Uploads};
 use crate::actor::{Action, Actor, Denied, decide};
 use crate::candidate::CandidateStatus;
 use crate::check;
@@ -12,9 +12,12 @@ use crate::database::Tx;
 use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, NewFile};
 use crate::database::samples;
-use crate::database::uploads::{self, End};
-use crate::evidence::{OriginalName, PAUSED_AFTER, Place, RelativePath, SectionCode, Sha256Digest};
+use crate::database::uploads::{self, End, UploadRow};
+use crate::evidence::{
+    FileState, OriginalName, PAUSED_AFTER, Place, RelativePath, SectionCode, Sha256Digest,
+};
 use crate::ids::{FileId, SampleId};
+use crate::object_store::Staged;
 use crate::sample::{Dates, Sample, SampleState, Timeliness};
 
 /// Where the sender wants the file.
@@ -74,6 +77,27 @@ impl Uploads {
         creation: &Creation,
         request: &str,
     ) -> Result<Created, CreateError> {
+        Ok(self.insert(actor, creation, request, false).await?.0)
+    }
+
+    /// Makes an upload whose first bytes come along, and takes its lease in the same transaction.
+    pub async fn create_held(
+        &self,
+        actor: &Actor,
+        creation: &Creation,
+        request: &str,
+    ) -> Result<(Created, Box<Lease>), CreateError> {
+        let (created, row) = self.insert(actor, creation, request, true).await?;
+        Ok((created, self.hold(row, RunningDigest::default())))
+    }
+
+    async fn insert(
+        &self,
+        actor: &Actor,
+        creation: &Creation,
+        request: &str,
+        held: bool,
+    ) -> Result<(Created, UploadRow), CreateError> {
         let inner = &self.inner;
         let now = inner.clock.now();
         let mut tx = inner.db.begin().await?;
@@ -96,21 +120,25 @@ impl Uploads {
         let file = FileId::new();
         files::insert(&mut tx, &new_file(file, &sample, &target, creation, actor, now, late)).await?;
         let expires_at = inner.expiry(now, now, target.dates.closed_at());
-        uploads::insert(
-            &mut tx,
-            &uploads::NewUpload {
-                file,
-                length: creation.length,
-                max_length: limit,
+        let row = UploadRow {
+            file,
+            state: FileState::Created,
+            epoch: i64::from(held),
+            length: creation.length,
+            max_length: limit,
+            staged: Staged {
                 part_size: inner.store.part_size(creation.length.unwrap_or(limit)),
-                digest: &RunningDigest::default().state(),
-                metadata: &creation.metadata,
-                dialect: creation.dialect,
-                now,
-                expires_at,
+                ..Staged::default()
             },
-        )
-        .await?;
+            digest: RunningDigest::default().state(),
+            metadata: creation.metadata.clone(),
+            dialect: creation.dialect.to_owned(),
+            client_sha256: creation.sha256,
+            created_at: now,
+            expires_at,
+            holder: held.then(|| inner.node.clone()),
+        };
+        uploads::insert(&mut tx, &row, inner.lease_micros()).await?;
         let entry = Entry {
             sample: Some(sample.id),
             candidate: &target.candidate,
@@ -123,7 +151,7 @@ impl Uploads {
         audit::record(&mut tx, now, entry).await?;
         tx.commit().await?;
         inner.ended.notify_one();
-        Ok(Created { file, max_length: limit, expires_at })
+        Ok((Created { file, max_length: limit, expires_at }, row))
     }
 }
 

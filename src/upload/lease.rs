@@ -91,12 +91,14 @@ impl Lease {
         holders.get(&self.row.file).is_some_and(|holder| holder.epoch > self.row.epoch)
     }
 
-    /// Makes durable bytes count, `digest` being theirs. From here on they may be acknowledged.
+    /// Makes durable bytes count, `digest` being theirs. `last`: from here on they may be acknowledged, and the lease is
+    /// let go, for others to see at once.
     pub(super) async fn commit(
         &mut self,
         durable: &Durable,
         digest: &DigestState,
         expires_at: jiff::Timestamp,
+        last: bool,
     ) -> Result<(), UploadError> {
         fail::fail_point!("upload::before_commit");
         let inner = &self.uploads.inner;
@@ -107,15 +109,22 @@ impl Lease {
             digest,
             now: inner.clock.now(),
             expires_at,
-            ttl_micros: inner.lease_micros(),
+            ttl_micros: (!last).then(|| inner.lease_micros()),
+            first: self.row.state == FileState::Created,
         };
         let mut tx = inner.db.begin().await?;
         if !uploads::advance(&mut tx, &progress).await? {
             return Err(UploadError::Evicted);
         }
-        tx.commit().await?;
+        // Nobody is told of a step on the way but by a request that commits after it. Only what lets something be
+        // removed must be safe before that goes.
+        match last || !durable.obsolete.is_empty() {
+            true => tx.commit().await?,
+            false => tx.commit_quietly().await?,
+        }
         fail::fail_point!("upload::after_commit");
         self.row.staged.advance(durable);
+        self.row.state = FileState::Receiving;
         self.row.expires_at = expires_at;
         Ok(())
     }
@@ -207,6 +216,13 @@ impl Uploads {
         tx.commit().await?;
         fail::fail_point!("upload::claimed");
         let digest = RunningDigest::restore(&row.digest, row.staged.offset).map_err(|_| UploadError::Gone)?;
+        Ok(self.hold(row, digest))
+    }
+
+    /// Remembers this node as the holder of a lease that the database has given it.
+    pub(super) fn hold(&self, row: UploadRow, digest: RunningDigest) -> Box<Lease> {
+        let inner = &self.inner;
+        let file = row.file;
         let stop = inner.shutdown.child_token();
         let (gone_tx, gone) = watch::channel(());
         if let Ok(mut holders) = inner.holders.lock() {
@@ -221,7 +237,7 @@ impl Uploads {
                 }
             }
         }
-        Ok(Box::new(Lease { uploads: self.clone(), row, digest, stop, _gone: gone_tx }))
+        Box::new(Lease { uploads: self.clone(), row, digest, stop, _gone: gone_tx })
     }
 
     /// What an error means: a store that no longer has what an overtaken lease left says nothing of the upload.

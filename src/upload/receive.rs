@@ -178,11 +178,12 @@ impl Uploads {
         }
         if stream.writer.pending() > 0 || stream.digest_ahead() {
             let durable = stream.writer.flush().await?;
-            stream.commit(durable).await?;
+            stream.commit(durable, true).await?;
+        } else {
+            inner.release(&stream.lease.row).await?;
         }
         drop(stream);
         let (offset, expires_at) = (lease.offset(), lease.expires_at());
-        inner.release(&lease.row).await?;
         match end {
             End::Body if ended => Err(UploadError::WrongLength),
             End::Body => Ok(Appended { offset, whole: None, expires_at }),
@@ -274,7 +275,7 @@ impl Receiving<'_> {
             }
             if self.last_commit.elapsed() >= flush_after && self.writer.pending() > 0 {
                 let durable = self.writer.flush().await?;
-                self.commit(durable).await?;
+                self.commit(durable, false).await?;
             }
         }
     }
@@ -338,7 +339,7 @@ impl Receiving<'_> {
                 self.borders.push_back(self.lease.digest.clone());
             }
             if let Some(durable) = self.writer.progress().await? {
-                self.commit(durable).await?;
+                self.commit(durable, false).await?;
             }
         }
         Ok(())
@@ -399,8 +400,9 @@ impl Receiving<'_> {
         }
     }
 
-    /// Makes durable bytes count; those of a request that has still to prove itself are gathered.
-    async fn commit(&mut self, durable: Durable) -> Result<(), UploadError> {
+    /// Makes durable bytes count; those of a request that has still to prove itself are gathered. `last`: no more will
+    /// come with this request.
+    async fn commit(&mut self, durable: Durable, last: bool) -> Result<(), UploadError> {
         let durable = self.with_unproven(durable);
         if self.proving.is_some() {
             self.unproven = Some(durable);
@@ -411,7 +413,7 @@ impl Receiving<'_> {
             let expiry = inner.expiry(row.created_at, inner.clock.now(), self.closes);
             let expires_at = row.expires_at.max(expiry);
             let digest = self.digest_at(durable.offset)?;
-            self.lease.commit(&durable, &digest, expires_at).await?;
+            self.lease.commit(&durable, &digest, expires_at, last).await?;
         }
         self.last_commit = Instant::now();
         Ok(())

@@ -202,17 +202,15 @@ async fn created(
     creation.sha256 = repr_digest(headers)?.or(creation.sha256);
     creation.declared_type = creation.declared_type.or_else(|| declared_type(headers));
     let proof = proof(headers)?;
-    let created = shared::create(service, &caller, id, &creation, addressed).await?;
+    let held = length != Some(0) && (last || announced != Some(0));
+    let (created, lease) = shared::create(service, &caller, id, &creation, addressed, held).await?;
     let location = shared::location(service, headers, created.file)?;
     let limits = limits(version, created.max_length, service.clock.now(), created.expires_at)?;
     let (mut offset, mut whole) = (0, None);
     if length == Some(0) {
         // Whole already; the sweep that every creation wakes takes its last step.
         whole = Some(Whole::new(RunningDigest::default().finish(), creation.sha256));
-    } else if last || announced != Some(0) {
-        let Claimed::Open(lease) = service.uploads.claim(&caller.actor, created.file).await? else {
-            return Err(ApiError::NotFound.into());
-        };
+    } else if let Some(lease) = lease {
         match append(service, lease, Append { offset, last, proof }, request).await {
             Ok(appended) => (offset, whole) = (appended.offset, appended.whole),
             // The upload exists, and what arrived is kept.

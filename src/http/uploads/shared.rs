@@ -66,16 +66,25 @@ pub(super) fn location(
     text(&format!("{}/files/{file}", service.public_url(headers)))
 }
 
-/// Makes an upload. `addressed`: the address said what was asked for. Where only metadata did, the layer of refusals
-/// does not know it, and what is there and not theirs is put on the audit trail here.
+/// Makes an upload, and takes its lease when its bytes come along (`held`). `addressed`: the address said what was
+/// asked for. Where only metadata did, the layer of refusals does not know it, and what is there and not theirs is put
+/// on the audit trail here.
 pub(super) async fn create(
     service: &Service,
     caller: &Caller,
     request: RequestId,
     creation: &Creation,
     addressed: bool,
-) -> Result<Created, ApiError> {
-    match service.uploads.create(&caller.actor, creation, &request.to_string()).await {
+    held: bool,
+) -> Result<(Created, Option<Box<Lease>>), ApiError> {
+    let (uploads, actor, id) = (&service.uploads, &caller.actor, request.to_string());
+    let created = match held {
+        true => {
+            uploads.create_held(actor, creation, &id).await.map(|(created, lease)| (created, Some(lease)))
+        }
+        false => uploads.create(actor, creation, &id).await.map(|created| (created, None)),
+    };
+    match created {
         Err(error @ (CreateError::Unknown { .. } | CreateError::Forbidden)) if !addressed => {
             let error = ApiError::from(error);
             let asked = Asked {

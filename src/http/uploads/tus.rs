@@ -79,14 +79,12 @@ async fn created(
         return Err(ApiError::TooLarge { limit });
     }
     let proof = proof(request.headers())?;
-    let created = shared::create(service, &caller, id, &creation, addressed).await?;
+    // A file of no bytes is whole already, and the sweep that every creation wakes takes its last step.
+    let held = with_body && length != Some(0);
+    let (created, lease) = shared::create(service, &caller, id, &creation, addressed, held).await?;
     let location = shared::location(service, request.headers(), created.file)?;
     let mut appended = Appended { offset: 0, whole: None, expires_at: created.expires_at };
-    // A file of no bytes is whole already, and the sweep that every creation wakes takes its last step.
-    if with_body && length != Some(0) {
-        let Claimed::Open(lease) = service.uploads.claim(&caller.actor, created.file).await? else {
-            return Err(ApiError::NotFound);
-        };
+    if let Some(lease) = lease {
         match append(service, lease, 0, proof, request).await {
             Ok(now) => appended = now,
             // The upload exists, and what arrived is kept: the client learns its address and asks for the offset.
