@@ -4,7 +4,6 @@
 //! then sets how many commits there are in a second. Here it runs with `NORMAL`: a commit is written to the log, and the
 //! log is always sound, but what was committed last may be lost with the power. So [`Log::sync`] follows before anybody
 //! is told: one sync of the log serves everybody whose commit came before it began, while others go on committing.
-//! (32 clients that each commit a small row, on the machine this was written on: 5 times as many in a second.)
 //!
 //! The log is opened anew each time, for SQLite removes and makes it at its own will; one that is gone was synced into
 //! the database before it went. After a sync that failed nobody knows what the disk holds: nothing is called durable
