@@ -154,8 +154,7 @@ async fn what_became_durable_on_the_way_counts_with_the_digest_of_its_border() {
     let part = engine.store.part_size(0);
     let all = bytes(2 * part as usize + 1_234_567);
     let file = engine.create("Evidence", all.len() as u64).await;
-    let frames: Vec<_> =
-        all[..all.len() - 1].chunks(300_000).map(|frame| Bytes::copy_from_slice(frame)).collect();
+    let frames: Vec<_> = all[..all.len() - 1].chunks(300_000).map(Bytes::copy_from_slice).collect();
     // Brings all but a byte, then stays silent.
     let silent = stream::iter(frames).map(|frame| Ok(frame.into())).chain(stream::pending());
     let (uploads, lease) = (engine.uploads.clone(), engine.lease(file).await);

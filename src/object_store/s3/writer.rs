@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::task::{JoinError, JoinSet};
 
 use super::body::Body;
 use super::bucket::Bucket;
@@ -38,8 +38,10 @@ pub(super) struct S3Writer {
     multipart: Option<String>,
     /// Parts sent, arrived or not.
     parts: u32,
-    /// Parts under way, in order.
+    /// Parts that do not count yet, in order.
     under_way: VecDeque<UnderWay>,
+    /// Their bytes being sent; dropped, they are sent no further.
+    sending: JoinSet<Result<StagedPart, StoreError>>,
     /// Parts that have arrived since the last report.
     new_parts: Vec<StagedPart>,
     /// Segments of the part that fills.
@@ -57,13 +59,15 @@ pub(super) struct S3Writer {
     failed: bool,
 }
 
-/// A part that was sent. Dropped, it is sent no further.
+/// A part that was sent.
 #[derive(Debug)]
 struct UnderWay {
+    number: u32,
     len: u64,
     /// Segments it was put together from.
     segments: Vec<ObjectKey>,
-    part: AbortOnDropHandle<Result<StagedPart, StoreError>>,
+    /// Set when it has arrived.
+    part: Option<StagedPart>,
 }
 
 impl S3Writer {
@@ -97,6 +101,7 @@ impl S3Writer {
             multipart: staged.multipart.clone(),
             parts: u32::try_from(staged.parts.len()).unwrap_or(u32::MAX),
             under_way: VecDeque::new(),
+            sending: JoinSet::new(),
             new_parts: Vec::new(),
             tail: staged.tail.clone(),
             obsolete: Vec::new(),
@@ -151,7 +156,7 @@ impl S3Writer {
                 self.gathered.add(block);
                 return Ok(());
             }
-            if self.under_way.is_empty() {
+            if self.sending.is_empty() {
                 break;
             }
             self.arrival().await?;
@@ -190,7 +195,7 @@ impl S3Writer {
 
     /// Sends the filling part on its way, once there is room on it.
     async fn send_part(&mut self) -> Result<(), StoreError> {
-        while self.under_way.len() >= IN_FLIGHT {
+        while self.sending.len() >= IN_FLIGHT {
             self.arrival().await?;
         }
         let path = self.path();
@@ -202,7 +207,7 @@ impl S3Writer {
         let (body, number, segments) = (self.part_body(), self.parts, self.take_tail());
         let gathered = std::mem::take(&mut self.gathered);
         let (bucket, budget, len) = (self.bucket.clone(), self.budget.clone(), body.len());
-        let sent = tokio::spawn(async move {
+        self.sending.spawn(async move {
             let sent =
                 send(&bucket, &budget, &path, &body, bucket.upload_part(&path, &id, number, &body)).await;
             drop(gathered);
@@ -211,24 +216,37 @@ impl S3Writer {
                 sent => sent,
             }
         });
-        self.under_way.push_back(UnderWay { len, segments, part: AbortOnDropHandle::new(sent) });
+        self.under_way.push_back(UnderWay { number, len, segments, part: None });
         Ok(())
     }
 
-    /// Waits for the first part under way; it counts from here on. The call it waits for has its own deadline.
+    /// Waits for one of the parts under way. The call it waits for has its own deadline.
     async fn arrival(&mut self) -> Result<(), StoreError> {
-        let Some(first) = self.under_way.pop_front() else { return Ok(()) };
-        let path = self.path();
-        let broken = |source| StoreError::Unavailable { call: "UploadPart", path, source: Box::new(source) };
-        self.new_parts.push(first.part.await.map_err(broken)??);
-        self.settled += first.len;
-        self.obsolete.extend(first.segments);
-        Ok(())
+        match self.sending.join_next().await {
+            Some(arrived) => self.arrived(arrived),
+            None => Ok(()),
+        }
     }
 
     async fn arrivals(&mut self) -> Result<(), StoreError> {
-        while !self.under_way.is_empty() {
+        while !self.sending.is_empty() {
             self.arrival().await?;
+        }
+        Ok(())
+    }
+
+    /// A part counts from here on if all before it do.
+    fn arrived(&mut self, part: Result<Result<StagedPart, StoreError>, JoinError>) -> Result<(), StoreError> {
+        let path = self.path();
+        let broken = |source| StoreError::Unavailable { call: "UploadPart", path, source: Box::new(source) };
+        let part = part.map_err(broken)??;
+        if let Some(sent) = self.under_way.iter_mut().find(|sent| sent.number == part.number) {
+            sent.part = Some(part);
+        }
+        while let Some(part) = self.under_way.front_mut().and_then(|first| first.part.take()) {
+            self.settled += part.size;
+            self.new_parts.push(part);
+            self.obsolete.extend(self.under_way.pop_front().into_iter().flat_map(|sent| sent.segments));
         }
         Ok(())
     }
@@ -273,9 +291,9 @@ impl S3Writer {
         if self.failed { Err(StoreError::Changed { path: self.path() }) } else { Ok(()) }
     }
 
-    async fn collect(&mut self) -> Result<(), StoreError> {
-        while self.under_way.front().is_some_and(|first| first.part.is_finished()) {
-            self.arrival().await?;
+    fn collect(&mut self) -> Result<(), StoreError> {
+        while let Some(arrived) = self.sending.try_join_next() {
+            self.arrived(arrived)?;
         }
         Ok(())
     }
@@ -346,7 +364,7 @@ impl StagedWriter for S3Writer {
 
     async fn progress(&mut self) -> Result<Option<Durable>, StoreError> {
         self.guard()?;
-        let collected = self.collect().await;
+        let collected = self.collect();
         self.failed = collected.is_err();
         collected?;
         let all = self.under_way.is_empty() && self.gathered.is_empty();
