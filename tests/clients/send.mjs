@@ -7,7 +7,7 @@
 //   keep      a file for the addresses of uploads that are under way: with `cutAt` the first sender stops for good, and
 //             without it this one goes on with what it finds there
 
-import { createReadStream, readFileSync, statSync } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
 
 const wish = JSON.parse(readFileSync(0, "utf8"));
@@ -29,7 +29,6 @@ const shared = {
   onAfterResponse: (request, response) => {
     requests.push([request.getMethod(), response.getStatus(), response.getHeader("Upload-Offset") ?? null]);
   },
-  ...(wish.source === "file" ? { uploadSize: statSync(wish.path).size } : {}),
   ...(await storage()),
   ...wish.options,
 };
