@@ -1,6 +1,8 @@
 //! Work beside requests, owned: nothing runs on after its reason has ended.
 
 use std::any::Any;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -67,6 +69,14 @@ impl Tasks {
         });
     }
 
+    /// `work` as a part of who waits for it; should they go away, it goes on here to its end.
+    pub fn shelter<W>(&self, work: W) -> Sheltered<W>
+    where
+        W: Future<Output: Send> + Send + 'static,
+    {
+        Sheltered { work: Some(Box::pin(work)), tasks: self.clone() }
+    }
+
     /// Tells tasks to end, waits, and drops those that have not after `patience`.
     pub async fn finish(&self, patience: Duration) {
         self.stop.cancel();
@@ -75,6 +85,48 @@ impl Tasks {
             tracing::error!(left = self.tracker.len(), "background work did not end in time");
             self.kill.cancel();
             self.tracker.wait().await;
+        }
+    }
+}
+
+/// See [`Tasks::shelter`].
+#[derive(Debug)]
+pub struct Sheltered<W>
+where
+    W: Future<Output: Send> + Send + 'static,
+{
+    /// `None` once it has ended.
+    work: Option<Pin<Box<W>>>,
+    tasks: Tasks,
+}
+
+impl<W> Future for Sheltered<W>
+where
+    W: Future<Output: Send> + Send + 'static,
+{
+    type Output = W::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<W::Output> {
+        let Some(work) = &mut self.work else { return Poll::Pending };
+        let done = ready!(work.as_mut().poll(cx));
+        self.work = None;
+        Poll::Ready(done)
+    }
+}
+
+impl<W> Drop for Sheltered<W>
+where
+    W: Future<Output: Send> + Send + 'static,
+{
+    fn drop(&mut self) {
+        // One that panicked has broken; and without a runtime nothing goes on.
+        if let Some(work) = self.work.take()
+            && !std::thread::panicking()
+            && tokio::runtime::Handle::try_current().is_ok()
+        {
+            self.tasks.spawn(async move {
+                work.await;
+            });
         }
     }
 }
@@ -92,6 +144,28 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+
+    #[tokio::test]
+    async fn sheltered_work_ends_whoever_waits_for_it() {
+        let tasks = Tasks::new();
+        let done = Arc::new(AtomicU32::new(0));
+        let work = |counted: &Arc<AtomicU32>| {
+            let counted = counted.clone();
+            async move {
+                tokio::task::yield_now().await;
+                counted.fetch_add(1, Ordering::SeqCst)
+            }
+        };
+        assert_eq!(tasks.shelter(work(&done)).await, 0);
+        let left = tokio::time::timeout(Duration::ZERO, async {
+            let sheltered = tasks.shelter(work(&done));
+            std::future::pending::<()>().await;
+            sheltered.await
+        });
+        assert!(left.await.is_err());
+        tasks.finish(Duration::from_secs(10)).await;
+        assert_eq!(done.load(Ordering::SeqCst), 2);
+    }
 
     #[tokio::test]
     async fn broken_work_begins_again_and_all_ends() {

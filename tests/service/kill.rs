@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
 
 use crate::support::line::{Append, Dialect, Framing, Line};
-use crate::support::{Actor, CENTRE, COMPONENT, Installation, Process, sources};
+use crate::support::{Actor, Installation, Process, sources};
 
 /// The most bytes one request brings.
 const PATCH: usize = 6 << 20;
@@ -228,8 +228,7 @@ impl Scene {
     pub async fn begin(&mut self) -> Process {
         let process = self.installation.serve(None).await;
         let teacher = self.teacher(&process);
-        let list = format!("/api/v1/samples?component={COMPONENT}&centre={CENTRE}");
-        let sample = teacher.get(&list).await.json()["items"][0]["id"].as_str().unwrap().to_owned();
+        let sample = process.sample(&self.teacher).await;
         let begun = teacher.begin(&sample, "1005", "Evidence", "site.zip", self.bytes.len() as u64).await;
         assert_eq!(begun.status, StatusCode::CREATED, "{}", begun.text);
         self.file = begun.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
@@ -319,7 +318,7 @@ impl Scene {
         process.stop().await;
         self.nothing_over().await;
         assert_eq!(self.installation.processes(), Vec::<String>::new());
-        self.installation.remove().await;
+        self.installation.clear().await;
     }
 
     /// Waits until the sweeper has nothing left to do.
@@ -340,9 +339,6 @@ impl Scene {
         let [evidence] = &objects[..] else { panic!("not one object: {objects:?}") };
         assert!(evidence.starts_with("evidence/") && evidence.contains(&self.file), "{evidence}");
         assert_eq!(store.unfinished(100).await.unwrap(), Vec::<String>::new());
-        for key in objects {
-            store.delete(&key.parse().unwrap()).await.unwrap();
-        }
     }
 }
 

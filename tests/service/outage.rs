@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::line::{Append, Dialect, Door, Framing, Reply};
 use crate::support::postgres::Postgres;
-use crate::support::{Actor, CENTRE, COMPONENT, Installation, is_board, seed};
+use crate::support::{Actor, Installation, is_board, seed};
 
 const MIB: usize = 1 << 20;
 /// Clients at a time.
@@ -40,11 +40,9 @@ async fn a_database_that_goes_away_for_a_while_costs_time_and_nothing_else() {
     let installation = Installation::with_database_on(&postgres.url(), Path::new("config/demo")).await;
     let teacher = installation.token("teacher.98765").await;
     let nodes = [installation.serve(None).await, installation.serve_beside("second").await];
-    let list = format!("/api/v1/samples?component={COMPONENT}&centre={CENTRE}");
-    let asked = nodes[0].actor(&teacher).get(&list).await.json();
     let clients = Arc::new(Clients {
         doors: nodes.iter().map(|node| node.door(&teacher)).collect(),
-        sample: asked["items"][0]["id"].as_str().unwrap().to_owned(),
+        sample: nodes[0].sample(&teacher).await,
         seed: seed(),
         ended: AtomicBool::new(false),
         next: AtomicUsize::new(0),
@@ -98,14 +96,11 @@ async fn a_database_that_goes_away_for_a_while_costs_time_and_nothing_else() {
         let content = content.send().await.unwrap().bytes().await.unwrap();
         assert!(Sha256::digest(&content)[..] == sum, "{file} comes out other than it went in");
     }
+    clients.hand_over().await;
     for node in nodes {
         node.stop().await;
     }
-    let store = installation.store().await;
-    for key in store.list("", None, 1000).await.unwrap() {
-        store.delete(&key.parse().unwrap()).await.unwrap();
-    }
-    installation.remove().await;
+    installation.clear().await;
     postgres.stop().await;
 }
 
@@ -175,6 +170,20 @@ impl Clients {
         let all = Append { file, offset, body, dialect, framing, proven: false, expects: false };
         assert_eq!(door.append_all(&all).await.unwrap().status, 204);
         vec![(file.to_owned(), Sha256::digest(body).into())]
+    }
+
+    /// Nodes hear each other again: the one that is asked makes durable what it has, and nothing is sent twice.
+    async fn hand_over(&self) {
+        let place = format!("{}/1002/Supporting", self.sample);
+        let file = self.doors[0].create(&place, "notes.txt", MIB).await.unwrap().file().unwrap();
+        let (body, dialect, framing) = (vec![b'.'; MIB], Dialect::Tus, Framing::Length);
+        let (file, body, offset) = (&*file, &*body, 0);
+        let append = Append { file, offset, body, dialect, framing, proven: false, expects: true };
+        let mut line = self.doors[0].append(&append).await.unwrap();
+        line.send(&body[..MIB / 2]).await.unwrap();
+        assert!(line.is_read().await);
+        let reply = self.doors[1].ask(file, dialect).await.unwrap();
+        assert_eq!(reply.offset(), Some(MIB / 2), "{reply:?}");
     }
 
     /// Counts an answer; `None`: none came.

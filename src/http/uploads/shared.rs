@@ -123,7 +123,10 @@ pub(super) async fn append(
         },
         Err(error) => Some(Err(BodyError(error.into()))),
     });
-    service.uploads.append(lease, append, pieces.filter_map(future::ready)).await
+    let (uploads, pieces) = (service.uploads.clone(), pieces.filter_map(future::ready));
+    // A request is dropped when its stream is reset, or its line closed after the last byte of the body and before the
+    // answer. What it brought is here all the same.
+    service.tasks.shelter(async move { uploads.append(lease, append, pieces).await }).await
 }
 
 /// An upload whose address nobody learns may not hold a place.

@@ -258,6 +258,10 @@ impl Line {
     /// What is still answered until the peer closes: the status, if there is any.
     pub async fn last_words(mut self) -> Option<u16> {
         let status = self.reply().await.ok().map(|reply| reply.status);
+        // After success there may be another request.
+        if status.is_some_and(|status| (200..300).contains(&status)) {
+            return status;
+        }
         let mut rest = Vec::new();
         let closed = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await;
         assert!(closed.is_ok(), "the peer neither answers nor closes");

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::backend::Backend;
 use super::line::Door;
-use super::{Actor, client};
+use super::{Actor, CENTRE, COMPONENT, client};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_strongroom");
 /// The longest any process may take for anything.
@@ -146,7 +146,16 @@ impl Installation {
             .collect()
     }
 
-    /// Removes everything.
+    /// Removes everything, what is stored included.
+    pub async fn clear(self) {
+        let store = self.store().await;
+        for key in store.list("", None, 10_000).await.unwrap() {
+            store.delete(&key.parse().unwrap()).await.unwrap();
+        }
+        self.remove().await;
+    }
+
+    /// Removes everything but what is in a bucket.
     pub async fn remove(self) {
         self.backend.remove().await;
     }
@@ -163,6 +172,13 @@ impl Process {
     /// Someone with a token of [`Installation::token`].
     pub fn actor(&self, token: &str) -> Actor {
         Actor { base: self.base.clone(), token: Some(token.to_owned()), client: client() }
+    }
+
+    /// The sample of the component and the centre that most tests use.
+    pub async fn sample(&self, token: &str) -> String {
+        let list = format!("/api/v1/samples?component={COMPONENT}&centre={CENTRE}");
+        let found = self.actor(token).get(&list).await.json();
+        found["items"][0]["id"].as_str().unwrap().to_owned()
     }
 
     /// Someone without credentials.
