@@ -7,10 +7,12 @@
 
 mod architecture;
 mod connections;
+mod crowd;
 mod cuts;
 mod dates;
 mod dialects;
 mod events;
+mod faults;
 mod flags;
 mod holds;
 mod idempotency;
@@ -28,6 +30,7 @@ mod returned;
 mod roles;
 mod routes;
 mod rules;
+mod stop;
 mod support;
 mod trail;
 mod work;
