@@ -28,7 +28,10 @@ function onDisk(name) {
   return file;
 }
 
-/** @param {import("playwright-core").Page} page @param {string} name @param {string} text */
+/**
+ * Text is found in any case, a pattern in its own.
+ * @param {import("playwright-core").Page} page @param {string} name @param {string | RegExp} text
+ */
 const inTray = (page, name, text) => page.locator(".tray-row", { hasText: name }).filter({ hasText: text });
 
 /** Names of this person's open uploads, as the server knows them. @param {import("playwright-core").Page} page */
@@ -193,16 +196,17 @@ export async function cancelOffline(given) {
   await page.locator(".tray-row", { hasText: "unwanted.pdf" }).getByRole("button", { name: /^Cancel/ }).click();
   await inTray(page, "unwanted.pdf", "Being cancelled").waitFor();
   await pause(1_000);
-  await page.context().setOffline(false);
+  // Asked beside the page, whose line is cut; once it is back, the upload may be gone before anyone looks.
   assert.ok((await openUploads(page)).includes("unwanted.pdf"));
-  await inTray(page, "unwanted.pdf", "Cancelled").waitFor();
+  await page.context().setOffline(false);
+  await inTray(page, "unwanted.pdf", /Cancelled/).waitFor();
   assert.ok(!(await openUploads(page)).includes("unwanted.pdf"), "the server threw it away");
   await page.locator("#section-Evidence .file", { hasText: "unwanted.pdf" }).waitFor({ state: "detached" });
 
   // Cancelled on the page itself, the tray says so too.
   await choose(page, "Evidence", onDisk("second.pdf"));
   await page.locator("#section-Evidence .file", { hasText: "second.pdf" }).getByRole("button", { name: /^Cancel/ }).click();
-  await inTray(page, "second.pdf", "Cancelled").waitFor();
+  await inTray(page, "second.pdf", /Cancelled/).waitFor();
   await page.context().close();
 }
 
