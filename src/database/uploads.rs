@@ -487,6 +487,13 @@ pub(crate) async fn whole(db: &Database, limit: i64) -> Result<Vec<FileId>, Data
     ids(sqlx::query_scalar(AssertSqlSafe(sql)).bind(limit).fetch_all(db.reader()).await?)
 }
 
+/// Whether nothing that is staged of a file is needed any more. `false` for one that is unknown.
+pub(crate) async fn is_over(db: &Database, file: FileId) -> Result<bool, DatabaseError> {
+    let sql = "SELECT 1 FROM files WHERE id = $1 \
+               AND state NOT IN ('created', 'receiving', 'received', 'checking', 'quarantined')";
+    Ok(sqlx::query(sql).bind(file.to_string()).fetch_optional(db.reader()).await?.is_some())
+}
+
 fn ids(texts: Vec<String>) -> Result<Vec<FileId>, DatabaseError> {
     texts
         .into_iter()

@@ -8,9 +8,15 @@ use crate::database::audit::{self, By, Entry};
 use crate::database::files;
 use crate::database::uploads::{self, End};
 use crate::ids::FileId;
+use crate::object_store::{ObjectKey, Staged};
 
 /// Rows a pass takes at most of each kind.
 const BATCH: i64 = 100;
+/// Where staged bytes lie, in order.
+const OBJECTS: &str = "quarantine/";
+const TAILS: &str = "tail/";
+/// Staged objects looked at in one go.
+const PAGE: usize = 1000;
 /// Minutes until an object is tried again that could not be removed.
 const AGAIN: i64 = 5;
 
@@ -41,6 +47,30 @@ impl Uploads {
             moved += usize::from(gone.is_ok());
         }
         Ok(moved)
+    }
+
+    /// Looks at one page of what is staged, from `after` on, for bytes of files that need none any more: a writer that
+    /// was overridden may hang on a call, and put them when its upload has long ended. Where the next page begins.
+    pub async fn clear_left_behind(&self, after: Option<String>) -> Result<Option<String>, UploadError> {
+        let inner = &self.inner;
+        let prefix = if after.as_deref().is_some_and(|path| path >= TAILS) { TAILS } else { OBJECTS };
+        let mut paths = inner.store.list(prefix, after.as_deref(), PAGE).await?;
+        let next = match paths.last() {
+            Some(last) if paths.len() == PAGE => Some(last.clone()),
+            _ => (prefix == OBJECTS).then(|| TAILS.to_owned()),
+        };
+        if after.is_none() {
+            paths.extend(inner.store.unfinished(PAGE).await?);
+        }
+        let mut files: Vec<FileId> = paths.iter().filter_map(|path| staged_of(path)).collect();
+        files.dedup();
+        for file in files {
+            if uploads::is_over(&inner.db, file).await? {
+                let gone = inner.store.discard(file, i64::MAX, &Staged::default()).await;
+                logged(file, "clearing what was left behind by", gone.map_err(UploadError::from));
+            }
+        }
+        Ok(next)
     }
 
     /// A node died between the last byte and *received*.
@@ -85,6 +115,14 @@ impl Uploads {
         let mut tx = inner.db.begin().await?;
         uploads::forget(&mut tx, file).await?;
         Ok(tx.commit().await?)
+    }
+}
+
+/// Whose bytes these are, if they are staged ones.
+fn staged_of(path: &str) -> Option<FileId> {
+    match path.parse() {
+        Ok(ObjectKey::Quarantine { file, .. } | ObjectKey::Tail { file, .. }) => Some(file),
+        _ => None,
     }
 }
 

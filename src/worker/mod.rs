@@ -96,6 +96,11 @@ impl Workers {
             let (uploads, tasks) = sweeping.clone();
             async move { sweep_loop(&uploads, poll, tasks.stopping()).await }
         });
+        let looking = (uploads.clone(), tasks.clone());
+        tasks.keep("left behind", move || {
+            let (uploads, tasks) = looking.clone();
+            async move { left_behind_loop(&uploads, &tasks).await }
+        });
         Ok(())
     }
 
@@ -128,6 +133,24 @@ impl Workers {
                 () = stop.cancelled() => return,
                 () = bell.notified() => {}
                 () = tokio::time::sleep(self.limits.poll) => {}
+            }
+        }
+    }
+}
+
+/// Between looks at one page of staged objects and the next.
+const LOOK: Duration = Duration::from_secs(60);
+
+async fn left_behind_loop(uploads: &Uploads, tasks: &Tasks) {
+    let mut next = None;
+    while tasks.pause(LOOK).await {
+        match uploads.clear_left_behind(next.take()).await {
+            Ok(page) => next = page,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what was left behind stays for now"
+                );
             }
         }
     }
