@@ -85,6 +85,8 @@ pub struct UploadConfig {
     pub flush: Span,
     pub expiry_idle: Span,
     pub expiry_max: Span,
+    /// Bodies taken at the same time.
+    pub streams: usize,
     /// Unfinished uploads of one centre.
     pub centre_open: u64,
     /// Files of one centre that are stored or on their way.
@@ -117,6 +119,7 @@ impl UploadConfig {
             flush: self.flush.0,
             keep: self.expiry_idle.0,
             keep_at_most: self.expiry_max.0,
+            streams: self.streams,
             quotas: crate::upload::Quotas {
                 open: self.centre_open,
                 files: self.centre_files,

@@ -87,8 +87,11 @@ impl Uploads {
         creation: &Creation,
         request: &str,
     ) -> Result<(Created, Box<Lease>), CreateError> {
+        let place = self.inner.place().ok_or(CreateError::Crowded)?;
         let (created, row) = self.insert(actor, creation, request, true).await?;
-        Ok((created, self.hold(row, RunningDigest::default())))
+        let mut lease = self.hold(row, RunningDigest::default());
+        lease.place = Some(place);
+        Ok((created, lease))
     }
 
     async fn insert(

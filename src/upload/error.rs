@@ -41,6 +41,9 @@ pub enum CreateError {
     Quota { what: &'static str, limit: u64 },
     #[error("the disk has no room for it")]
     NoRoom,
+    /// As many bodies are being taken as may be; a moment later there may be room.
+    #[error("too many uploads are under way at once")]
+    Crowded,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -79,6 +82,9 @@ pub enum UploadError {
     /// The service is stopping; what arrived is kept.
     #[error("the service is stopping")]
     Stopping,
+    /// As many bodies are being taken as may be; a moment later there may be room. Nothing of this one was read.
+    #[error("too many uploads are under way at once")]
+    Crowded,
     #[error("the client stopped sending")]
     Cut { committed: u64 },
     #[error(transparent)]

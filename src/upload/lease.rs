@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +47,8 @@ pub struct Lease {
     pub(super) digest: RunningDigest,
     /// Cancelled when someone else wants the upload.
     pub(super) stop: CancellationToken,
+    /// Taken with the lease, for a body that comes along.
+    pub(super) place: Option<OwnedSemaphorePermit>,
     /// Closes when this lease is dropped: what a taker waits for.
     _gone: watch::Sender<()>,
 }
@@ -237,7 +239,7 @@ impl Uploads {
                 }
             }
         }
-        Box::new(Lease { uploads: self.clone(), row, digest, stop, _gone: gone_tx })
+        Box::new(Lease { uploads: self.clone(), row, digest, stop, place: None, _gone: gone_tx })
     }
 
     /// What an error means: a store that no longer has what an overtaken lease left says nothing of the upload.

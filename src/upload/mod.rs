@@ -21,6 +21,13 @@
 //! **Proof.** A request that must prove its bytes ([`checksum`]) commits nothing until it has: what became durable
 //! meanwhile is gathered and counts in one transaction, or not at all.
 //!
+//! **Memory.** What waits to become durable is gathered by the store's writers from one budget, and only so many bodies
+//! are taken at once ([`UploadLimits::streams`]); the next one is refused before its first byte is polled. Who is
+//! taken is never dropped for lack of memory: its writer makes durable what it has, or stops polling, and then the
+//! client's window closes. So the most that uploads hold is the store's budget, and per body what the protocol has
+//! read ahead: 64 KiB in HTTP/1.1, at most the stream's window of 4 MiB in HTTP/2, and that only while the store stands
+//! still.
+//!
 //! **Small files.** A file that needs no multipart upload is made whole and *received* in one transaction; until then
 //! its offset has not moved, so a crash costs only its own bytes.
 //!
@@ -41,7 +48,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use create::{Created, Creation, Wanted};
@@ -72,6 +79,8 @@ pub struct UploadLimits {
     pub keep: Duration,
     /// How long an upload is kept at most, unless its sample is still open.
     pub keep_at_most: Duration,
+    /// Bodies taken at the same time.
+    pub streams: usize,
     pub quotas: Quotas,
 }
 
@@ -86,6 +95,7 @@ impl Default for UploadLimits {
             flush: Duration::from_secs(5),
             keep: Duration::from_secs(7 * DAY),
             keep_at_most: Duration::from_secs(30 * DAY),
+            streams: 1000,
             quotas: Quotas::default(),
         }
     }
@@ -107,6 +117,7 @@ struct Inner {
     node: String,
     holders: lease::Holders,
     read: quota::Read,
+    streams: Arc<Semaphore>,
     shutdown: CancellationToken,
     /// Rung when a file is received, so that checks start at once.
     received: Arc<Notify>,
@@ -131,6 +142,7 @@ impl Uploads {
             node,
             holders: Default::default(),
             read: Default::default(),
+            streams: Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS))),
             shutdown,
             received: Arc::default(),
             ended: Arc::default(),
@@ -150,6 +162,11 @@ impl Uploads {
 }
 
 impl Inner {
+    /// A place among those whose bodies are taken, when there is one.
+    fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.streams.clone().try_acquire_owned().ok()
+    }
+
     fn lease_micros(&self) -> i64 {
         i64::try_from(self.limits.lease.as_micros()).unwrap_or(i64::MAX)
     }

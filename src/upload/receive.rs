@@ -110,7 +110,7 @@ impl Uploads {
     /// it is kept, unless the request had something to prove: then nothing is.
     pub async fn append<B>(
         &self,
-        lease: Box<Lease>,
+        mut lease: Box<Lease>,
         request: Append,
         body: B,
     ) -> Result<Appended, UploadError>
@@ -118,6 +118,10 @@ impl Uploads {
         B: Stream<Item = Result<Piece, BodyError>> + Unpin + Send,
     {
         let (file, epoch) = (lease.file(), lease.row.epoch);
+        let Some(_place) = lease.place.take().or_else(|| self.inner.place()) else {
+            self.inner.release(&lease.row).await?;
+            return Err(UploadError::Crowded);
+        };
         match self.receive(lease, request, body).await {
             Err(error) => Err(self.unless_overtaken(file, epoch, error).await),
             appended => appended,

@@ -251,6 +251,30 @@ async fn one_that_only_drips_is_ended_and_keeps_what_it_brought() {
 }
 
 #[tokio::test]
+async fn one_body_too_many_waits_without_a_byte_read() {
+    let engine = engine().await;
+    let limits = UploadLimits { streams: 1, ..UploadLimits::default() };
+    let (db, store) = (engine.db.clone(), engine.store.clone());
+    let uploads = Uploads::new(db, store, Clock::system(), limits, CancellationToken::new());
+    let creation = engine.creation("Evidence", "a.pdf", 1000);
+    let (_, first) = uploads.create_held(&engine.officer, &creation, "").await.unwrap();
+    let second = uploads.create_held(&engine.officer, &engine.creation("URS", "b.pdf", 10), "").await;
+    assert!(matches!(second, Err(CreateError::Crowded)), "{second:?}");
+    let second =
+        uploads.create(&engine.officer, &engine.creation("URS", "b.pdf", 10), "").await.unwrap().file;
+    let lease = async || match uploads.claim(&engine.officer, second).await.unwrap() {
+        Claimed::Open(lease) => lease,
+        Claimed::Finished(_) => panic!("finished"),
+    };
+    let unread = stream::poll_fn(|_| panic!("polled"));
+    let crowded = uploads.append(lease().await, Append::default(), unread).await;
+    assert!(matches!(crowded, Err(UploadError::Crowded)), "{crowded:?}");
+    drop(first);
+    let appended = uploads.append(lease().await, Append::default(), body(vec![bytes(10)], false)).await;
+    assert!(appended.is_ok_and(|appended| appended.whole.is_some()));
+}
+
+#[tokio::test]
 async fn a_silent_holder_gives_way_with_all_it_has_and_is_fenced() {
     let engine = engine().await;
     let file = engine.create("Evidence", 1000).await;

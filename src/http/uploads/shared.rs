@@ -166,6 +166,7 @@ impl From<CreateError> for ApiError {
             CreateError::TooLarge { limit } => Self::TooLarge { limit },
             CreateError::Quota { what, limit } => Self::Quota { what, limit },
             CreateError::NoRoom => Self::InsufficientStorage,
+            CreateError::Crowded => Self::Unavailable { retry_after: AGAIN, source: None },
             CreateError::Store(error) => error.into(),
             CreateError::Database(error) => error.into(),
         }
@@ -186,7 +187,7 @@ impl From<UploadError> for ApiError {
                 "the checksum it announces did not come after the body, or cannot be read",
             ),
             UploadError::Mismatch => Self::ChecksumMismatch,
-            UploadError::Evicted => Self::Busy { retry_after: AGAIN },
+            UploadError::Evicted | UploadError::Crowded => Self::Busy { retry_after: AGAIN },
             UploadError::Stopping => Self::Unavailable { retry_after: AGAIN, source: None },
             UploadError::Cut { .. } => Self::BodyTimeout,
             UploadError::Store(error) => error.into(),
