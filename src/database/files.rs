@@ -78,6 +78,21 @@ pub(crate) struct Holder {
     pub last_byte_at: Option<Timestamp>,
 }
 
+/// How many files take places here.
+pub(crate) async fn count_holders(tx: &mut Tx, place: PlaceRef<'_>) -> Result<u64, DatabaseError> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM files WHERE sample_id = $1 AND candidate_id = $2 AND kind = $3 AND section = $4 \
+         AND state IN ('created', 'receiving', 'received', 'checking', 'accepted')",
+    )
+    .bind(place.sample.to_string())
+    .bind(place.candidate)
+    .bind(place.kind)
+    .bind(place.section)
+    .fetch_one(tx.on())
+    .await?;
+    Ok(count.unsigned_abs())
+}
+
 /// The files that take places here: accepted or on their way, oldest first.
 pub(crate) async fn holders(tx: &mut Tx, place: PlaceRef<'_>) -> Result<Vec<Holder>, DatabaseError> {
     let rows = sqlx::query(

@@ -236,6 +236,9 @@ async fn make_room(
         kind: target.place.kind_word(),
         section: section_column(target),
     };
+    if replaces.is_none() && files::count_holders(tx, place).await? < u64::from(target.rules.max) {
+        return Ok(());
+    }
     let holders = files::holders(tx, place).await?;
     if let Some(replaced) = replaces {
         let accepted = holders.iter().any(|holder| holder.file == replaced && holder.accepted);
