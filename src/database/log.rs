@@ -13,7 +13,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -30,6 +31,8 @@ pub(super) struct Log {
     path: PathBuf,
     /// Syncs that have begun.
     begun: AtomicU64,
+    /// A sync has failed, whether anybody still waited for it or not.
+    broken: Arc<AtomicBool>,
     turn: Mutex<Turn>,
 }
 
@@ -39,7 +42,6 @@ struct Turn {
     done: u64,
     /// The log whose name is durable.
     named: Option<u64>,
-    broken: bool,
 }
 
 impl Log {
@@ -47,7 +49,12 @@ impl Log {
     pub(super) fn of(database: &Path) -> Self {
         let mut path = database.as_os_str().to_owned();
         path.push("-wal");
-        Self { path: path.into(), begun: AtomicU64::default(), turn: Mutex::default() }
+        Self {
+            path: path.into(),
+            begun: AtomicU64::default(),
+            broken: Arc::default(),
+            turn: Mutex::default(),
+        }
     }
 
     /// Makes durable what was committed before the call.
@@ -57,23 +64,22 @@ impl Log {
         let broken = |source: io::Error| DatabaseError::NotDurable(source);
         let waited = tokio::time::timeout(DEADLINE, async {
             let mut turn = self.turn.lock().await;
-            if turn.broken {
+            if self.broken.load(Ordering::SeqCst) {
                 return Err(broken(io::Error::other("an earlier sync of the log failed")));
             }
             if turn.done >= wanted {
                 return Ok(());
             }
             let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
-            let (path, named) = (self.path.clone(), turn.named);
-            let synced = spawn_blocking(move || sync(&path, named)).await.map_err(io::Error::other);
-            match synced.flatten() {
-                Ok(named) => (turn.done, turn.named) = (number, named),
-                Err(error) => {
-                    turn.broken = true;
+            let (path, named, failed) = (self.path.clone(), turn.named, self.broken.clone());
+            let synced = spawn_blocking(move || {
+                sync(&path, named).inspect_err(|error| {
+                    failed.store(true, Ordering::SeqCst);
                     tracing::error!(%error, "the database's log cannot be synced: restart once the disk is sound");
-                    return Err(broken(error));
-                }
-            }
+                })
+            });
+            let synced = synced.await.map_err(io::Error::other).flatten();
+            (turn.done, turn.named) = (number, synced.map_err(broken)?);
             Ok(())
         });
         waited.await.unwrap_or_else(|elapsed| Err(broken(io::Error::other(elapsed))))
@@ -124,11 +130,15 @@ mod tests {
         let given_up = tokio::time::timeout(Duration::from_millis(50), log.sync()).await;
         assert!(given_up.is_err());
         assert_eq!((log.begun.load(Ordering::SeqCst), log.turn.lock().await.done), (1, 0));
+        // A pipe cannot be synced: that is remembered though nobody waits for it any more.
         drop(std::fs::OpenOptions::new().write(true).open(&log.path).unwrap());
-        std::fs::remove_file(&log.path).unwrap();
-        std::fs::write(&log.path, "frames").unwrap();
-        log.sync().await.unwrap();
-        assert_eq!(log.turn.lock().await.done, 2);
+        let remembered = async {
+            while !log.broken.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), remembered).await.unwrap();
+        assert!(matches!(log.sync().await, Err(DatabaseError::NotDurable(_))));
     }
 
     #[tokio::test]

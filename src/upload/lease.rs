@@ -119,8 +119,8 @@ impl Lease {
             return Err(UploadError::Evicted);
         }
         // Nobody is told of a step on the way but by a request that commits after it. Only what lets something be
-        // removed must be safe before that goes.
-        match last || !durable.obsolete.is_empty() {
+        // removed, or a multipart upload be completed, must be safe before that goes.
+        match last || durable.multipart.is_some() || !durable.obsolete.is_empty() {
             true => tx.commit().await?,
             false => tx.commit_quietly().await?,
         }
@@ -346,11 +346,12 @@ impl Uploads {
 }
 
 impl Inner {
-    /// Writes that the lease is free; for others to see at once. Best effort: it runs out by itself.
+    /// Writes that the lease is free; for others to see at once. What was committed quietly on the way is durable with
+    /// it: the client is told of it next.
     pub(super) async fn release(&self, row: &UploadRow) -> Result<(), UploadError> {
         let mut tx = self.db.begin().await?;
         uploads::release(&mut tx, row.file, row.epoch).await?;
-        Ok(tx.commit_quietly().await?)
+        Ok(tx.commit().await?)
     }
 }
 
