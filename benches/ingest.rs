@@ -109,6 +109,7 @@ impl Engine {
             sha256: None,
             replaces: None,
             metadata: String::new(),
+            concatenation: None,
             dialect: "bench",
         };
         let file = self.uploads.create(&self.officer, &creation, "").await.unwrap().file;

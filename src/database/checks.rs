@@ -29,7 +29,8 @@ pub(crate) struct CheckRow {
     pub name: OriginalName,
     pub unique_name: UniqueName,
     pub size: u64,
-    pub received_sha256: Sha256Digest,
+    /// `None` where the bytes came in pieces.
+    pub received_sha256: Option<Sha256Digest>,
     pub client_sha256: Option<Sha256Digest>,
     pub replaces: Option<FileId>,
     pub quarantine: (ObjectKey, ObjectVersion),
@@ -135,7 +136,10 @@ async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
         name: text("original_name")?.parse().map_err(|_| broken("original_name"))?,
         unique_name: text("unique_name")?.parse().map_err(|_| broken("unique_name"))?,
         size: u64::try_from(row.try_get::<i64, _>("size")?).map_err(|_| broken("size"))?,
-        received_sha256: text("sha256")?.parse().map_err(|_| broken("sha256"))?,
+        received_sha256: optional("sha256")?
+            .map(|digest| digest.parse())
+            .transpose()
+            .map_err(|_| broken("sha256"))?,
         client_sha256: optional("client_sha256")?
             .map(|digest| digest.parse())
             .transpose()
@@ -209,8 +213,8 @@ pub(crate) async fn refuse(
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
     let sql = "UPDATE files SET state = $3, reason = $4, detail = $5, media_type = $6, crc32 = $7, verdict = $8, \
-               engine = $9, signatures = $10, checked_at = $11, check_owner = NULL, check_until = NULL, \
-               waits_for = NULL WHERE id = $1 AND check_epoch = $2 AND state = 'checking'";
+               engine = $9, signatures = $10, checked_at = $11, sha256 = COALESCE(sha256, $12), \
+               check_owner = NULL, check_until = NULL, waits_for = NULL WHERE id = $1 AND check_epoch = $2 AND state = 'checking'";
     let scanner = judgement.scanner.as_ref();
     let done = sqlx::query(sql)
         .bind(row.file.to_string())
@@ -224,6 +228,7 @@ pub(crate) async fn refuse(
         .bind(scanner.map(|scanner| scanner.engine.clone()))
         .bind(scanner.map(|scanner| scanner.signatures.clone()))
         .bind(now.as_microsecond())
+        .bind(judgement.examined.sha256.to_string())
         .execute(tx.on())
         .await?;
     Ok(done.rows_affected() == 1)
@@ -258,7 +263,8 @@ pub(crate) async fn accept(
 ) -> Result<bool, DatabaseError> {
     let sql = "UPDATE files SET state = 'accepted', media_type = $3, crc32 = $4, verdict = $5, engine = $6, \
                signatures = $7, checked_at = $8, accepted_at = $8, evidence_key = $9, evidence_version = $10, \
-               unscanned = $11, duplicate_of = $12, check_owner = NULL, check_until = NULL, waits_for = NULL \
+               unscanned = $11, duplicate_of = $12, sha256 = $13, check_owner = NULL, check_until = NULL, \
+               waits_for = NULL \
                WHERE id = $1 AND check_epoch = $2 AND state = 'checking'";
     let judgement = accepted.judgement;
     let scanner = judgement.scanner.as_ref();
@@ -275,6 +281,7 @@ pub(crate) async fn accept(
         .bind(version_text(accepted.version)?)
         .bind(i64::from(!accepted.scanned))
         .bind(accepted.duplicate_of.map(|file| file.to_string()))
+        .bind(judgement.examined.sha256.to_string())
         .execute(tx.on())
         .await?;
     Ok(done.rows_affected() == 1)
@@ -287,14 +294,18 @@ pub(crate) struct Twin {
     pub same_place: bool,
 }
 
-pub(crate) async fn twin(tx: &mut Tx, row: &CheckRow) -> Result<Option<Twin>, DatabaseError> {
+pub(crate) async fn twin(
+    tx: &mut Tx,
+    row: &CheckRow,
+    sha256: Sha256Digest,
+) -> Result<Option<Twin>, DatabaseError> {
     let found = sqlx::query(
         "SELECT id, CASE WHEN candidate_id = $3 AND kind = $4 AND section = $5 THEN 1 ELSE 0 END AS here \
          FROM files WHERE sample_id = $1 AND sha256 = $2 AND state = 'accepted' AND id <> $6 \
          AND id <> $7 ORDER BY here DESC, id LIMIT 1",
     )
     .bind(row.sample.to_string())
-    .bind(row.received_sha256.to_string())
+    .bind(sha256.to_string())
     .bind(&row.candidate)
     .bind(&row.kind)
     .bind(&row.section)

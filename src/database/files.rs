@@ -74,7 +74,7 @@ pub(crate) struct PlaceRef<'a> {
 pub(crate) struct Holder {
     pub file: FileId,
     pub accepted: bool,
-    /// Of an unfinished upload; `None` once it is received.
+    /// Of an unfinished upload; `None` once all its bytes are here.
     pub last_byte_at: Option<Timestamp>,
 }
 
@@ -96,7 +96,8 @@ pub(crate) async fn count_holders(tx: &mut Tx, place: PlaceRef<'_>) -> Result<u6
 /// The files that take places here: accepted or on their way, oldest first.
 pub(crate) async fn holders(tx: &mut Tx, place: PlaceRef<'_>) -> Result<Vec<Holder>, DatabaseError> {
     let rows = sqlx::query(
-        "SELECT f.id, f.state, u.last_byte_at FROM files f LEFT JOIN uploads u ON u.file_id = f.id \
+        "SELECT f.id, f.state, CASE WHEN u.concat IS NULL THEN u.last_byte_at END AS last_byte_at \
+         FROM files f LEFT JOIN uploads u ON u.file_id = f.id \
          WHERE f.sample_id = $1 AND f.candidate_id = $2 AND f.kind = $3 AND f.section = $4 \
          AND f.state IN ('created', 'receiving', 'received', 'checking', 'accepted') ORDER BY f.id",
     )
@@ -154,19 +155,21 @@ fn read_whereabouts(row: &AnyRow, file: FileId) -> Result<Whereabouts, DatabaseE
     })
 }
 
-/// When uploads into a file's place end for good: cut-off plus grace, of its candidate or its sample.
-pub(crate) async fn closes_at(db: &Database, file: FileId) -> Result<Timestamp, DatabaseError> {
+/// When uploads into a file's place end for good: cut-off plus grace, of its candidate or its sample. `None`: it is no
+/// file.
+pub(crate) async fn closes_at(db: &Database, file: FileId) -> Result<Option<Timestamp>, DatabaseError> {
     let row = sqlx::query(
         "SELECT s.cut_off_at, s.grace_seconds, c.cut_off_at AS own FROM files f \
          JOIN samples s ON s.id = f.sample_id LEFT JOIN candidates c ON c.id = f.candidate_id WHERE f.id = $1",
     )
     .bind(file.to_string())
-    .fetch_one(db.reader())
+    .fetch_optional(db.reader())
     .await?;
+    let Some(row) = row else { return Ok(None) };
     let own: Option<i64> = row.try_get("own")?;
     let cut_off = from_micros(own.unwrap_or(row.try_get("cut_off_at")?));
     let grace = SignedDuration::from_secs(row.try_get("grace_seconds")?);
-    Ok(cut_off.checked_add(grace).unwrap_or(Timestamp::MAX))
+    Ok(Some(cut_off.checked_add(grace).unwrap_or(Timestamp::MAX)))
 }
 
 /// What a unique name is made of.
@@ -232,7 +235,8 @@ pub(crate) async fn take_name(tx: &mut Tx, name: &UniqueName, file: FileId) -> R
 pub(crate) struct Received<'a> {
     pub file: FileId,
     pub size: u64,
-    pub sha256: Sha256Digest,
+    /// `None` where the bytes came in pieces: the check's reading tells it.
+    pub sha256: Option<Sha256Digest>,
     pub name: &'a UniqueName,
     pub key: &'a ObjectKey,
     pub version: &'a ObjectVersion,
@@ -248,7 +252,7 @@ pub(crate) async fn receive(tx: &mut Tx, received: &Received<'_>) -> Result<bool
     )
     .bind(received.file.to_string())
     .bind(received.size as i64)
-    .bind(received.sha256.to_string())
+    .bind(received.sha256.map(|digest| digest.to_string()))
     .bind(received.name.as_str())
     .bind(received.key.path())
     .bind(version_text(received.version)?)

@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::error::word;
 use super::scope::file_visible;
+use super::uploads::bytes_here;
 use super::{Database, DatabaseError};
 use crate::actor::PersonId;
 use crate::clock::from_micros;
@@ -71,12 +72,16 @@ impl FileRow {
     }
 }
 
-const COLUMNS: &str = "f.id, f.sample_id, f.candidate_id, c.number, f.kind, f.section, f.state, f.reason, f.detail, \
+const COLUMNS: &str = concat!(
+    "f.id, f.sample_id, f.candidate_id, c.number, f.kind, f.section, f.state, f.reason, f.detail, \
      f.original_name, f.path, f.unique_name, f.size, f.sha256, f.media_type, f.modified, f.late, f.unscanned, \
      f.duplicate_of, f.replaces, f.created_by, f.created_at, f.received_at, f.accepted_at, f.deleted_at, \
-     u.offset_bytes, u.length, u.metadata, u.last_byte_at, u.expires_at FROM files f \
+     ",
+    bytes_here!(),
+    ", u.length, u.metadata, u.last_byte_at, u.expires_at FROM files f \
      JOIN samples s ON s.id = f.sample_id LEFT JOIN candidates c ON c.id = f.candidate_id \
-     LEFT JOIN uploads u ON u.file_id = f.id";
+     LEFT JOIN uploads u ON u.file_id = f.id"
+);
 
 fn read(row: &AnyRow) -> Result<FileRow, DatabaseError> {
     let id: String = row.try_get("id")?;

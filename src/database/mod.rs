@@ -25,6 +25,7 @@ pub(crate) mod idempotency;
 mod log;
 pub(crate) mod moves;
 pub mod news;
+pub(crate) mod partials;
 pub mod people;
 pub mod reference;
 mod reference_samples;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
+use super::uploads::bytes_here;
 use super::{DatabaseError, samples, submissions};
 use crate::clock::from_micros;
 use crate::component::Component;
@@ -15,13 +16,14 @@ use crate::submission::{Absent, Answer, CandidateFacts, FileFacts, Missing, Note
 pub(super) async fn read(on: &mut AnyConnection, sample: Sample) -> Result<Standing, DatabaseError> {
     let (component, time_zone) = component(on, &sample).await?;
     let id = sample.id.to_string();
-    let files = sqlx::query(
+    let files = sqlx::query(concat!(
         "SELECT f.id, f.candidate_id, f.kind, f.section, f.state, f.original_name, f.path, f.unique_name, f.size, \
          f.sha256, f.crc32, f.media_type, f.modified, f.late, f.unscanned, f.duplicate_of, f.created_at, \
-         f.received_at, f.accepted_at, u.last_byte_at, u.offset_bytes, u.length \
-         FROM files f LEFT JOIN uploads u ON u.file_id = f.id WHERE f.sample_id = $1 \
-         AND f.state IN ('created', 'receiving', 'received', 'checking', 'accepted') ORDER BY f.created_at, f.id",
-    )
+         f.received_at, f.accepted_at, u.last_byte_at, u.length, ",
+        bytes_here!(),
+        " FROM files f LEFT JOIN uploads u ON u.file_id = f.id WHERE f.sample_id = $1 \
+         AND f.state IN ('created', 'receiving', 'received', 'checking', 'accepted') ORDER BY f.created_at, f.id"
+    ))
     .bind(&id)
     .fetch_all(&mut *on)
     .await?;

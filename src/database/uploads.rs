@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::scope::centre_staff;
-use super::{Database, DatabaseError, Engine, Tx};
+use super::{Database, DatabaseError, Engine, Tx, partials};
 use crate::actor::PersonId;
 use crate::centre::CentreNumber;
 use crate::clock::from_micros;
@@ -34,6 +34,8 @@ pub(crate) struct UploadRow {
     pub metadata: String,
     /// The dialect it was begun in.
     pub dialect: String,
+    /// `Upload-Concat` as it came; `None` for an upload that has nothing to do with others.
+    pub concat: Option<String>,
     /// What its sender says the whole is.
     pub client_sha256: Option<Sha256Digest>,
     pub created_at: Timestamp,
@@ -42,9 +44,36 @@ pub(crate) struct UploadRow {
     pub holder: Option<String>,
 }
 
-const COLUMNS: &str = "u.file_id, f.state, u.epoch, u.offset_bytes, u.length, u.max_length, u.part_size, \
-     u.object_epoch, u.multipart, u.tail, u.hash_state, u.hash_check, u.metadata, u.dialect, \
-     f.client_sha256, f.created_at, u.expires_at";
+/// What `uploads.concat` says of a piece of a file to come.
+pub(crate) const PARTIAL: &str = "partial";
+
+impl UploadRow {
+    /// It is a piece of a file to come, and no file.
+    pub fn is_partial(&self) -> bool {
+        self.concat.as_deref() == Some(PARTIAL)
+    }
+
+    /// It is put together from others: nobody sends it bytes.
+    pub fn is_final(&self) -> bool {
+        self.concat.as_deref().is_some_and(|concat| concat != PARTIAL)
+    }
+}
+
+/// Bytes of an upload (alias `u`) that are here: all of them, in its pieces, when it is put together.
+macro_rules! bytes_here {
+    () => {
+        "CASE WHEN u.concat IS NULL THEN u.offset_bytes ELSE u.length END AS offset_bytes"
+    };
+}
+pub(crate) use bytes_here;
+
+/// A partial speaks of its state in words of its own; here it is told in those of files.
+const COLUMNS: &str = "u.file_id, u.epoch, u.offset_bytes, u.length, u.max_length, u.part_size, u.object_epoch, \
+     u.multipart, u.tail, u.hash_state, u.hash_check, u.metadata, u.dialect, u.concat, f.client_sha256, u.expires_at, \
+     COALESCE(f.created_at, p.created_at) AS created_at, COALESCE(f.state, CASE p.state WHEN 'open' THEN 'receiving' \
+     WHEN 'ended' THEN 'cancelled' ELSE 'received' END) AS state";
+const OF_FILES_AND_PARTIALS: &str =
+    "uploads u LEFT JOIN files f ON f.id = u.file_id LEFT JOIN partials p ON p.id = u.file_id";
 
 fn columns(engine: Engine) -> String {
     format!("{COLUMNS}, CASE WHEN u.lease_until > {} THEN u.owner END AS holder", engine.now())
@@ -79,6 +108,7 @@ fn read(row: &AnyRow) -> Result<UploadRow, DatabaseError> {
         },
         metadata: row.try_get("metadata")?,
         dialect: row.try_get("dialect")?,
+        concat: row.try_get("concat")?,
         client_sha256: row
             .try_get::<Option<String>, _>("client_sha256")?
             .map(|digest| digest.parse().map_err(|_| broken("client_sha256")))
@@ -89,15 +119,16 @@ fn read(row: &AnyRow) -> Result<UploadRow, DatabaseError> {
     })
 }
 
-/// The upload, if the person's centre owns it.
+/// The upload, if the person's centre owns it, and a partial if it is the person's.
 pub(crate) async fn find(
     db: &Database,
     person: &PersonId,
     file: FileId,
 ) -> Result<Option<UploadRow>, DatabaseError> {
     let sql = format!(
-        "SELECT {} FROM uploads u JOIN files f ON f.id = u.file_id JOIN samples s ON s.id = f.sample_id \
-         WHERE u.file_id = $1 AND {}",
+        "SELECT {} FROM {OF_FILES_AND_PARTIALS} LEFT JOIN samples s ON s.id = COALESCE(f.sample_id, p.sample_id) \
+         WHERE u.file_id = $1 AND (f.id IS NOT NULL OR p.person_id = $2) \
+         AND (f.id IS NULL AND p.sample_id IS NULL OR {})",
         columns(db.engine()),
         centre_staff!("$2")
     );
@@ -109,23 +140,23 @@ pub(crate) async fn find(
     row.as_ref().map(read).transpose()
 }
 
-/// The state of a file whose upload is no more, if the person's centre owns it: what a tombstone is told by.
-pub(crate) async fn tombstone(
+/// Whether an upload that is no more was one of the person's centre, or a partial of theirs: what answers 410.
+pub(crate) async fn was_theirs(
     db: &Database,
     person: &PersonId,
     file: FileId,
-) -> Result<Option<FileState>, DatabaseError> {
+) -> Result<bool, DatabaseError> {
     let sql = format!(
-        "SELECT f.state FROM files f JOIN samples s ON s.id = f.sample_id WHERE f.id = $1 AND {}",
+        "SELECT 1 FROM files f JOIN samples s ON s.id = f.sample_id WHERE f.id = $1 AND {} \
+         UNION ALL SELECT 1 FROM partials p WHERE p.id = $1 AND p.person_id = $2",
         centre_staff!("$2")
     );
-    let state: Option<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+    let found = sqlx::query(AssertSqlSafe(sql))
         .bind(file.to_string())
         .bind(person.as_str())
         .fetch_optional(db.reader())
         .await?;
-    let broken = || DatabaseError::BrokenRow { table: "files", id: file.to_string(), column: "state" };
-    state.map(|state| state.parse().map_err(|_| broken())).transpose()
+    Ok(found.is_some())
 }
 
 /// Takes the lease, whoever has it: raises the epoch. The row as it is now, with its parts; `None` when it is gone.
@@ -146,8 +177,7 @@ pub(crate) async fn claim(
         .execute(tx.on())
         .await?;
     let columns = columns(tx.engine());
-    let sql =
-        format!("SELECT {columns} FROM uploads u JOIN files f ON f.id = u.file_id WHERE u.file_id = $1");
+    let sql = format!("SELECT {columns} FROM {OF_FILES_AND_PARTIALS} WHERE u.file_id = $1");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(file.to_string()).fetch_optional(tx.on()).await?;
     let Some(mut upload) = row.as_ref().map(read).transpose()? else { return Ok(None) };
     if upload.staged.multipart.is_some() {
@@ -260,8 +290,8 @@ pub(crate) async fn forget_parts(tx: &mut Tx, file: FileId) -> Result<(), Databa
 pub(crate) async fn insert(tx: &mut Tx, new: &UploadRow, ttl_micros: i64) -> Result<(), DatabaseError> {
     let sql = format!(
         "INSERT INTO uploads (file_id, epoch, owner, lease_until, length, max_length, part_size, tail, hash_state, \
-         hash_check, metadata, dialect, last_byte_at, expires_at) VALUES ($1, $2, $3, \
-         CASE WHEN $2 > 0 THEN {} + $4 END, $5, $6, $7, '[]', $8, $9, $10, $11, $12, $13)",
+         hash_check, metadata, dialect, last_byte_at, expires_at, concat) VALUES ($1, $2, $3, \
+         CASE WHEN $2 > 0 THEN {} + $4 END, $5, $6, $7, '[]', $8, $9, $10, $11, $12, $13, $14)",
         tx.engine().now()
     );
     sqlx::query(AssertSqlSafe(sql))
@@ -278,6 +308,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &UploadRow, ttl_micros: i64) -> Res
         .bind(&new.dialect)
         .bind(new.created_at.as_microsecond())
         .bind(new.expires_at.as_microsecond())
+        .bind(new.concat.as_deref())
         .execute(tx.on())
         .await?;
     Ok(())
@@ -400,8 +431,8 @@ pub(crate) enum End {
     Expired(Timestamp),
 }
 
-/// Ends an open upload that lacks bytes: its writer is fenced, what it has is the sweeper's. `false`: it moved on in
-/// the meantime, and nothing was written. Locks the upload before the file, as every commit does.
+/// Ends an open upload of a file that lacks bytes: its writer is fenced, what it has is the sweeper's. `false`: it moved
+/// on in the meantime, and nothing was written. One that is put together from others lacks none. Locks the upload before the file, as every commit does.
 pub(crate) async fn end(tx: &mut Tx, file: FileId, why: End) -> Result<bool, DatabaseError> {
     let (silent, expired, state) = match why {
         End::Asked => (Timestamp::MAX, Timestamp::MAX, FileState::Cancelled),
@@ -410,7 +441,8 @@ pub(crate) async fn end(tx: &mut Tx, file: FileId, why: End) -> Result<bool, Dat
     };
     let fenced = sqlx::query(
         "UPDATE uploads SET epoch = epoch + 1, owner = NULL, lease_until = NULL WHERE file_id = $1 \
-         AND last_byte_at <= $2 AND expires_at <= $3 AND (length IS NULL OR offset_bytes < length)",
+         AND last_byte_at <= $2 AND expires_at <= $3 AND (length IS NULL OR offset_bytes < length) \
+         AND concat IS NULL",
     )
     .bind(file.to_string())
     .bind(silent.as_microsecond())
@@ -448,41 +480,57 @@ pub(crate) async fn usage(tx: &mut Tx, centre: &CentreNumber) -> Result<Usage, D
     .fetch_one(tx.on())
     .await?;
     let count = |column: &str| Ok::<_, DatabaseError>(row.try_get::<i64, _>(column)?.unsigned_abs());
-    Ok(Usage { open: count("open")?, files: count("files")?, bytes: count("bytes")? })
+    let (partials, brought) = partials::usage(tx, centre).await?;
+    Ok(Usage {
+        open: count("open")? + partials,
+        files: count("files")?,
+        bytes: count("bytes")?.saturating_add(brought),
+    })
 }
 
-/// Bytes that unfinished uploads of known length may still bring.
+/// Bytes that unfinished uploads of known length may still bring, or take when they are put together.
 pub(crate) async fn promised(tx: &mut Tx) -> Result<u64, DatabaseError> {
     let bytes: i64 = sqlx::query_scalar(
-        "SELECT CAST(COALESCE(SUM(u.length - u.offset_bytes), 0) AS BIGINT) FROM uploads u \
-         JOIN files f ON f.id = u.file_id WHERE f.state IN ('created', 'receiving')",
+        "SELECT CAST(COALESCE(SUM(w.bytes), 0) AS BIGINT) FROM (\
+         SELECT u.length - u.offset_bytes AS bytes FROM files f JOIN uploads u ON u.file_id = f.id \
+         WHERE f.state IN ('created', 'receiving') UNION ALL \
+         SELECT u.length - u.offset_bytes AS bytes FROM partials p JOIN uploads u ON u.file_id = p.id \
+         WHERE p.state = 'open') w",
     )
     .fetch_one(tx.on())
     .await?;
     Ok(bytes.unsigned_abs())
 }
 
-/// Open uploads past their expiry, at most `limit`.
+/// Open uploads, and partials no file has taken, past their expiry, at most `limit`.
 pub(crate) async fn expired(db: &Database, now: Timestamp, limit: i64) -> Result<Vec<FileId>, DatabaseError> {
-    let sql = "SELECT u.file_id FROM uploads u JOIN files f ON f.id = u.file_id \
-               WHERE f.state IN ('created', 'receiving') AND u.expires_at <= $1 ORDER BY u.expires_at LIMIT $2";
+    // By halves, so that each finds its few rows by their state.
+    let sql = "SELECT u.file_id, u.expires_at FROM files f JOIN uploads u ON u.file_id = f.id \
+               WHERE f.state IN ('created', 'receiving') AND u.concat IS NULL AND u.expires_at <= $1 UNION ALL \
+               SELECT u.file_id, u.expires_at FROM partials p JOIN uploads u ON u.file_id = p.id \
+               WHERE p.state IN ('open', 'whole') AND u.expires_at <= $1 ORDER BY 2 LIMIT $2";
     ids(sqlx::query_scalar(sql).bind(now.as_microsecond()).bind(limit).fetch_all(db.reader()).await?)
 }
 
-/// Uploads that ended unfinished and whose bytes are still there, at most `limit`.
+/// Uploads that ended unfinished, and partials that ended or whose file has their bytes, whose own bytes are still
+/// there, at most `limit`.
 pub(crate) async fn ended(db: &Database, limit: i64) -> Result<Vec<FileId>, DatabaseError> {
-    let sql = "SELECT u.file_id FROM uploads u JOIN files f ON f.id = u.file_id \
-               WHERE f.state IN ('cancelled', 'expired') ORDER BY u.file_id LIMIT $1";
+    let sql = "SELECT u.file_id FROM files f JOIN uploads u ON u.file_id = f.id \
+               WHERE f.state IN ('cancelled', 'expired') UNION ALL \
+               SELECT u.file_id FROM partials p JOIN uploads u ON u.file_id = p.id \
+               WHERE p.state = 'ended' OR p.state = 'joined' AND p.object_key IS NOT NULL LIMIT $1";
     ids(sqlx::query_scalar(sql).bind(limit).fetch_all(db.reader()).await?)
 }
 
-/// Uploads that have all their bytes, are not yet *received*, and that nobody holds, at most `limit`.
+/// Uploads that have all their bytes, whose last step is not taken, and that nobody holds, at most `limit`; but for
+/// those that are put together from others (see [`super::partials::claim_unjoined`]).
 pub(crate) async fn whole(db: &Database, limit: i64) -> Result<Vec<FileId>, DatabaseError> {
+    let free = format!("(u.lease_until IS NULL OR u.lease_until < {})", db.engine().now());
     let sql = format!(
-        "SELECT u.file_id FROM uploads u JOIN files f ON f.id = u.file_id \
-         WHERE f.state IN ('created', 'receiving') AND u.offset_bytes = u.length \
-         AND (u.lease_until IS NULL OR u.lease_until < {}) ORDER BY u.file_id LIMIT $1",
-        db.engine().now()
+        "SELECT u.file_id FROM files f JOIN uploads u ON u.file_id = f.id \
+         WHERE f.state IN ('created', 'receiving') AND u.concat IS NULL AND u.offset_bytes = u.length AND {free} \
+         UNION ALL SELECT u.file_id FROM partials p JOIN uploads u ON u.file_id = p.id \
+         WHERE p.state = 'open' AND u.offset_bytes = u.length AND {free} LIMIT $1"
     );
     ids(sqlx::query_scalar(AssertSqlSafe(sql)).bind(limit).fetch_all(db.reader()).await?)
 }

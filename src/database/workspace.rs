@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::scope::{allocated, centre_staff, overseer, visible};
+use super::uploads::bytes_here;
 use super::{Database, DatabaseError, samples};
 use crate::actor::PersonId;
 use crate::clock::from_micros;
@@ -194,9 +195,13 @@ pub(crate) struct FileRow {
     pub last_byte_at: Option<Timestamp>,
 }
 
-const FILE_COLUMNS: &str = "f.id, f.sample_id, f.kind, f.section, f.state, f.reason, f.detail, \
+const FILE_COLUMNS: &str = concat!(
+    "f.id, f.sample_id, f.kind, f.section, f.state, f.reason, f.detail, \
 f.original_name, f.path, f.unique_name, f.size, f.sha256, f.media_type, f.late, f.unscanned, f.duplicate_of, \
-f.created_at, f.received_at, f.accepted_at, u.offset_bytes, u.length, u.last_byte_at, n.number, n.name";
+f.created_at, f.received_at, f.accepted_at, ",
+    bytes_here!(),
+    ", u.length, u.last_byte_at, n.number, n.name"
+);
 
 const FILE_TABLES: &str = "files f JOIN samples s ON s.id = f.sample_id LEFT JOIN uploads u ON u.file_id = f.id \
 LEFT JOIN candidates n ON n.id = f.candidate_id";

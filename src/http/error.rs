@@ -101,6 +101,10 @@ pub enum ApiError {
     NotSubmitted,
     #[error("a file in state {state} does not take this step")]
     WrongState { state: String },
+    #[error("the upload is put together from others")]
+    FinalUpload,
+    #[error("a partial upload is part of another file")]
+    PartialTaken,
     #[error("the bytes are gone")]
     Gone,
     #[error("the range cannot be satisfied")]
@@ -240,6 +244,8 @@ impl ApiError {
             }
             Self::NotSubmitted => (S::CONFLICT, "not_submitted", "The sample is not submitted"),
             Self::WrongState { .. } => (S::CONFLICT, "wrong_state", "The file is not in a state for this"),
+            Self::FinalUpload => (S::FORBIDDEN, "final_upload", "The upload is put together from others"),
+            Self::PartialTaken => (S::CONFLICT, "partial_taken", "A partial upload is part of another file"),
             Self::Gone => (S::GONE, "gone", "The bytes are no longer kept"),
             Self::RangeNotSatisfiable { .. } => {
                 (S::RANGE_NOT_SATISFIABLE, "range_not_satisfiable", "The range is outside the file")
@@ -318,6 +324,8 @@ impl ApiError {
             Self::OtherMeansNotAllowed => "Upload the work, or mark the section Missing.".into(),
             Self::AbsentNotAllowed { .. } => "There are files: delete or cancel them first.".into(),
             Self::WrongState { state } => format!("It is {state}."),
+            Self::FinalUpload => "It takes no bytes of its own; all of its partial uploads' are here.".into(),
+            Self::PartialTaken => "Send the bytes in a partial upload of their own.".into(),
             Self::Gone => "Send the file again.".into(),
             Self::RangeNotSatisfiable { size } => format!("It has {size} bytes."),
             Self::PreconditionFailed => "Read it again, then decide.".into(),

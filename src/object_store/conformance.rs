@@ -24,6 +24,9 @@ macro_rules! conformance {
             a_writer_that_was_taken_over_spoils_nothing,
             staged_bytes_that_vanish_are_lost,
             promotion_may_be_repeated_and_overwrites_nothing,
+            objects_are_put_together_in_any_sizes,
+            putting_together_may_be_cut_short_anywhere,
+            what_is_put_together_needs_all_its_pieces_as_they_were,
             a_read_is_exactly_its_range_of_its_version,
             deletion_may_be_repeated,
             discarding_leaves_nothing,
@@ -315,6 +318,116 @@ pub(super) async fn promotion_may_be_repeated_and_overwrites_nothing(store: &dyn
         assert_eq!(store.promote(&from, &version, &to).await.unwrap(), promoted, "done before, source gone");
         let gone = store.promote(&from, &version, &evidence(upload.file)).await;
         assert!(matches!(gone, Err(StoreError::NotFound { .. })), "{gone:?}");
+    }
+}
+
+/// What is put together from other uploads' objects.
+pub(super) struct Joined {
+    pub(super) pieces: Vec<(ObjectKey, ObjectVersion)>,
+    /// What it must be, and its ledger.
+    pub(super) whole: Upload,
+}
+
+impl Joined {
+    /// Uploads of these sizes, in this order.
+    pub(super) async fn of(store: &dyn ObjectStore, sizes: &[usize]) -> Self {
+        let (mut pieces, mut bytes) = (Vec::new(), Vec::new());
+        for (seed, size) in (50..).zip(sizes) {
+            let mut piece = Upload::new(store, *size, seed);
+            pieces.push(piece.arrive(store).await);
+            bytes.extend_from_slice(&piece.bytes);
+        }
+        let whole = Upload { file: FileId::new(), bytes: bytes.into(), staged: Staged::default(), epoch: 1 };
+        Self { pieces, whole }
+    }
+
+    pub(super) async fn step(&self, store: &dyn ObjectStore) -> Result<Durable, StoreError> {
+        let Upload { file, epoch, staged, .. } = &self.whole;
+        store.concatenate(*file, *epoch, staged, &self.pieces).await
+    }
+
+    pub(super) fn begun(&self) -> bool {
+        self.whole.staged.object_epoch > 0
+    }
+
+    pub(super) async fn seal(
+        &self,
+        store: &dyn ObjectStore,
+    ) -> Result<(ObjectKey, ObjectVersion), StoreError> {
+        let Upload { file, epoch, staged, .. } = &self.whole;
+        store.seal(*file, *epoch, staged, self.whole.size()).await
+    }
+
+    /// It is whole, and its pieces are still what they were.
+    async fn assert_kept(&self, store: &dyn ObjectStore) {
+        let sealed = self.seal(store).await.unwrap();
+        assert_eq!(sealed, self.seal(store).await.unwrap());
+        assert_kept(store, &self.whole, &sealed).await;
+        for (key, version) in &self.pieces {
+            assert_eq!(store.head(key).await.unwrap().as_ref(), Some(version));
+        }
+    }
+}
+
+pub(super) async fn objects_are_put_together_in_any_sizes(store: &dyn ObjectStore) {
+    const MIB: usize = 1 << 20;
+    for sizes in [
+        vec![0],
+        vec![1],
+        vec![700, 0, 300],
+        vec![5 * MIB],
+        vec![3 * MIB, 3 * MIB],
+        vec![6 * MIB, 5 * MIB + 1, 9],
+        vec![100, 12 * MIB, 2 * MIB, 200, 7 * MIB, 4 * MIB],
+    ] {
+        let mut joined = Joined::of(store, &sizes).await;
+        while !joined.begun() || joined.whole.staged.offset < joined.whole.size() {
+            let step = joined.step(store).await.unwrap();
+            joined.whole.commit(store, step).await;
+        }
+        joined.assert_kept(store).await;
+        let object = joined.seal(store).await.unwrap().0;
+        assert_eq!(traces(store, joined.whole.file).await, [object.path()], "{sizes:?}");
+    }
+}
+
+pub(super) async fn putting_together_may_be_cut_short_anywhere(store: &dyn ObjectStore) {
+    const MIB: usize = 1 << 20;
+    for sizes in [vec![300_000, 200_000], vec![6 * MIB, 1000, 11 * MIB, 500]] {
+        let mut joined = Joined::of(store, &sizes).await;
+        while !joined.begun() || joined.whole.staged.offset < joined.whole.size() {
+            // A step nobody committed, then the same by the next lease.
+            joined.step(store).await.unwrap();
+            joined.whole.epoch += 1;
+            let step = joined.step(store).await.unwrap();
+            joined.whole.commit(store, step).await;
+            joined.whole.epoch += 1;
+        }
+        joined.seal(store).await.unwrap();
+        joined.whole.epoch += 1;
+        joined.assert_kept(store).await;
+        store.discard(joined.whole.file, joined.whole.epoch, &joined.whole.staged).await.unwrap();
+        assert_eq!(traces(store, joined.whole.file).await, Vec::<String>::new());
+    }
+}
+
+pub(super) async fn what_is_put_together_needs_all_its_pieces_as_they_were(store: &dyn ObjectStore) {
+    const MIB: usize = 1 << 20;
+    for sizes in [vec![300, 200], vec![6 * MIB, 6 * MIB]] {
+        let mut joined = Joined::of(store, &sizes).await;
+        let (key, version) = joined.pieces[0].clone();
+        joined.pieces[0].1.etag = "another".to_owned();
+        let changed = joined.step(store).await;
+        assert!(matches!(changed, Err(StoreError::Changed { .. })), "{changed:?}");
+        joined.pieces[0] = (key.clone(), version);
+        store.delete(&key).await.unwrap();
+        let lost = joined.step(store).await;
+        assert!(matches!(lost, Err(StoreError::Lost { .. })), "{lost:?}");
+        // Nor is what is no more taken for whole.
+        joined.whole.staged.offset = joined.whole.size();
+        joined.whole.staged.object_epoch = 1;
+        let lost = joined.seal(store).await;
+        assert!(matches!(lost, Err(StoreError::Lost { .. })), "{lost:?}");
     }
 }
 

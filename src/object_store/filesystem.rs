@@ -12,6 +12,7 @@
 //! again, so that it is known by time (in seconds) and size alone: a data folder that was restored or moved by a tool
 //! that keeps times stays readable.
 
+mod concatenate;
 mod fence;
 mod folder;
 mod list;
@@ -32,7 +33,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::Semaphore;
 
-use super::{ByteStream, ObjectKey, ObjectStore, ObjectVersion, Staged, StagedWriter, StoreError};
+use super::{ByteStream, Durable, ObjectKey, ObjectStore, ObjectVersion, Staged, StagedWriter, StoreError};
 use crate::ids::FileId;
 use fence::Fences;
 use writer::{Begun, FileWriter};
@@ -52,6 +53,8 @@ pub struct FilesystemStore {
     root: PathBuf,
     fences: Fences,
     gather: Arc<Semaphore>,
+    /// Bytes copied in one step when files are put together.
+    step: u64,
 }
 
 impl FilesystemStore {
@@ -67,7 +70,8 @@ impl FilesystemStore {
             Ok(())
         })
         .await?;
-        Ok(Self { root, fences: Fences::default(), gather: Arc::new(Semaphore::new(GATHER_PERMITS)) })
+        let gather = Arc::new(Semaphore::new(GATHER_PERMITS));
+        Ok(Self { root, fences: Fences::default(), gather, step: concatenate::STEP })
     }
 
     fn place(&self, key: &ObjectKey) -> PathBuf {
@@ -139,6 +143,22 @@ impl ObjectStore for FilesystemStore {
         })
         .await?;
         Ok((key, version))
+    }
+
+    async fn concatenate(
+        &self,
+        file: FileId,
+        epoch: i64,
+        staged: &Staged,
+        pieces: &[(ObjectKey, ObjectVersion)],
+    ) -> Result<Durable, StoreError> {
+        let step = concatenate::Step::next(&self.root, self.step, (file, epoch), staged, pieces)?;
+        let pass = self.fences.take_over(file, epoch);
+        let path = step.path();
+        blocking("concatenate", &path.clone(), move || {
+            pass.enter(|| step.take()).unwrap_or(Err(StoreError::Changed { path }))
+        })
+        .await
     }
 
     async fn discard(&self, file: FileId, epoch: i64, _staged: &Staged) -> Result<(), StoreError> {

@@ -80,7 +80,7 @@ pub struct Staged {
     pub tail: Vec<TailSegment>,
     /// Bytes durable, from the file's start.
     pub offset: u64,
-    /// P, fixed at creation.
+    /// P, fixed at creation; 0 of what is put together from whole objects, whose parts are as those allow.
     pub part_size: u64,
 }
 
@@ -179,6 +179,19 @@ pub trait ObjectStore: Send + Sync + Debug {
         staged: &Staged,
         size: u64,
     ) -> Result<(ObjectKey, ObjectVersion), StoreError>;
+
+    /// Takes the next step of putting whole objects together, in order, as the quarantined object of `file`, from where
+    /// `staged` stands: copies some of them, makes that durable and says so. The step is bounded, so that it ends
+    /// within the deadlines of its calls. Called at least once, and until all is there; then [`Self::seal`]. What an
+    /// earlier step did that was never committed is done again. [`StoreError::Lost`] when a piece is gone, or what
+    /// was put together so far.
+    async fn concatenate(
+        &self,
+        file: crate::ids::FileId,
+        epoch: i64,
+        staged: &Staged,
+        pieces: &[(ObjectKey, ObjectVersion)],
+    ) -> Result<Durable, StoreError>;
 
     /// Removes every trace of an unfinished upload: multipart upload (aborted until it is gone), tails, object.
     async fn discard(&self, file: crate::ids::FileId, epoch: i64, staged: &Staged) -> Result<(), StoreError>;

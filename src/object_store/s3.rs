@@ -15,6 +15,7 @@
 
 mod body;
 mod bucket;
+mod concatenate;
 mod error;
 mod memory;
 mod multipart;
@@ -31,7 +32,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::config::S3Config;
-use super::{ByteStream, ObjectKey, ObjectStore, ObjectVersion, Staged, StagedWriter, StoreError};
+use super::{ByteStream, Durable, ObjectKey, ObjectStore, ObjectVersion, Staged, StagedWriter, StoreError};
 use crate::ids::FileId;
 use bucket::Bucket;
 use memory::Budget;
@@ -52,6 +53,8 @@ pub struct S3Store {
     bucket: Arc<Bucket>,
     budget: Arc<Budget>,
     copy: promote::CopyLimits,
+    /// The largest part copied by one call when objects are put together, bytes.
+    piece: u64,
 }
 
 impl S3Store {
@@ -61,6 +64,7 @@ impl S3Store {
             bucket: Arc::new(Bucket::new(config, secret_key, bucket::Patience::default())),
             budget: Arc::new(Budget::new(u64::from(config.memory_mib) * MIB)),
             copy: promote::CopyLimits::default(),
+            piece: concatenate::PART,
         }
     }
 }
@@ -89,6 +93,21 @@ impl ObjectStore for S3Store {
         size: u64,
     ) -> Result<(ObjectKey, ObjectVersion), StoreError> {
         seal::seal(&self.bucket, file, staged, size).await
+    }
+
+    async fn concatenate(
+        &self,
+        file: FileId,
+        epoch: i64,
+        staged: &Staged,
+        pieces: &[(ObjectKey, ObjectVersion)],
+    ) -> Result<Durable, StoreError> {
+        let _turn = self.budget.assembly().await.map_err(|e| StoreError::Unavailable {
+            call: "concatenate",
+            path: ObjectKey::Quarantine { file, epoch }.path(),
+            source: Box::new(e),
+        })?;
+        concatenate::step(&self.bucket, self.piece, file, epoch, staged, pieces).await
     }
 
     async fn discard(&self, file: FileId, _epoch: i64, staged: &Staged) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use super::{Appended, Inner, Lease, UploadError, Uploads};
 use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, Naming, Received};
 use crate::database::uploads::{self, Progress};
-use crate::database::{DatabaseError, Tx};
+use crate::database::{DatabaseError, Tx, partials};
 use crate::evidence::UniqueName;
 use crate::object_store::{Durable, ObjectKey};
 
@@ -51,10 +51,13 @@ impl Uploads {
             None => inner.store.seal(row.file, row.epoch, &row.staged, size).await?,
         };
         fail::fail_point!("upload::after_seal");
+        if row.is_partial() {
+            return self.partial_whole(lease, last.obsolete, &key, &version).await;
+        }
 
         let now = inner.clock.now();
         let whole = lease.whole();
-        let sha256 = whole.sha256;
+        let sha256 = whole.map(|whole| whole.sha256);
         let mut tx = inner.db.begin().await?;
         let naming = files::naming(&mut tx, row.file).await?;
         let name = unique_name(&mut tx, row.file, &naming, now).await?;
@@ -83,6 +86,7 @@ impl Uploads {
         if durable.multipart.is_some() {
             uploads::forget_parts(&mut tx, row.file).await?;
         }
+        partials::joined(&mut tx, row.file, now).await?;
         let entry = Entry {
             sample: Some(naming.at.sample),
             candidate: &naming.at.candidate,
@@ -95,8 +99,11 @@ impl Uploads {
         tx.commit().await?;
         fail::fail_point!("upload::received");
         inner.received.notify_one();
+        if row.is_final() {
+            inner.ended.notify_one();
+        }
         Inner::count_received(size);
-        Ok(Appended { offset: size, whole: Some(whole), expires_at: row.expires_at })
+        Ok(Appended { offset: size, whole, expires_at: row.expires_at })
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::concatenate::{self, Concatenation};
 use super::{CreateError, Inner, Lease, RunningDigest, Uploads};
 use crate::actor::{Action, Actor, Denied, decide};
 use crate::candidate::CandidateStatus;
@@ -47,6 +48,8 @@ pub struct Creation {
     pub replaces: Option<FileId>,
     /// `Upload-Metadata`, to be given back byte for byte.
     pub metadata: String,
+    /// Set when the file is put together from partial uploads; the length is theirs then.
+    pub concatenation: Option<Concatenation>,
     /// The dialect that asks, by a name of its own: a request on the upload that names none is answered in this one.
     pub dialect: &'static str,
 }
@@ -61,12 +64,12 @@ pub struct Created {
 }
 
 /// The place of a new file, with its rules.
-struct Target<'a> {
-    place: Place,
-    rules: &'a Section,
+pub(super) struct Target<'a> {
+    pub place: Place,
+    pub rules: &'a Section,
     /// Candidate id, or `""`.
-    candidate: String,
-    dates: Dates,
+    pub candidate: String,
+    pub dates: Dates,
 }
 
 impl Uploads {
@@ -77,6 +80,9 @@ impl Uploads {
         creation: &Creation,
         request: &str,
     ) -> Result<Created, CreateError> {
+        if let Some(made) = self.made_before(actor, creation).await? {
+            return Ok(made);
+        }
         Ok(self.insert(actor, creation, request, false).await?.0)
     }
 
@@ -110,7 +116,8 @@ impl Uploads {
             Denied::Unknown => CreateError::Unknown { what: "sample" },
             Denied::Forbidden => CreateError::Forbidden,
         })?;
-        let target = target(&mut tx, &sample, &component, creation).await?;
+        let target = target(&mut tx, &sample, &component, &creation.wanted).await?;
+        let creation = &*concatenate::take(&mut tx, actor, creation, &sample, &target).await?;
         let late = match target.dates.on_creation(now) {
             Timeliness::Closed => return Err(CreateError::Closed { at: target.dates.cut_off_at }),
             Timeliness::Late => true,
@@ -130,52 +137,59 @@ impl Uploads {
             length: creation.length,
             max_length: limit,
             staged: Staged {
-                part_size: inner.store.part_size(creation.length.unwrap_or(limit)),
+                part_size: match creation.concatenation {
+                    Some(_) => 0,
+                    None => inner.store.part_size(creation.length.unwrap_or(limit)),
+                },
                 ..Staged::default()
             },
             digest: RunningDigest::default().state(),
             metadata: creation.metadata.clone(),
             dialect: creation.dialect.to_owned(),
+            concat: creation.concatenation.as_ref().map(|concatenation| concatenation.header.clone()),
             client_sha256: creation.sha256,
             created_at: now,
             expires_at,
             holder: held.then(|| inner.node.clone()),
         };
         uploads::insert(&mut tx, &row, inner.lease_micros()).await?;
+        concatenate::attach(&mut tx, file, creation).await?;
         let entry = Entry {
             sample: Some(sample.id),
             candidate: &target.candidate,
             section: target.place.section_word(),
             file: Some(file),
-            detail: json!({ "size": creation.length, "replaces": creation.replaces }),
+            detail: concatenate::told(creation),
             request,
             ..Entry::new(By::Person(&actor.person), "file.created")
         };
         audit::record(&mut tx, now, entry).await?;
         tx.commit().await?;
+        fail::fail_point!("upload::created");
         inner.ended.notify_one();
+        inner.unjoined.notify_one();
         Ok((Created { file, max_length: limit, expires_at }, row))
     }
 }
 
 impl Inner {
-    /// The end of the sample (or of the candidate's extension) a file belongs to.
+    /// The end of the sample (or of the candidate's extension) a file belongs to; a partial belongs to none.
     pub(super) async fn closes(&self, file: FileId) -> Result<Timestamp, crate::database::DatabaseError> {
-        files::closes_at(&self.db, file).await
+        Ok(files::closes_at(&self.db, file).await?.unwrap_or(Timestamp::MAX))
     }
 }
 
-async fn target<'a>(
+pub(super) async fn target<'a>(
     tx: &mut Tx,
     sample: &Sample,
     component: &'a Component,
-    creation: &Creation,
+    wanted: &Wanted,
 ) -> Result<Target<'a>, CreateError> {
     let unknown = |what| CreateError::Unknown { what };
     if sample.state == SampleState::Submitted {
         return Err(CreateError::Submitted);
     }
-    let place = match &creation.wanted {
+    let place = match wanted {
         Wanted::Place(place) => place.clone(),
         Wanted::OnlyDocument => Place::Document { document: only_document(component)? },
     };
@@ -283,7 +297,7 @@ async fn make_room(
     Ok(())
 }
 
-fn section_column<'a>(target: &'a Target<'_>) -> &'a str {
+pub(super) fn section_column<'a>(target: &'a Target<'_>) -> &'a str {
     match &target.place {
         Place::Document { document } => document.as_str(),
         place => place.section_word(),

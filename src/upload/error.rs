@@ -32,6 +32,18 @@ pub enum CreateError {
     /// `replaces` names no accepted file of this place.
     #[error("the file to replace is not an accepted file of this section")]
     NothingToReplace,
+    /// A partial upload the file is to be made of lacks bytes.
+    #[error("a partial upload lacks bytes")]
+    PartialUnfinished,
+    /// Another file has it.
+    #[error("a partial upload is part of another file")]
+    PartialTaken,
+    /// It was cancelled, or expired.
+    #[error("a partial upload is gone")]
+    PartialGone,
+    /// It was begun at the address of another place.
+    #[error("a partial upload was begun for another place")]
+    PartialElsewhere,
     #[error("{detail}")]
     Refused { reason: Reason, detail: String },
     #[error("the file is larger than {limit} bytes")]

@@ -78,9 +78,15 @@ impl Lease {
         &self.row.metadata
     }
 
-    /// The whole file, if its bytes so far are it.
-    pub(super) fn whole(&self) -> Whole {
-        Whole::new(self.digest.clone().finish(), self.row.client_sha256)
+    /// `Upload-Concat` as it came, if it did.
+    pub fn concat(&self) -> Option<&str> {
+        self.row.concat.as_deref()
+    }
+
+    /// The whole file, if its bytes so far are it; `None` of one that is put together.
+    pub(super) fn whole(&self) -> Option<Whole> {
+        let running = !self.row.is_final();
+        running.then(|| Whole::new(self.digest.clone().finish(), self.row.client_sha256))
     }
 
     pub fn expires_at(&self) -> jiff::Timestamp {
@@ -169,7 +175,28 @@ pub enum Claimed {
 pub struct Finished {
     pub length: u64,
     pub metadata: String,
-    pub whole: Whole,
+    /// `Upload-Concat` as it came, if it did.
+    pub concat: Option<String>,
+    /// `None` of one that is put together from others: its check reads what it is.
+    pub whole: Option<Whole>,
+    /// Of a partial, which is not kept for ever.
+    pub expires_at: Option<jiff::Timestamp>,
+}
+
+impl Finished {
+    /// It is put together from others: nobody sends it bytes.
+    pub fn is_final(&self) -> bool {
+        self.concat.is_some() && self.expires_at.is_none()
+    }
+}
+
+impl Claimed {
+    fn is_partial(&self) -> bool {
+        match self {
+            Self::Open(lease) => lease.row.is_partial(),
+            Self::Finished(finished) => finished.expires_at.is_some(),
+        }
+    }
 }
 
 impl Uploads {
@@ -178,12 +205,13 @@ impl Uploads {
     pub async fn claim(&self, actor: &Actor, file: FileId) -> Result<Claimed, UploadError> {
         let inner = &self.inner;
         let Some(seen) = uploads::find(&inner.db, &actor.person, file).await? else {
-            return Err(match uploads::tombstone(&inner.db, &actor.person, file).await? {
-                Some(_) => UploadError::Gone,
-                None => UploadError::Unknown,
+            return Err(match uploads::was_theirs(&inner.db, &actor.person, file).await? {
+                true => UploadError::Gone,
+                false => UploadError::Unknown,
             });
         };
-        if !seen.state.is_open() {
+        // What is put together has all its bytes, and nobody who asks disturbs that.
+        if !seen.state.is_open() || seen.is_final() {
             return finished(seen);
         }
         match seen.holder {
@@ -193,12 +221,11 @@ impl Uploads {
         let lease = self.take(file).await?;
         // All bytes are here, and the step to *received* was cut short: take it now.
         if lease.row.length == Some(lease.offset()) && lease.row.state.is_open() {
-            let (length, metadata) = (lease.offset(), lease.row.metadata.clone());
-            let (epoch, whole) = (lease.row.epoch, lease.whole());
+            let (epoch, row) = (lease.row.epoch, lease.row.clone());
             if let Err(error) = self.finish(*lease).await {
                 return Err(self.unless_overtaken(file, epoch, error).await);
             }
-            return Ok(Claimed::Finished(Finished { length, metadata, whole }));
+            return finished(row);
         }
         if lease.row.state.is_open() { Ok(Claimed::Open(lease)) } else { finished(lease.row.clone()) }
     }
@@ -217,7 +244,10 @@ impl Uploads {
         let row = row.ok_or(UploadError::Gone)?;
         tx.commit().await?;
         fail::fail_point!("upload::claimed");
-        let digest = RunningDigest::restore(&row.digest, row.staged.offset).map_err(|_| UploadError::Gone)?;
+        let digest = match row.is_final() {
+            true => RunningDigest::default(),
+            false => RunningDigest::restore(&row.digest, row.staged.offset).map_err(|_| UploadError::Gone)?,
+        };
         Ok(self.hold(row, digest))
     }
 
@@ -319,6 +349,7 @@ impl Uploads {
         use crate::database::files;
 
         let lease = match self.claim(actor, file).await? {
+            partial if partial.is_partial() => return self.end_partial(actor, file, request).await,
             Claimed::Finished(_) => return Err(UploadError::Finished),
             Claimed::Open(lease) => lease,
         };
@@ -356,13 +387,15 @@ impl Inner {
 }
 
 fn finished(row: UploadRow) -> Result<Claimed, UploadError> {
-    match row.state {
-        FileState::Expired | FileState::Cancelled => Err(UploadError::Gone),
+    let (length, whole) = match row.state {
+        FileState::Expired | FileState::Cancelled => return Err(UploadError::Gone),
+        _ if row.is_final() => (row.length.unwrap_or_default(), None),
         _ => {
             let length = row.staged.offset;
             let digest = RunningDigest::restore(&row.digest, length).map_err(|_| UploadError::Gone)?;
-            let whole = Whole::new(digest.finish(), row.client_sha256);
-            Ok(Claimed::Finished(Finished { length, metadata: row.metadata, whole }))
+            (length, Some(Whole::new(digest.finish(), row.client_sha256)))
         }
-    }
+    };
+    let expires_at = row.is_partial().then_some(row.expires_at);
+    Ok(Claimed::Finished(Finished { length, metadata: row.metadata, concat: row.concat, whole, expires_at }))
 }

@@ -31,11 +31,15 @@
 //! **Small files.** A file that needs no multipart upload is made whole and *received* in one transaction; until then
 //! its offset has not moved, so a crash costs only its own bytes.
 //!
+//! **In pieces.** Several uploads at once may bring the pieces of one file (`concatenate`): each is an upload like any
+//! other, of no file, until one request makes a file of them.
+//!
 //! **Afterwards.** An upload that ends unfinished (expired, cancelled) keeps its rows until [`sweep`] has removed its
 //! bytes; its file row stays as the tombstone that answers 410.
 
 pub mod checksum;
 mod complete;
+mod concatenate;
 mod create;
 mod digest;
 mod error;
@@ -51,6 +55,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+pub use concatenate::{Concatenation, MOST_PARTIALS, NewPartial};
 pub use create::{Created, Creation, Wanted};
 pub use digest::{DamagedState, DigestState, RunningDigest};
 pub use error::{CreateError, UploadError};
@@ -123,6 +128,8 @@ struct Inner {
     received: Arc<Notify>,
     /// Rung when an upload ended unfinished, so that its bytes go at once.
     ended: Arc<Notify>,
+    /// Rung when a file is to be put together from partials.
+    unjoined: Arc<Notify>,
 }
 
 impl Uploads {
@@ -146,6 +153,7 @@ impl Uploads {
             shutdown,
             received: Arc::default(),
             ended: Arc::default(),
+            unjoined: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -153,6 +161,11 @@ impl Uploads {
     /// Rung when a file is received.
     pub fn received(&self) -> Arc<Notify> {
         self.inner.received.clone()
+    }
+
+    /// Rung when a file is to be put together.
+    pub fn unjoined(&self) -> Arc<Notify> {
+        self.inner.unjoined.clone()
     }
 
     /// Rung when an upload ended unfinished.

@@ -414,8 +414,7 @@ impl Receiving<'_> {
         } else {
             let row = &self.lease.row;
             let inner = &self.lease.uploads.inner;
-            let expiry = inner.expiry(row.created_at, inner.clock.now(), self.closes);
-            let expires_at = row.expires_at.max(expiry);
+            let expires_at = inner.expiry_of(row, self.closes);
             let digest = self.digest_at(durable.offset)?;
             self.lease.commit(&durable, &digest, expires_at, last).await?;
         }

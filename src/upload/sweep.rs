@@ -1,12 +1,13 @@
 //! What nobody else does: expiring, clearing away, and finishing steps that were cut short. Every pass is bounded and
 //! may be repeated; two nodes may sweep at once.
 
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::{UploadError, Uploads};
+use super::{UploadError, Uploads, concatenate};
 use crate::database::audit::{self, By, Entry};
-use crate::database::files;
 use crate::database::uploads::{self, End};
+use crate::database::{files, partials};
 use crate::ids::FileId;
 use crate::object_store::{ObjectKey, Staged};
 
@@ -34,6 +35,10 @@ impl Uploads {
         for file in uploads::ended(&inner.db, BATCH).await? {
             moved += usize::from(logged(file, "clearing", self.clear(file).await));
         }
+        let forgotten = inner.clock.now().checked_sub(concatenate::REMEMBERED);
+        let mut tx = inner.db.begin().await?;
+        partials::forget(&mut tx, forgotten.unwrap_or(Timestamp::MIN), BATCH).await?;
+        tx.commit().await?;
         for key in files::due_discards(&inner.db, inner.clock.now(), BATCH).await? {
             let gone = inner.store.delete(&key).await;
             fail::fail_point!("sweep::removed");
@@ -85,7 +90,10 @@ impl Uploads {
     async fn expire(&self, file: FileId) -> Result<(), UploadError> {
         let inner = &self.inner;
         let mut tx = inner.db.begin().await?;
-        let Some(at) = files::whereabouts(&mut tx, file).await? else { return Ok(()) };
+        let Some(at) = files::whereabouts(&mut tx, file).await? else {
+            drop(tx);
+            return self.expire_partial(file).await.map(|_| ());
+        };
         if uploads::end(&mut tx, file, End::Expired(inner.clock.now())).await? {
             let entry = Entry {
                 sample: Some(at.sample),
@@ -101,7 +109,8 @@ impl Uploads {
         Ok(())
     }
 
-    /// Removes the bytes of an upload that ended unfinished, then its rows. Its file row stays.
+    /// Removes the bytes of an upload that ended unfinished, or of a piece that has served, then its rows. Its file row
+    /// stays, and a partial's for a while.
     async fn clear(&self, file: FileId) -> Result<(), UploadError> {
         let inner = &self.inner;
         self.evict(file).await;
@@ -113,7 +122,10 @@ impl Uploads {
         inner.store.discard(file, lease.row.epoch, &lease.row.staged).await?;
         fail::fail_point!("sweep::cleared");
         let mut tx = inner.db.begin().await?;
-        uploads::forget(&mut tx, file).await?;
+        match lease.row.is_partial() {
+            true => partials::cleared(&mut tx, file).await?,
+            false => uploads::forget(&mut tx, file).await?,
+        }
         Ok(tx.commit().await?)
     }
 }

@@ -72,6 +72,7 @@ impl Engine {
             sha256: None,
             replaces: None,
             metadata: "filename YQ==".into(),
+            concatenation: None,
             dialect: "test",
         }
     }
@@ -563,4 +564,239 @@ async fn the_last_request_tells_the_length_that_nobody_has_told() {
     let short = engine.uploads.append(engine.lease(file).await, short, body(vec![bytes(400)], false)).await;
     assert!(matches!(short, Err(UploadError::WrongLength)), "{short:?}");
     assert_eq!(engine.lease(file).await.offset(), 400);
+}
+
+impl Engine {
+    async fn partial(&self, bytes: &[u8]) -> FileId {
+        let new = NewPartial {
+            place: None,
+            length: Some(bytes.len() as u64),
+            metadata: String::new(),
+            dialect: "test",
+        };
+        let id = self.uploads.create_partial(&self.officer, &new, "").await.unwrap().file;
+        if !bytes.is_empty() {
+            let (half, rest) = bytes.split_at(bytes.len() / 2);
+            let cut =
+                self.uploads.append(self.lease(id).await, Append::default(), body(vec![half.to_vec()], true));
+            assert!(matches!(cut.await, Err(UploadError::Cut { .. })));
+            let lease = self.lease(id).await;
+            assert_eq!((lease.offset(), lease.concat()), (half.len() as u64, Some("partial")));
+            let rest = body(vec![rest.to_vec()], false);
+            let done = self.uploads.append(lease, at(half.len() as u64), rest).await.unwrap();
+            assert!(done.whole.is_some());
+        }
+        id
+    }
+
+    fn joined(&self, name: &str, partials: &[FileId]) -> Creation {
+        let named: Vec<_> = partials.iter().map(|id| format!("/files/{id}")).collect();
+        let concatenation =
+            Concatenation { header: format!("final;{}", named.join(" ")), partials: partials.to_vec() };
+        Creation { length: None, concatenation: Some(concatenation), ..self.creation("Evidence", name, 0) }
+    }
+
+    async fn number(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(self.db.reader()).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_put_together_from_its_pieces_and_only_then_do_they_go() {
+    let engine = engine().await;
+    let all = bytes(3_000_000);
+    let first = engine.partial(&all[..1_000_000]).await;
+    let empty = engine.partial(&[]).await;
+    assert!(matches!(
+        engine.uploads.claim(&engine.officer, empty).await.unwrap(),
+        Claimed::Finished(Finished { length: 0, expires_at: Some(_), .. })
+    ));
+    let second = engine.partial(&all[1_000_000..]).await;
+    assert_eq!(engine.number("SELECT COUNT(*) FROM files").await, 0);
+    let creation = engine.joined("work.pdf", &[first, empty, second, first]);
+    let file = engine.uploads.create(&engine.officer, &creation, "").await.unwrap().file;
+    // All of it is here, and nobody takes it from whoever puts it together.
+    for _ in 0..2 {
+        let Claimed::Finished(found) = engine.uploads.claim(&engine.officer, file).await.unwrap() else {
+            panic!("open")
+        };
+        assert!(found.is_final() && found.whole.is_none());
+        assert_eq!(found.length, 4_000_000);
+        assert_eq!(found.concat.as_deref(), Some(&*creation.concatenation.as_ref().unwrap().header));
+    }
+    let cancelled = engine.uploads.terminate(&engine.officer, file, "").await;
+    assert!(matches!(cancelled, Err(UploadError::Finished)), "{cancelled:?}");
+    let cancelled = engine.uploads.terminate(&engine.officer, first, "").await;
+    assert!(matches!(cancelled, Err(UploadError::Finished)), "{cancelled:?}");
+    engine.uploads.sweep().await.unwrap();
+    assert_eq!(engine.number("SELECT COUNT(*) FROM files WHERE state = 'created'").await, 1);
+    assert_eq!(engine.store.list("quarantine/", None, 10).await.unwrap().len(), 3);
+
+    assert!(engine.uploads.join_next().await.unwrap());
+    assert!(!engine.uploads.join_next().await.unwrap());
+    assert_eq!(engine.text(file, "state").await, "received");
+    assert_eq!(engine.store.list("quarantine/", None, 10).await.unwrap().len(), 4);
+    engine.uploads.sweep().await.unwrap();
+    let left = engine.store.list("", None, 10).await.unwrap();
+    assert!(left.len() == 1 && left[0].contains(&file.to_string()), "{left:?}");
+    let version = serde_json::from_str(&engine.text(file, "quarantine_version").await).unwrap();
+    let key = engine.text(file, "quarantine_key").await.parse().unwrap();
+    let stored = engine.store.local(&key, &version).await.unwrap().unwrap();
+    let mut read = Vec::new();
+    std::io::Read::read_to_end(&mut { stored }, &mut read).unwrap();
+    assert!(read == [&all[..], &all[..1_000_000]].concat());
+
+    // Its answer was lost: asked again, word for word, it is the same file.
+    let again = engine.uploads.create(&engine.officer, &creation, "").await.unwrap().file;
+    assert_eq!(again, file);
+    assert!(matches!(
+        engine.uploads.claim(&engine.officer, second).await.unwrap(),
+        Claimed::Finished(Finished { length: 2_000_000, .. })
+    ));
+    let other = engine.uploads.create(&engine.officer, &engine.joined("b.pdf", &[second]), "").await;
+    assert!(matches!(other, Err(CreateError::PartialTaken)), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_file_of_empty_pieces_is_empty() {
+    let engine = engine().await;
+    let empty = engine.partial(&[]).await;
+    engine.uploads.sweep().await.unwrap();
+    let creation = engine.joined("a.pdf", &[empty]);
+    let file = engine.uploads.create(&engine.officer, &creation, "").await.unwrap().file;
+    assert!(engine.uploads.join_next().await.unwrap());
+    assert_eq!(engine.text(file, "state").await, "received");
+}
+
+#[tokio::test]
+async fn a_partial_is_its_persons_alone_and_must_be_finished() {
+    let engine = engine().await;
+    let whole = engine.partial(&bytes(1000)).await;
+    let stranger = Actor { person: "teacher.98765".parse().unwrap(), ..engine.officer.clone() };
+    let found = engine.uploads.claim(&stranger, whole).await;
+    assert!(matches!(found, Err(UploadError::Unknown)), "{found:?}");
+    let cancelled = engine.uploads.terminate(&stranger, whole, "").await;
+    assert!(matches!(cancelled, Err(UploadError::Unknown)), "{cancelled:?}");
+    let creation = engine.joined("a.pdf", &[whole]);
+    let refused = engine.uploads.create(&stranger, &creation, "").await;
+    assert!(matches!(refused, Err(CreateError::Unknown { .. })), "{refused:?}");
+
+    let new = NewPartial { place: None, length: Some(10), metadata: String::new(), dialect: "test" };
+    let open = engine.uploads.create_partial(&engine.officer, &new, "").await.unwrap().file;
+    let refused = engine.uploads.create(&engine.officer, &engine.joined("a.pdf", &[whole, open]), "").await;
+    assert!(matches!(refused, Err(CreateError::PartialUnfinished)), "{refused:?}");
+    let refused = engine.uploads.create(&engine.officer, &engine.joined("a.exe", &[whole]), "").await;
+    assert!(matches!(refused, Err(CreateError::Refused { .. })), "{refused:?}");
+    // The refusals took nothing.
+    engine.uploads.create(&engine.officer, &creation, "").await.unwrap();
+
+    let large = NewPartial { length: Some(u64::MAX >> 1), ..new };
+    let refused = engine.uploads.create_partial(&engine.officer, &large, "").await;
+    assert!(matches!(refused, Err(CreateError::TooLarge { .. })), "{refused:?}");
+    let nobody = Actor { person: "moderator.1".parse().unwrap(), grants: vec![], ..engine.officer.clone() };
+    let small = NewPartial { length: Some(1), ..large };
+    let refused = engine.uploads.create_partial(&nobody, &small, "").await;
+    assert!(matches!(refused, Err(CreateError::Forbidden)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_partial_begun_for_a_place_goes_nowhere_else() {
+    let engine = engine().await;
+    let place = |section: &str| {
+        let place = Place::Section { candidate: "1005".parse().unwrap(), section: section.parse().unwrap() };
+        Some((engine.sample, Wanted::Place(place)))
+    };
+    let new = |section| NewPartial {
+        place: place(section),
+        length: Some(0),
+        metadata: String::new(),
+        dialect: "test",
+    };
+    let there = engine.uploads.create_partial(&engine.officer, &new("Film"), "").await.unwrap().file;
+    let here = engine.uploads.create_partial(&engine.officer, &new("Evidence"), "").await.unwrap().file;
+    engine.uploads.sweep().await.unwrap();
+    let refused = engine.uploads.create(&engine.officer, &engine.joined("a.pdf", &[here, there]), "").await;
+    assert!(matches!(refused, Err(CreateError::PartialElsewhere)), "{refused:?}");
+    engine.uploads.create(&engine.officer, &engine.joined("a.pdf", &[here]), "").await.unwrap();
+    let unknown = engine.uploads.create_partial(&engine.officer, &new("Nothing"), "").await;
+    assert!(matches!(unknown, Err(CreateError::Unknown { .. })), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn partials_that_nobody_takes_go_and_are_known_for_a_while() {
+    let engine = engine().await;
+    let (asked, whole, half) =
+        (engine.partial(&bytes(10)).await, engine.partial(&bytes(10)).await, engine.create_half().await);
+    engine.uploads.terminate(&engine.officer, asked, "").await.unwrap();
+    sqlx::query("UPDATE uploads SET expires_at = 0").execute(engine.db.reader()).await.unwrap();
+    engine.uploads.sweep().await.unwrap();
+    assert_eq!(engine.store.list("", None, 10).await.unwrap(), Vec::<String>::new());
+    assert_eq!(engine.number("SELECT COUNT(*) FROM uploads").await, 0);
+    for partial in [asked, whole, half] {
+        let gone = engine.uploads.claim(&engine.officer, partial).await;
+        assert!(matches!(gone, Err(UploadError::Gone)), "{gone:?}");
+        let creation = engine.joined("a.pdf", &[partial]);
+        let gone = engine.uploads.create(&engine.officer, &creation, "").await;
+        assert!(matches!(gone, Err(CreateError::PartialGone)), "{gone:?}");
+    }
+    assert_eq!(engine.number("SELECT COUNT(*) FROM audit WHERE action = 'partial.expired'").await, 2);
+    sqlx::query("UPDATE partials SET ended_at = 0").execute(engine.db.reader()).await.unwrap();
+    engine.uploads.sweep().await.unwrap();
+    assert_eq!(engine.number("SELECT COUNT(*) FROM partials").await, 0);
+    assert!(matches!(engine.uploads.claim(&engine.officer, half).await, Err(UploadError::Unknown)));
+}
+
+impl Engine {
+    async fn create_half(&self) -> FileId {
+        let new = NewPartial { place: None, length: Some(20), metadata: String::new(), dialect: "test" };
+        let half = self.uploads.create_partial(&self.officer, &new, "").await.unwrap().file;
+        let some = body(vec![bytes(10)], false);
+        self.uploads.append(self.lease(half).await, Append::default(), some).await.unwrap();
+        half
+    }
+}
+
+#[tokio::test]
+async fn what_was_put_together_and_vanished_is_put_together_again() {
+    let engine = engine().await;
+    let all = bytes(2000);
+    let partials = [engine.partial(&all[..700]).await, engine.partial(&all[700..]).await];
+    let creation = engine.joined("a.pdf", &partials);
+    let file = engine.uploads.create(&engine.officer, &creation, "").await.unwrap().file;
+    // Its ledger says that all is there.
+    sqlx::query("UPDATE uploads SET object_epoch = 7, offset_bytes = 2000 WHERE concat <> 'partial'")
+        .execute(engine.db.reader())
+        .await
+        .unwrap();
+    assert!(engine.uploads.join_next().await.unwrap());
+    assert_eq!(engine.text(file, "state").await, "created");
+    assert!(!engine.uploads.join_next().await.unwrap(), "it is left alone for a while");
+    sqlx::query("UPDATE uploads SET lease_until = 0").execute(engine.db.reader()).await.unwrap();
+    assert!(engine.uploads.join_next().await.unwrap());
+    assert_eq!(engine.text(file, "state").await, "received");
+}
+
+#[tokio::test]
+async fn one_person_may_have_so_many_partials_and_they_count_for_the_centre() {
+    let engine = engine().await;
+    let quotas = Quotas { open: 2, ..Quotas::default() };
+    let limits = UploadLimits { quotas, ..UploadLimits::default() };
+    let (db, store) = (engine.db.clone(), engine.store.clone());
+    let uploads = Uploads::new(db, store, Clock::system(), limits, CancellationToken::new());
+    let new = NewPartial { place: None, length: Some(20), metadata: String::new(), dialect: "test" };
+    for _ in 0..2 {
+        uploads.create_partial(&engine.officer, &new, "").await.unwrap();
+    }
+    let refused = uploads.create_partial(&engine.officer, &new, "").await;
+    assert!(matches!(refused, Err(CreateError::Quota { limit: 2, .. })), "{refused:?}");
+    sqlx::query(
+        "INSERT INTO partials (id, state, person_id, centre_number, candidate_id, kind, section, created_at) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 510) \
+         SELECT i, 'open', 'officer.98765', 'elsewhere', '', '', '', 0 FROM n",
+    )
+    .execute(engine.db.reader())
+    .await
+    .unwrap();
+    let refused = engine.uploads.create_partial(&engine.officer, &new, "").await;
+    assert!(matches!(refused, Err(CreateError::Quota { limit: 512, .. })), "{refused:?}");
 }

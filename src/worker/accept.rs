@@ -34,11 +34,11 @@ impl Workers {
         let mut tx = self.db.begin().await?;
         checks::hold_sample(&mut tx, row.sample).await?;
         samples::lock_place(&mut tx, row.sample, &row.candidate, &row.section).await?;
-        if let Some(refused) = self.no_room(&mut tx, row).await? {
+        if let Some(refused) = self.no_room(&mut tx, row, judgement).await? {
             obsolete.push(key);
             self.write_refusal(&mut tx, row, judgement, &refused, &obsolete).await?;
         } else {
-            let twin = checks::twin(&mut tx, row).await?;
+            let twin = checks::twin(&mut tx, row, judgement.examined.sha256).await?;
             let accepted = Accepted {
                 judgement,
                 key: &key,
@@ -56,8 +56,14 @@ impl Workers {
     }
 
     /// The refusals that depend on what else lies in the place.
-    async fn no_room(&self, tx: &mut Tx, row: &CheckRow) -> Result<Option<Refused>, CheckError> {
-        if checks::twin(tx, row).await?.is_some_and(|twin| twin.same_place) {
+    async fn no_room(
+        &self,
+        tx: &mut Tx,
+        row: &CheckRow,
+        judgement: &Judgement,
+    ) -> Result<Option<Refused>, CheckError> {
+        let twin = checks::twin(tx, row, judgement.examined.sha256).await?;
+        if twin.is_some_and(|twin| twin.same_place) {
             return Ok(Some(Refused {
                 state: FileState::Rejected,
                 reason: Reason::Duplicate,

@@ -159,7 +159,7 @@ impl Workers {
             name: row.name.clone(),
             section: row.rules.clone(),
             size: row.size,
-            received_sha256: Some(row.received_sha256),
+            received_sha256: row.received_sha256,
             client_sha256: row.client_sha256,
             last_try: self.scan_faults.is_last_try(row.file),
         };

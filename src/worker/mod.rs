@@ -1,4 +1,5 @@
-//! What the service does without being asked: checking received files, and sweeping.
+//! What the service does without being asked: putting files together from their pieces, checking received files, and
+//! sweeping.
 //!
 //! The database is the queue; a ring of the bell only spares the wait for the next look. A pass that fails is logged
 //! and tried again; nothing here ends but at shutdown.
@@ -22,6 +23,9 @@ use crate::service::Tasks;
 use crate::upload::Uploads;
 use check::ScanFaults;
 use spool::Spool;
+
+/// Files put together from their pieces at once.
+const JOINS: usize = 4;
 
 /// How workers work.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +105,13 @@ impl Workers {
             let (uploads, tasks) = looking.clone();
             async move { left_behind_loop(&uploads, &tasks).await }
         });
+        for _ in 0..JOINS {
+            let joining = (uploads.clone(), tasks.clone());
+            tasks.keep("joins", move || {
+                let (uploads, tasks) = joining.clone();
+                async move { join_loop(&uploads, poll, tasks.stopping()).await }
+            });
+        }
         Ok(())
     }
 
@@ -166,6 +177,24 @@ async fn sweep_loop(uploads: &Uploads, poll: Duration, stop: &CancellationToken)
             () = stop.cancelled() => return,
             () = bell.notified() => {}
             () = tokio::time::sleep(poll * 5) => {}
+        }
+    }
+}
+
+async fn join_loop(uploads: &Uploads, poll: Duration, stop: &CancellationToken) {
+    let bell = uploads.unjoined();
+    while !stop.is_cancelled() {
+        match uploads.join_next().await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "no file could be put together");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = bell.notified() => {}
+            () = tokio::time::sleep(poll) => {}
         }
     }
 }

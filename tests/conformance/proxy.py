@@ -4,8 +4,8 @@
     proxy.py [--files] UPSTREAM_PORT TOKEN /files/to/SAMPLE/CANDIDATE/SECTION ...
 
 Listens on a free port of 127.0.0.1 and prints it. Every request gets the token; a POST to /files or /files/ goes to the
-addresses given, one after the other, with a name in Content-Disposition when it says none. One request a connection;
-everything else passes byte for byte, both ways, with its framing.
+addresses given, one after the other, with a name in Content-Disposition when it says none; a partial upload needs
+neither. One request a connection; everything else passes byte for byte, both ways, with its framing.
 
 --files: an upload that is whole is a file, and what GET and DELETE want of it is done where files are: at the
 interface, once its check is over.
@@ -69,7 +69,8 @@ def changed(head):
     names = [line.split(b":")[0].strip().lower() for line in lines]
     lines = [line for line, name in zip(lines, names) if name != b"connection"]
     lines += [b"Connection: close", b"Authorization: Bearer " + TOKEN.encode()]
-    if method == b"POST" and path in (b"/files", b"/files/"):
+    partial = any(line.lower() == b"upload-concat: partial" for line in lines)
+    if method == b"POST" and path in (b"/files", b"/files/") and not partial:
         path = next(targets).encode()
         if b"content-disposition" not in names:
             lines.append(NAME)

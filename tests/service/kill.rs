@@ -343,7 +343,7 @@ impl Scene {
 }
 
 /// A zip with one text of about `size` bytes, stored, no two megabytes alike.
-fn zip(size: usize) -> Vec<u8> {
+pub fn zip(size: usize) -> Vec<u8> {
     use std::io::Write;
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::with_capacity(size + 1024)));
     let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod concatenation;
 mod connections;
 mod crowd;
 mod cuts;
@@ -18,6 +19,7 @@ mod holds;
 mod idempotency;
 mod identity;
 mod kill;
+mod kill_pieces;
 mod memory;
 mod moves;
 mod nodes;

@@ -8,6 +8,7 @@ use http::HeaderMap;
 
 use crate::evidence::{DOCUMENTS, OriginalName, Place, RelativePath, SUPPORTING};
 use crate::http::error::ApiError;
+use crate::ids::SampleId;
 use crate::upload::{Creation, Wanted};
 
 /// Longest `Upload-Metadata`, bytes.
@@ -45,6 +46,19 @@ pub(super) fn pairs(header: &str) -> Result<BTreeMap<String, String>, ApiError> 
     Ok(pairs)
 }
 
+/// The header as it came; `""` without.
+pub(super) fn raw(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let raw = headers.get("upload-metadata").map(|value| value.to_str()).transpose();
+    Ok(raw.map_err(|_| ApiError::invalid("Upload-Metadata", "not plain ASCII"))?.unwrap_or_default())
+}
+
+/// The place an address says; `None` when it says none.
+pub(super) fn place(address: Address) -> Result<Option<(SampleId, Wanted)>, ApiError> {
+    let (Some(sample), Some(section)) = (address.sample, address.section) else { return Ok(None) };
+    let sample = sample.parse().map_err(|_| ApiError::NotFound)?;
+    Ok(Some((sample, wanted(address.candidate, &section, address.document)?)))
+}
+
 /// Everything a creation says, from the header, the address and `Content-Disposition`.
 pub(super) fn creation(
     headers: &HeaderMap,
@@ -52,8 +66,7 @@ pub(super) fn creation(
     length: Option<u64>,
     dialect: &'static str,
 ) -> Result<Creation, ApiError> {
-    let raw = headers.get("upload-metadata").map(|value| value.to_str()).transpose();
-    let raw = raw.map_err(|_| ApiError::invalid("Upload-Metadata", "not plain ASCII"))?.unwrap_or_default();
+    let raw = raw(headers)?;
     let mut pairs = pairs(raw)?;
     let mut take = |key: &str| pairs.remove(key).filter(|value| !value.is_empty());
     let name = take("filename").or_else(|| take("name")).or_else(|| disposition_name(headers));
@@ -80,6 +93,7 @@ pub(super) fn creation(
         replaces: take("replaces").map(|id| id.parse().map_err(|_| ApiError::NotFound)).transpose()?,
         length,
         metadata: raw.to_owned(),
+        concatenation: None,
         dialect,
     })
 }

@@ -7,6 +7,7 @@
 //! Who asks, and whether they may, is settled before the first byte of a body is polled, so a refused upload costs
 //! its sender nothing.
 
+mod concatenation;
 mod metadata;
 mod rufh;
 mod shared;

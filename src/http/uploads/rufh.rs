@@ -291,7 +291,9 @@ async fn state(
             headers.insert(OFFSET, finished.length.into());
             headers.insert(LENGTH, finished.length.into());
             headers.insert(LIMIT, limit(finished.length));
-            headers.insert(REPR_DIGEST, written(finished.whole.sha256)?);
+            if let Some(whole) = finished.whole {
+                headers.insert(REPR_DIGEST, written(whole.sha256)?);
+            }
             Ok(response)
         }
     }
@@ -319,7 +321,7 @@ async fn patch(
     let mut lease = match service.uploads.claim(&caller.actor, file).await? {
         // Its answer was lost: here it is again.
         Claimed::Finished(finished) if finished.length == offset && announced == Some(0) => {
-            return answered(version.appended, offset, Some(finished.whole));
+            return answered(version.appended, offset, finished.whole);
         }
         Claimed::Finished(finished) if finished.length == offset => {
             let error = ApiError::invalid(LENGTH.as_str(), "all bytes of the upload are here");

@@ -162,6 +162,14 @@ impl From<CreateError> for ApiError {
             CreateError::Absent => Self::Absent,
             CreateError::NotInSample => Self::NotInSample,
             CreateError::SectionFull { max, files } => Self::SectionFull { limit: max, files },
+            CreateError::PartialUnfinished => {
+                Self::invalid("Upload-Concat", "a partial upload lacks bytes; send them first")
+            }
+            CreateError::PartialElsewhere => {
+                Self::invalid("Upload-Concat", "a partial upload was begun at the address of another place")
+            }
+            CreateError::PartialTaken => Self::PartialTaken,
+            CreateError::PartialGone => Self::Gone,
             CreateError::Refused { reason, detail } => Self::Refused { reason, detail },
             CreateError::TooLarge { limit } => Self::TooLarge { limit },
             CreateError::Quota { what, limit } => Self::Quota { what, limit },

@@ -1,7 +1,7 @@
 //! tus 1.0.0 (<https://tus.io/protocols/resumable-upload>).
 //!
 //! Core, creation, creation-with-upload, creation-defer-length, checksum, checksum-trailer, termination (unfinished
-//! uploads only), expiration. The specification's section names stand beside what they ask for. Clients rely on a few
+//! uploads only), expiration, concatenation (of finished partials only: [`super::concatenation`]). The specification's section names stand beside what they ask for. Clients rely on a few
 //! things it leaves open: 409 carries `Upload-Offset`; HEAD answers passing trouble with 423 and nothing else;
 //! `Location` is absolute; the creation address works with and without its slash.
 
@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
+use super::concatenation::{self, CONCAT, Concat};
 use super::metadata::{self, Address};
 use super::shared::{self, LENGTH, OFFSET, date, text};
 use crate::evidence::LARGEST;
@@ -28,10 +29,10 @@ pub(super) const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable"
 
 const VERSION: &str = "1.0.0";
 const EXTENSIONS: &str = "creation,creation-with-upload,creation-defer-length,checksum,checksum-trailer,\
-                          termination,expiration";
+                          termination,expiration,concatenation";
 const BODY_TYPE: &str = "application/offset+octet-stream";
 
-const DEFER: HeaderName = HeaderName::from_static("upload-defer-length");
+pub(super) const DEFER: HeaderName = HeaderName::from_static("upload-defer-length");
 const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
@@ -67,9 +68,13 @@ async fn created(
 ) -> Result<Response, ApiError> {
     let caller = caller.ok_or(ApiError::SignedOut)?;
     check_version(request.headers())?;
+    let concat = concatenation::said(request.headers())?;
+    if let Some(Concat::Final(concatenation)) = concat {
+        let body = has_body_type(request.headers()) || shared::announced(&request).is_some_and(|len| len > 0);
+        let headers = request.headers();
+        return concatenation::create(service, &caller, id, address, concatenation, headers, body).await;
+    }
     let length = declared_length(request.headers())?;
-    let addressed = address.sample.is_some();
-    let creation = metadata::creation(request.headers(), address, length, NAME)?;
     let with_body = has_body_type(request.headers());
     let announced = shared::announced(&request).unwrap_or(0);
     if !with_body && announced > 0 {
@@ -81,7 +86,15 @@ async fn created(
     let proof = proof(request.headers())?;
     // A file of no bytes is whole already, and the sweep that every creation wakes takes its last step.
     let held = with_body && length != Some(0);
-    let (created, lease) = shared::create(service, &caller, id, &creation, addressed, held).await?;
+    let partial = concat.is_some();
+    let (created, lease) = if partial {
+        let headers = request.headers();
+        concatenation::create_partial(service, &caller, id, address, length, headers, held).await?
+    } else {
+        let addressed = address.sample.is_some();
+        let creation = metadata::creation(request.headers(), address, length, NAME)?;
+        shared::create(service, &caller, id, &creation, addressed, held).await?
+    };
     let location = shared::location(service, request.headers(), created.file)?;
     let mut appended = Appended { offset: 0, whole: None, expires_at: created.expires_at };
     if let Some(lease) = lease {
@@ -103,7 +116,7 @@ async fn created(
     if with_body {
         headers.insert(OFFSET, appended.offset.into());
     }
-    if appended.whole.is_none() {
+    if appended.whole.is_none() || partial {
         headers.insert(EXPIRES, date(appended.expires_at)?);
     }
     Ok(response)
@@ -148,11 +161,20 @@ async fn head(service: &Service, caller: &Caller, file: FileId) -> Result<Respon
                 None => headers.insert(DEFER, 1.into()),
             };
             headers.insert(EXPIRES, date(lease.expires_at())?);
+            if let Some(concat) = lease.concat() {
+                headers.insert(CONCAT, text(concat)?);
+            }
             lease.metadata()
         }
         Claimed::Finished(finished) => {
             headers.insert(OFFSET, finished.length.into());
             headers.insert(LENGTH, finished.length.into());
+            if let Some(expires) = finished.expires_at {
+                headers.insert(EXPIRES, date(expires)?);
+            }
+            if let Some(concat) = &finished.concat {
+                headers.insert(CONCAT, text(concat)?);
+            }
             &finished.metadata
         }
     };
@@ -176,7 +198,8 @@ async fn patch(
         .ok_or_else(|| ApiError::invalid("Upload-Offset", "say at which byte the body begins"))?;
     let proof = proof(request.headers())?;
     let (offset, expires) = match service.uploads.claim(&caller.actor, file).await? {
-        Claimed::Finished(finished) if finished.length == offset => (offset, None),
+        Claimed::Finished(finished) if finished.is_final() => return Err(ApiError::FinalUpload),
+        Claimed::Finished(finished) if finished.length == offset => (offset, finished.expires_at),
         Claimed::Finished(finished) => return Err(ApiError::WrongOffset { committed: finished.length }),
         Claimed::Open(lease) if lease.offset() != offset => {
             return Err(ApiError::WrongOffset { committed: lease.offset() });
@@ -185,8 +208,9 @@ async fn patch(
             if let Some(length) = number(request.headers(), &LENGTH)? {
                 service.uploads.set_length(&mut lease, length).await?;
             }
+            let partial = lease.concat().is_some();
             let appended = append(service, lease, offset, proof, request).await?;
-            (appended.offset, appended.whole.is_none().then_some(appended.expires_at))
+            (appended.offset, (appended.whole.is_none() || partial).then_some(appended.expires_at))
         }
     };
     let mut response = StatusCode::NO_CONTENT.into_response();

@@ -10,6 +10,22 @@ async fn fresh() -> (Box<dyn ObjectStore>, tempfile::TempDir) {
 
 conformance!(fresh);
 
+mod in_small_steps {
+    use super::*;
+
+    async fn stepping() -> (Box<dyn ObjectStore>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = FilesystemStore::open(folder.path()).await.unwrap();
+        store.step = 700_001;
+        (Box::new(store), folder)
+    }
+
+    conformance!(stepping:
+        objects_are_put_together_in_any_sizes,
+        putting_together_may_be_cut_short_anywhere,
+    );
+}
+
 fn evidence(file: FileId) -> ObjectKey {
     let name = "01_3357_R085_01_98765_1005_Supporting_14_01_2021_12_14_11.pdf".parse().unwrap();
     ObjectKey::Evidence { sample: SampleId::new(), file, name }

@@ -72,13 +72,10 @@ impl Body {
     /// As the SDK sends it, and sends it again.
     pub(super) fn to_sdk(&self, bucket: &Arc<Bucket>) -> SdkStream {
         let (body, bucket) = (self.clone(), bucket.clone());
-        SdkStream::new(SdkBody::retryable(move || {
-            let pieces = stream::iter(body.pieces.to_vec()).flat_map({
-                let bucket = bucket.clone();
-                move |piece| pieces_of(bucket.clone(), piece)
-            });
-            SdkBody::from_body_1_x(Sending { pieces: Mutex::new(pieces.boxed()), left: body.len })
-        }))
+        streamed(self.len, move || {
+            let bucket = bucket.clone();
+            stream::iter(body.pieces.to_vec()).flat_map(move |piece| pieces_of(bucket.clone(), piece)).boxed()
+        })
     }
 }
 
@@ -89,6 +86,13 @@ fn pieces_of(bucket: Arc<Bucket>, piece: Piece) -> ByteStream {
             stream::once(async move { bucket.read_whole(&path).await }).try_flatten().boxed()
         }
     }
+}
+
+/// A stream whose exact length is known, as the SDK sends it; `again` makes it anew for every attempt.
+pub(super) fn streamed(len: u64, again: impl Fn() -> ByteStream + Send + Sync + 'static) -> SdkStream {
+    SdkStream::new(SdkBody::retryable(move || {
+        SdkBody::from_body_1_x(Sending { pieces: Mutex::new(again()), left: len })
+    }))
 }
 
 /// A body whose exact length is known beforehand. The mutex is never locked; it makes the stream `Sync`.

@@ -73,7 +73,8 @@ fn equal(there: Found, origin: &str, size: u64, to: &str) -> Result<ObjectVersio
     Err(StoreError::Occupied { path: to.to_owned() })
 }
 
-fn source(bucket: &Bucket, path: &str) -> String {
+/// The name of a copy's source.
+pub(super) fn source(bucket: &Bucket, path: &str) -> String {
     utf8_percent_encode(&format!("{}/{}", bucket.name, bucket.key(path)), PLAIN).to_string()
 }
 

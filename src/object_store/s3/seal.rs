@@ -67,11 +67,11 @@ fn incomplete(failed: Failed, path: String) -> StoreError {
 /// Holds the ledger to what every store accepts, so that none accepts what another would not.
 fn check_ledger(path: &str, staged: &Staged, size: u64) -> Result<(), StoreError> {
     let numbered = staged.parts.iter().zip(1..).all(|(part, number)| part.number == number);
-    let inner = staged.parts.len().saturating_sub(1);
-    let grid = staged.parts.iter().take(inner).all(|part| part.size == staged.part_size);
-    let large = inner == 0 || staged.part_size >= SMALLEST_INNER_PART;
+    let inner = &staged.parts[..staged.parts.len().saturating_sub(1)];
+    let on_grid = staged.part_size == 0 || inner.iter().all(|part| part.size == staged.part_size);
+    let large = inner.iter().all(|part| part.size >= SMALLEST_INNER_PART);
     let whole = staged.parts.iter().map(|part| part.size).sum::<u64>() == size;
-    if numbered && grid && large && whole {
+    if numbered && on_grid && large && whole {
         return Ok(());
     }
     Err(StoreError::Refused {

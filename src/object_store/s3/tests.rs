@@ -66,10 +66,15 @@ mod by_parts {
     async fn small_copies() -> (Box<dyn ObjectStore>, ()) {
         let mut store = store(&config());
         store.copy = promote::CopyLimits { whole: SMALLEST_INNER_PART, part: SMALLEST_INNER_PART };
+        store.piece = 2 * SMALLEST_INNER_PART;
         (Box::new(store), ())
     }
 
-    conformance!(small_copies: promotion_may_be_repeated_and_overwrites_nothing);
+    conformance!(small_copies:
+        promotion_may_be_repeated_and_overwrites_nothing,
+        objects_are_put_together_in_any_sizes,
+        putting_together_may_be_cut_short_anywhere,
+    );
 }
 
 #[tokio::test]

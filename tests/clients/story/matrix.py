@@ -29,6 +29,8 @@ WAYS = [
     ("with its first piece in the request that creates it", {"uploadDataDuringCreation": True, "chunkSize": PIECE}),
     ("from a stream whose length is told with its last piece",
      {"source": "stream", "uploadLengthDeferred": True, "chunkSize": PIECE}),
+    ("as four partial uploads at once, too small to be parts of an object", {"parallelUploads": 4}),
+    ("as two partial uploads at once, large enough to be", {"parallelUploads": 2}),
     ("by POST with X-HTTP-Method-Override", {"overridePatchMethod": True, "chunkSize": PIECE}),
     ("as ietf-draft-05", {"protocol": "ietf-draft-05"}),
     ("as ietf-draft-05, in pieces", {"protocol": "ietf-draft-05", "chunkSize": PIECE}),

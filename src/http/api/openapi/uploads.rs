@@ -29,6 +29,7 @@ const CREATE: &[&str] = &[
     "Upload-Length",
     "Upload-Defer-Length",
     "Upload-Checksum",
+    "Upload-Concat",
     "Upload-Complete",
     "Upload-Draft-Interop-Version",
     "Content-Disposition",
@@ -39,7 +40,8 @@ const CREATED: &[(&str, &str)] = &[
     ("201", "Created; Location is the upload's address, Upload-Offset what is here already"),
     ("400", "Not readable, of two lengths, or the bytes are not what Content-Digest says"),
     ("404", "Unknown, or not yours"),
-    ("409", "Not open, or full"),
+    ("409", "Not open, full, or a partial upload of it is part of another file"),
+    ("410", "A partial upload of it was cancelled or expired"),
     ("412", "Neither Tus-Resumable: 1.0.0 nor Upload-Complete"),
     ("413", "Larger than is taken here"),
     ("415", "A body that is not application/offset+octet-stream (tus)"),
@@ -49,7 +51,7 @@ const CREATED: &[(&str, &str)] = &[
 const SPOKEN: &[(&str, &str)] =
     &[("200", "Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Limit")];
 const STATE: &[(&str, &str)] = &[
-    ("200", "Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires (tus)"),
+    ("200", "Upload-Offset, Upload-Length, Upload-Metadata, Upload-Concat, Upload-Expires (tus)"),
     ("204", "Upload-Offset, Upload-Complete, Upload-Length, Upload-Limit; Repr-Digest of a whole one"),
     ("410", "Cancelled or expired"),
     ("423", "Ask again"),
@@ -111,6 +113,7 @@ const ROWS: &[Row] = &[
             ("201", "Kept; Upload-Offset is the new one (interop version 6)"),
             ("204", "Kept; Upload-Offset is the new one"),
             ("400", "Not readable, of two lengths, or the bytes are not what Content-Digest says"),
+            ("403", "Put together from partial uploads; it takes no bytes (tus)"),
             ("409", "At another offset, which Upload-Offset tells"),
             ("410", "Cancelled or expired"),
             ("413", "More than the file may have"),

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::proxy::{Fault, Proxy};
 use super::*;
-use crate::object_store::conformance::{Upload, evidence, traces};
+use crate::object_store::conformance::{Joined, Upload, evidence, traces};
 use crate::object_store::{Durable, s3::bucket::Patience};
 
 /// Every call the store makes.
@@ -233,4 +233,88 @@ impl<'a> Life<'a> {
             .await?;
         Ok(hasher.finalize().into())
     }
+}
+
+const JOINING: [&str; 7] = [
+    "GetObject",
+    "HeadObject",
+    "CreateMultipartUpload",
+    "UploadPart",
+    "UploadPartCopy",
+    "CompleteMultipartUpload",
+    "ListMultipartUploads",
+];
+
+#[tokio::test]
+async fn putting_together_outlives_every_fault() {
+    for fault in [Fault::Hang, Fault::Broken, Fault::Forbidden, Fault::Reset, Fault::LostAnswer] {
+        for call in JOINING {
+            for times in [1, ALWAYS] {
+                if times == 1 || !matches!(fault, Fault::Hang) {
+                    println!("{fault:?} of {call}, {times} times");
+                    join(call, fault, times).await;
+                }
+            }
+        }
+    }
+    for fault in [Fault::Broken, Fault::Forbidden, Fault::Reset, Fault::LostAnswer] {
+        join_small(fault).await;
+    }
+}
+
+/// A part that is copied, and one that flows through, under one fault.
+async fn join(call: &'static str, fault: Fault, times: usize) {
+    let (proxy, store) = patient().await;
+    let mut joined = Joined::of(&store, &[SMALLEST_INNER_PART as usize, 1000, 2000]).await;
+    proxy.arm(call, fault, times);
+    let key = joined_at_last(&proxy, &store, &mut joined).await;
+    assert_eq!(traces(&store, joined.whole.file).await, [key.path()]);
+    assert!(proxy.disarm() > 0, "{call} was never called: the test shows nothing");
+}
+
+async fn join_small(fault: Fault) {
+    let (proxy, store) = patient().await;
+    let mut joined = Joined::of(&store, &[1000, 2000]).await;
+    proxy.arm("PutObject", fault, ALWAYS);
+    // One that was put and never heard of goes when the file leaves quarantine.
+    let key = joined_at_last(&proxy, &store, &mut joined).await;
+    assert_eq!(traces(&store, joined.whole.file).await.last(), Some(&key.path()));
+}
+
+async fn patient() -> (Proxy, S3Store) {
+    let proxy = Proxy::before(&told("ENDPOINT")).await;
+    let config = S3Config { endpoint: Some(proxy.endpoint.clone()), ..config() };
+    let patience =
+        Patience { attempt: Duration::from_secs(2), slowest: 4 << 20, backoff: Duration::from_millis(20) };
+    let mut store = store(&config);
+    store.bucket = Arc::new(Bucket::new(&config, config.secret_key.as_ref().unwrap(), patience));
+    (proxy, store)
+}
+
+/// Tries until it is done, each time as another lease; after the first failure the fault is withdrawn.
+async fn joined_at_last(proxy: &Proxy, store: &S3Store, joined: &mut Joined) -> ObjectKey {
+    for _ in 0..3 {
+        joined.whole.epoch += 1;
+        let tried = async {
+            while !joined.begun() || joined.whole.staged.offset < joined.whole.size() {
+                let step = joined.step(store).await?;
+                joined.whole.staged.advance(&step);
+            }
+            joined.seal(store).await
+        };
+        match tried.await {
+            Ok((key, version)) => {
+                let life = Life { store, upload: Upload::new(store, 1, 1), obsolete: Vec::new() };
+                proxy.disarm();
+                assert_eq!(life.digest(&key, &version).await.unwrap(), joined.whole.digest());
+                return key;
+            }
+            Err(lost @ StoreError::Lost { .. }) => panic!("{lost:?}"),
+            Err(passing) => {
+                println!("  {passing}");
+                proxy.disarm();
+            }
+        }
+    }
+    panic!("still failing with the fault withdrawn");
 }
