@@ -69,7 +69,9 @@ pub(super) fn creation(
     let raw = raw(headers)?;
     let mut pairs = pairs(raw)?;
     let mut take = |key: &str| pairs.remove(key).filter(|value| !value.is_empty());
-    let name = take("filename").or_else(|| take("name")).or_else(|| disposition_name(headers));
+    // What HTTP itself says of a file goes before what its metadata says, as the address does.
+    let (filename, name) = (take("filename"), take("name"));
+    let name = disposition_name(headers).or(filename).or(name);
     let sample = address.sample.or_else(|| take("sample"));
     let candidate = address.candidate.or_else(|| take("candidate"));
     let section = address.section.or_else(|| take("section"));
@@ -252,6 +254,24 @@ mod tests {
         };
         let creation = creation(&headers, address, None, "test").unwrap();
         assert_eq!((creation.name.as_str(), creation.wanted), ("李.pdf", Wanted::OnlyDocument));
+    }
+
+    #[test]
+    fn the_address_and_content_disposition_go_before_metadata() {
+        let sample = crate::ids::SampleId::new().to_string();
+        let mut headers = header(&[
+            ("sample", "elsewhere"),
+            ("section", "Elsewhere"),
+            ("candidate", "1005"),
+            ("filename", "other"),
+            ("name", "another"),
+        ]);
+        headers.insert("content-disposition", "inline; filename=plan.pdf".parse().unwrap());
+        let address = Address { sample: Some(sample), section: Some("URS".into()), ..Address::default() };
+        let creation = creation(&headers, address, Some(3), "test").unwrap();
+        assert_eq!(creation.name.as_str(), "plan.pdf");
+        let place = Place::Section { candidate: "1005".parse().unwrap(), section: "URS".parse().unwrap() };
+        assert_eq!(creation.wanted, Wanted::Place(place));
     }
 
     #[test]
