@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::examine::{Sums, sum_up};
+use super::examine::{Piece, Sums, sum_up};
 use super::name::{Refusal, check_name};
 use super::scan::{Finding, LARGEST_SCAN, ScanError, ScanOutcome, Scanner, ScannerIdentity};
 use super::structure::{self, Findings, Limits, Member, Stop, too_slow};
@@ -24,6 +24,8 @@ pub struct Subject {
     pub size: u64,
     /// Digest of the bytes as they arrived.
     pub received_sha256: Option<Sha256Digest>,
+    /// The pieces it was put together from, where it was: there is no digest of the whole then.
+    pub pieces: Vec<Piece>,
     /// Digest the sender promised.
     pub client_sha256: Option<Sha256Digest>,
     /// There were so many tries that a scanner's error which may be of this file is its verdict: *unscannable*.
@@ -81,7 +83,8 @@ pub async fn judge_within(
     let file = Arc::new(file);
     let reading = Arc::clone(&file);
     let longest = LARGEST.max(subject.size);
-    let sums = blocking(move || sum_up(&reading, longest)).await?.map_err(ScanError::File)?;
+    let pieces = subject.pieces.clone();
+    let sums = blocking(move || sum_up(&reading, longest, &pieces)).await?.map_err(ScanError::File)?;
     let examined = Examined { sha256: sums.sha256, crc32: sums.crc32, size: sums.size, media_type: None };
     let mut judgement = Judgement {
         examined,
@@ -155,6 +158,12 @@ fn check_sums(subject: &Subject, sums: &Sums) -> Result<FileKind, Refusal> {
                 format!("The file's SHA-256 is not the one {whose}; upload it again."),
             ));
         }
+    }
+    if !sums.agrees {
+        return Err(Refusal::new(
+            Reason::DigestMismatch,
+            "The file is not what its pieces were when they came; upload it again.",
+        ));
     }
     let cap = subject.section.max_bytes.min(kind.max_bytes);
     if sums.size > cap {

@@ -16,6 +16,7 @@ pub mod structure;
 pub(crate) mod testing;
 mod verdict;
 
+pub use examine::Piece;
 pub use judge::{Judgement, Subject, judge, judge_within};
 pub use name::{Refusal, check_name};
 pub use verdict::{Clean, Examined, Verdict};

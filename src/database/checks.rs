@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::files::{file_id, version_text};
-use super::{Database, DatabaseError, Tx, samples};
-use crate::check::Judgement;
+use super::{Database, DatabaseError, Tx, partials, samples};
+use crate::check::{Judgement, Piece};
 use crate::component::{Component, Section};
 use crate::evidence::{FileState, OriginalName, Reason, Sha256Digest, UniqueName};
 use crate::ids::{FileId, SampleId};
@@ -29,8 +29,9 @@ pub(crate) struct CheckRow {
     pub name: OriginalName,
     pub unique_name: UniqueName,
     pub size: u64,
-    /// `None` where the bytes came in pieces.
+    /// `None` where the bytes came in `pieces`.
     pub received_sha256: Option<Sha256Digest>,
+    pub pieces: Vec<Piece>,
     pub client_sha256: Option<Sha256Digest>,
     pub replaces: Option<FileId>,
     pub quarantine: (ObjectKey, ObjectVersion),
@@ -123,8 +124,10 @@ async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
     let (kind, section) = (text("kind")?, text("section")?);
     let version: ObjectVersion =
         serde_json::from_str(&text("quarantine_version")?).map_err(|_| broken("quarantine_version"))?;
+    let file = file_id(text("id")?)?;
     Ok(CheckRow {
-        file: file_id(text("id")?)?,
+        pieces: partials::as_they_came(tx, file).await?,
+        file,
         epoch: row.try_get("check_epoch")?,
         attempts: u32::try_from(row.try_get::<i64, _>("check_attempts")?)
             .map_err(|_| broken("check_attempts"))?,

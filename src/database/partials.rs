@@ -294,6 +294,25 @@ pub(crate) async fn pieces(db: &Database, file: FileId) -> Result<Vec<Piece>, Da
         .collect()
 }
 
+/// What the pieces of a file were when they came, in order; none when it came as one.
+pub(crate) async fn as_they_came(
+    tx: &mut Tx,
+    file: FileId,
+) -> Result<Vec<crate::check::Piece>, DatabaseError> {
+    let rows = sqlx::query("SELECT size, sha256 FROM pieces WHERE file_id = $1 ORDER BY position")
+        .bind(file.to_string())
+        .fetch_all(tx.on())
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(crate::check::Piece {
+                size: row.try_get::<i64, _>("size")?.unsigned_abs(),
+                sha256: word(&row.try_get::<String, _>("sha256")?, "pieces", &file.to_string(), "sha256")?,
+            })
+        })
+        .collect()
+}
+
 /// Claims a file whose pieces are still to be put together and that nobody is at; `None` when there is none.
 pub(crate) async fn claim_unjoined(
     tx: &mut Tx,

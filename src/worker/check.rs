@@ -160,6 +160,7 @@ impl Workers {
             section: row.rules.clone(),
             size: row.size,
             received_sha256: row.received_sha256,
+            pieces: row.pieces.clone(),
             client_sha256: row.client_sha256,
             last_try: self.scan_faults.is_last_try(row.file),
         };

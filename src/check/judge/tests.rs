@@ -41,6 +41,7 @@ fn subject(name: &str, bytes: &[u8]) -> Subject {
         section: section(EVERYTHING),
         size: bytes.len() as u64,
         received_sha256: None,
+        pieces: Vec::new(),
         client_sha256: None,
         last_try: false,
     }
