@@ -65,6 +65,10 @@ pub(super) fn said(headers: &HeaderMap) -> Result<Option<Concat>, ApiError> {
 
 /// The upload an address names, if it is one of an upload: the last piece of its path, under `files`.
 fn upload(address: &str) -> Option<FileId> {
+    // Two addresses with no blank between them are not one.
+    if address.contains(',') {
+        return None;
+    }
     let path = match address.split_once("://") {
         Some((_, rest)) => &rest[rest.find('/')?..],
         None => address,
