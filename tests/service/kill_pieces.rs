@@ -10,49 +10,27 @@ use tokio::time::{sleep, timeout};
 use crate::kill::zip;
 use crate::support::{Actor, CENTRE, COMPONENT, Installation, Process, send};
 
-#[tokio::test]
-async fn when_a_partial_is_whole() {
-    killed_with_pieces("concatenate::partial_whole", PieceStep::Sending).await;
+/// Tests that each pull the plug at a step, and the list of those steps.
+macro_rules! at_each_step {
+    ($($name:ident: $step:literal, $dies:expr;)*) => {
+        pub const STEPS: &[&str] = &[$($step),*];
+        $(#[tokio::test]
+        async fn $name() {
+            killed_with_pieces($step, $dies).await;
+        })*
+    };
 }
 
-#[tokio::test]
-async fn after_the_seal_of_a_partial() {
-    killed_with_pieces("upload::after_seal", PieceStep::Sending).await;
-}
-
-#[tokio::test]
-async fn when_a_file_has_taken_its_pieces() {
-    killed_with_pieces("upload::created", PieceStep::Joining).await;
-}
-
-#[tokio::test]
-async fn when_pieces_begin_to_be_put_together() {
-    killed_with_pieces("concatenate::claimed", PieceStep::Joining).await;
-}
-
-#[tokio::test]
-async fn after_a_step_of_putting_together() {
-    killed_with_pieces("concatenate::step", PieceStep::Joining).await;
-}
-
-#[tokio::test]
-async fn after_a_committed_step_of_putting_together() {
-    killed_with_pieces("concatenate::committed", PieceStep::Joining).await;
-}
-
-#[tokio::test]
-async fn before_the_seal_of_what_is_put_together() {
-    killed_with_pieces("upload::before_seal", PieceStep::Joining).await;
-}
-
-#[tokio::test]
-async fn after_the_seal_of_what_is_put_together() {
-    killed_with_pieces("upload::after_seal", PieceStep::Joining).await;
-}
-
-#[tokio::test]
-async fn when_what_is_put_together_is_received() {
-    killed_with_pieces("upload::received", PieceStep::Joining).await;
+at_each_step! {
+    when_a_partial_is_whole: "concatenate::partial_whole", PieceStep::Sending;
+    after_the_seal_of_a_partial: "upload::after_seal", PieceStep::Sending;
+    when_a_file_has_taken_its_pieces: "upload::created", PieceStep::Joining;
+    when_pieces_begin_to_be_put_together: "concatenate::claimed", PieceStep::Joining;
+    after_a_step_of_putting_together: "concatenate::step", PieceStep::Joining;
+    after_a_committed_step_of_putting_together: "concatenate::committed", PieceStep::Joining;
+    before_the_seal_of_what_is_put_together: "upload::before_seal", PieceStep::Joining;
+    after_the_seal_of_what_is_put_together: "upload::after_seal", PieceStep::Joining;
+    when_what_is_put_together_is_received: "upload::received", PieceStep::Joining;
 }
 
 /// What the process does that is killed.
