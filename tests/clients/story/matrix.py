@@ -208,6 +208,9 @@ def aiotus(stage):
     with stage.book.check("aiotus sends a film in pieces of 5 MiB"):
         material, about, _ = stage.film()
         stage.arrived(senders.aio_tus(stage.teacher, material, about, chunk=PIECE), material)
+    with stage.book.check("aiotus sends a film as three partial uploads at once"):
+        material, about, _ = stage.film()
+        stage.arrived(senders.aio_tus(stage.teacher, material, about, chunk=PIECE, parts=3), material)
 
 
 def curl(stage):
@@ -225,7 +228,7 @@ def uppy(stage):
     # What its dashboard says of where a file came from: a path that ends with the name, or null.
     for way, size, path in [
         ("small", 300_000, None), ("pieces", 20 * MIB, f"{folder}/{{}}"), ("trouble", 40 * MIB, None),
-        ("closed", 40 * MIB, None),
+        ("closed", 40 * MIB, None), ("parallel", 20 * MIB, None),
     ]:  # fmt: skip
         material, about, _ = stage.film(size)
         films[way] = material, about | {"relativePath": path and path.format(material.name)}
@@ -246,6 +249,9 @@ def uppy(stage):
         equal(patches, [("PATCH", 204)] * 4, "the requests for the pieces")
     with stage.book.check("Uppy, paused, resumed, and cut off from the network, goes on where it was"):
         went_on(arrived("trouble"), 2)
+    with stage.book.check("Uppy sends a film as four partial uploads at once"):
+        requests = arrived("parallel")
+        equal([status for method, status, _ in requests if method == "POST"], [201] * 5, "the creations")
     with stage.book.check("Uppy, its page closed and opened again, goes on where it was"):
         requests = arrived("closed")
         equal(requests[0][:2], ["HEAD", 200], "what the new page asks first, and the answer")

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 import json
 import pathlib
 import re
@@ -51,16 +52,19 @@ def tus_py(actor, material, about, *, chunk=None, checksums=False, url=None, sto
     return upload.url
 
 
-def aio_tus(actor, material, about, *, chunk):
-    """aiotus, in requests of `chunk` bytes."""
+def aio_tus(actor, material, about, *, chunk, parts=1):
+    """aiotus, in requests of `chunk` bytes; as so many partial uploads at a time, which are put together."""
+    endpoint = f"{actor.base}/files/"
+    said = {key: value.encode() for key, value in {"filename": material.name, **about}.items()}
+    how = {"config": aiotus.RetryConfiguration(retry_attempts=3), "headers": actor.headers(), "chunksize": chunk}
 
     async def send():
-        config = aiotus.RetryConfiguration(retry_attempts=3)
-        name = {key: value.encode() for key, value in {"filename": material.name, **about}.items()}
-        with material.path.open("rb") as file:
-            return await aiotus.upload(
-                f"{actor.base}/files/", file, name, config=config, headers=actor.headers(), chunksize=chunk
-            )
+        if parts == 1:
+            with material.path.open("rb") as file:
+                return await aiotus.upload(endpoint, file, said, **how)
+        data, size = material.path.read_bytes(), -(-material.size // parts)
+        files = [io.BytesIO(data[start : start + size]) for start in range(0, material.size, size)]
+        return await aiotus.upload_multiple(endpoint, files, said, parallel_uploads=parts, **how)
 
     url = asyncio.run(send())
     expect(url, f"aiotus did not send {material.name}")

@@ -111,6 +111,9 @@ const ways = {
   async pieces() {
     return (await sending("pieces", PIECES)).whole();
   },
+  async parallel() {
+    return (await sending("parallel", { parallelUploads: 4 })).whole();
+  },
   async trouble() {
     const upload = await sending("trouble", PIECES);
     await upload.until(7 * MIB);
