@@ -368,13 +368,13 @@ mod tests {
     use super::*;
     use crate::database::archive::tests::{ESSAY, World};
 
-    #[tokio::test]
-    async fn a_file_whose_section_is_gone_does_not_hold_up_the_others() {
+    /// A world whose essay waits for its check, at the moment `2`.
+    async fn with_a_file_that_waits() -> World {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/t.db?mode=rwc", folder.path().display());
         let db = Database::connect(&url, 2).await.unwrap();
         db.migrate().await.unwrap();
-        let world = World::of(db.clone(), folder).await;
+        let world = World::of(db, folder).await;
         world
             .run(
                 "UPDATE components SET definition = '{\"id\": \"R085\", \"title\": \"R085\", \
@@ -382,11 +382,23 @@ mod tests {
                  \"required\": true, \"min\": 1, \"max\": 9, \"accepts\": [\"pdf\"], \"max_bytes\": 1048576}]}'",
             )
             .await;
-        world.run("UPDATE files SET state = 'received', check_after = 1, section = 'Gone'").await;
         world
             .run(&format!(
-                "UPDATE files SET section = 'URS', check_after = 2, quarantine_version = evidence_version, \
-                 quarantine_key = 'quarantine/{ESSAY}/1' WHERE id = '{ESSAY}'"
+                "UPDATE files SET section = 'URS', state = 'received', check_after = 2, \
+                 quarantine_version = evidence_version, quarantine_key = 'quarantine/{ESSAY}/1' \
+                 WHERE id = '{ESSAY}'"
+            ))
+            .await;
+        world
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_section_is_gone_does_not_hold_up_the_others() {
+        let world = with_a_file_that_waits().await;
+        let db = &world.db;
+        world
+            .run(&format!(
+                "UPDATE files SET state = 'received', check_after = 1, section = 'Gone' WHERE id <> '{ESSAY}'"
             ))
             .await;
         let now = crate::clock::Clock::system().now();
@@ -401,5 +413,29 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(waiting, 3, "they are tried again in a minute");
+    }
+
+    #[tokio::test]
+    async fn withdrawn_work_is_nobodys_to_judge() {
+        let world = with_a_file_that_waits().await;
+        let db = &world.db;
+        let now = crate::clock::Clock::system().now();
+        let mut tx = db.begin().await.unwrap();
+        let row = claim(&mut tx, now, "node", 1_000_000).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        assert!(renew(db, &row, 1_000_000).await.unwrap());
+
+        let mut tx = db.begin().await.unwrap();
+        crate::database::removal::withdraw(&mut tx, row.sample, row.file, now).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(!renew(db, &row, 1_000_000).await.unwrap(), "its worker goes on");
+        let mut tx = db.begin().await.unwrap();
+        postpone(&mut tx, &row, "scanner", now).await.unwrap();
+        assert!(claim(&mut tx, now, "other", 1_000_000).await.unwrap().is_none());
+        tx.commit().await.unwrap();
+        let due = |at| crate::database::files::due_discards(db, at, 10);
+        assert_eq!(due(now).await.unwrap(), [], "its worker may still be copying it");
+        let copy = ObjectKey::Evidence { sample: row.sample, file: row.file, name: row.unique_name };
+        assert_eq!(due(now + SignedDuration::from_mins(16)).await.unwrap(), [copy]);
     }
 }

@@ -1,12 +1,17 @@
-//! Deleting an accepted file, and undoing that while its bytes are kept.
+//! Deleting an accepted file, and undoing that while its bytes are kept; withdrawing one that waits for its check.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::error::word;
-use super::{DatabaseError, Tx};
+use super::{DatabaseError, Tx, uploads};
 use crate::evidence::FileState;
-use crate::ids::FileId;
+use crate::ids::{FileId, SampleId};
+use crate::object_store::ObjectKey;
+
+/// How long a check may go on after its claim was lost: it notices within a third of its lease, and each call of the
+/// store ends in time.
+const CHECK_ENDS: SignedDuration = SignedDuration::from_mins(15);
 
 /// A file's state, the row locked. Third lock of the order. `None`: it is not there.
 pub(crate) async fn lock(tx: &mut Tx, file: FileId) -> Result<Option<FileState>, DatabaseError> {
@@ -30,4 +35,24 @@ pub(crate) async fn set(
         .execute(tx.on())
         .await?;
     Ok(())
+}
+
+/// Cancels a locked file that is *received* or *checking*. The check loses its claim and can write no outcome; what it
+/// may have copied to evidence by then goes when it has surely ended, and what is staged with the next sweep.
+pub(crate) async fn withdraw(
+    tx: &mut Tx,
+    sample: SampleId,
+    file: FileId,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let name: String = sqlx::query_scalar(
+        "UPDATE files SET state = 'cancelled', check_epoch = check_epoch + 1, check_owner = NULL, \
+         check_until = NULL, waits_for = NULL WHERE id = $1 RETURNING unique_name",
+    )
+    .bind(file.to_string())
+    .fetch_one(tx.on())
+    .await?;
+    let name = word(&name, "files", &file.to_string(), "unique_name")?;
+    let after = now.checked_add(CHECK_ENDS).unwrap_or(Timestamp::MAX);
+    uploads::discard(tx, &[ObjectKey::Evidence { sample, file, name }], after).await
 }

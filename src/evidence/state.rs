@@ -96,8 +96,8 @@ impl FileState {
         let allowed = match self {
             Created => matches!(to, Receiving | Received | Expired | Cancelled),
             Receiving => matches!(to, Received | Expired | Cancelled),
-            Received => matches!(to, Checking),
-            Checking => matches!(to, Accepted | Rejected | Infected | Unscannable),
+            Received => matches!(to, Checking | Cancelled),
+            Checking => matches!(to, Accepted | Rejected | Infected | Unscannable | Cancelled),
             Accepted => matches!(to, Superseded | Deleted | Quarantined),
             Deleted => matches!(to, Accepted),
             Rejected | Infected | Unscannable | Superseded | Quarantined | Expired | Cancelled => false,

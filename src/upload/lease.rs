@@ -388,7 +388,7 @@ impl Inner {
 
 fn finished(row: UploadRow) -> Result<Claimed, UploadError> {
     let (length, whole) = match row.state {
-        FileState::Expired | FileState::Cancelled => return Err(UploadError::Gone),
+        FileState::Expired | FileState::Cancelled | FileState::Deleted => return Err(UploadError::Gone),
         _ if row.is_final() => (row.length.unwrap_or_default(), None),
         _ => {
             let length = row.staged.offset;

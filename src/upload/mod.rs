@@ -35,7 +35,8 @@
 //! other, of no file, until one request makes a file of them.
 //!
 //! **Afterwards.** An upload that ends unfinished (expired, cancelled) keeps its rows until [`sweep`] has removed its
-//! bytes; its file row stays as the tombstone that answers 410.
+//! bytes; its file row stays as the tombstone that answers 410. One that is
+//! whole can be withdrawn until its check accepts it: it is then cleared away in the same way.
 
 pub mod checksum;
 mod complete;

@@ -97,7 +97,7 @@ fn details(file: &FileRow, times: &Times) -> Vec<(&'static str, String)> {
     all.into_iter().filter_map(|(term, value)| value.map(|value| (term, value))).collect()
 }
 
-/// `POST /samples/{sample}/files/{file}/delete`: an open upload is cancelled, an accepted file can be brought back.
+/// `POST /samples/{sample}/files/{file}/delete`: a file on its way is cancelled, an accepted file can be brought back.
 pub async fn delete(
     State(service): State<Arc<Service>>,
     caller: Caller,

@@ -66,6 +66,53 @@ async fn without_a_scanner_files_wait_are_not_readable_and_then_reach_their_verd
     strongroom.stop().await;
 }
 
+async fn cancel(actor: &Actor, file: &str) -> u16 {
+    let request = actor.request(Method::DELETE, &format!("/files/{file}"));
+    send(request.header("tus-resumable", "1.0.0")).await.status.as_u16()
+}
+
+#[tokio::test]
+async fn a_file_that_waits_for_its_check_can_be_withdrawn() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let stranger = strongroom.as_("officer.20461").await;
+    strongroom.verdicts.away(true);
+    for by_tus in [true, false] {
+        let wrong = officer.upload(&sample, "1005", "URS", "urs.txt", b"not this one").await;
+        officer.wait_for(&wrong, "checking").await;
+        assert_eq!(cancel(&stranger, &wrong).await, 404);
+        match by_tus {
+            true => assert_eq!(cancel(&officer, &wrong).await, 204),
+            false => assert_eq!(officer.delete(&format!("/api/v1/files/{wrong}")).await.status, 204),
+        }
+        assert_eq!(officer.get(&format!("/api/v1/files/{wrong}")).await.json()["state"], "cancelled");
+        assert_eq!((head(&officer, &wrong).await.0, cancel(&officer, &wrong).await), (410, 410));
+    }
+    // Its place is free for the right one, and only that reaches a verdict.
+    let right = officer.upload(&sample, "1005", "URS", "urs.txt", b"this one").await;
+    strongroom.verdicts.away(false);
+    officer.wait_for(&right, "accepted").await;
+    let left =
+        "SELECT COUNT(*) || '' FROM uploads u JOIN files f ON f.id = u.file_id WHERE f.state = 'cancelled'";
+    while strongroom.texts(left).await != ["0"] {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let told = "SELECT action FROM audit WHERE action IN ('file.cancelled', 'file.accepted', 'file.refused') ORDER BY at";
+    assert_eq!(strongroom.texts(told).await, ["file.cancelled", "file.cancelled", "file.accepted"]);
+    let staged = strongroom.service().store.list("quarantine/", None, 10).await.unwrap();
+    assert!(staged.len() <= 1, "withdrawn work lies here still: {staged:?}");
+
+    // What was accepted is deleted as elsewhere, and comes back.
+    assert_eq!(cancel(&officer, &right).await, 204);
+    assert_eq!(head(&officer, &right).await.0, 410);
+    assert_eq!(officer.post(&format!("/api/v1/files/{right}/restore")).await.status, 204);
+    assert_eq!(head(&officer, &right).await, (200, 8));
+    officer.submit(&sample).await;
+    assert_eq!(cancel(&officer, &right).await, 409);
+    strongroom.stop().await;
+}
+
 #[tokio::test]
 async fn what_was_begun_before_cut_off_may_finish_and_is_on_time() {
     let strongroom = Strongroom::start().await;

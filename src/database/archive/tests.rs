@@ -13,7 +13,7 @@ const BAD: &str = "0190aaaabbbb7ccc8dddeeeeffff0013";
 const REGISTER: &str = "0190aaaabbbb7ccc8dddeeeeffff0014";
 
 pub(crate) struct World {
-    db: Database,
+    pub(crate) db: Database,
     pub(crate) _folder: tempfile::TempDir,
 }
 

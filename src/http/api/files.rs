@@ -29,6 +29,7 @@ use crate::http::layers::RequestId;
 use crate::ids::FileId;
 use crate::sample::{Sample, SampleState};
 use crate::service::Service;
+use crate::upload::UploadError;
 
 #[utoipa::path(get, path = "/api/v1/files/{file}", params(("file" = String, Path)),
     responses((status = 200, body = FileView)))]
@@ -101,7 +102,8 @@ pub async fn restore(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Cancels an open upload, or deletes an accepted file, which [`bring_back`] undoes. Doing it again is no error.
+/// Cancels an open upload or a file that waits for its check, or deletes an accepted file, which [`bring_back`] undoes.
+/// Doing it again is no error.
 pub async fn remove(
     service: &Service,
     caller: &Caller,
@@ -111,21 +113,33 @@ pub async fn remove(
     let row = find(service, caller, file).await?;
     may(service, caller, Action::ChangeWork, row.sample).await?;
     if row.state.is_open() {
-        return Ok(service.uploads.terminate(&caller.actor, file, &request.to_string()).await?);
+        match service.uploads.terminate(&caller.actor, file, &request.to_string()).await {
+            // Its last byte was faster.
+            Err(UploadError::Finished) => {}
+            ended => return Ok(ended?),
+        }
     }
     let mut held = hold(service, caller, &row).await?;
-    match held.state {
-        FileState::Deleted => return Ok(()),
-        FileState::Accepted => {}
+    let waits = match held.state {
+        FileState::Deleted | FileState::Cancelled => return Ok(()),
+        FileState::Accepted => false,
+        FileState::Received | FileState::Checking => true,
         state => return Err(ApiError::WrongState { state: state.to_string() }),
-    }
+    };
     if holds::stands(&mut held.tx, row.sample).await? {
         return Err(ApiError::Held);
     }
     let now = service.clock.now();
-    removal::set(&mut held.tx, file, FileState::Deleted, Some(now)).await?;
-    record(&mut held.tx, service, caller, request, &row, "file.deleted").await?;
-    Ok(held.tx.commit().await?)
+    if waits {
+        removal::withdraw(&mut held.tx, row.sample, file, now).await?;
+        record(&mut held.tx, service, caller, request, &row, "file.cancelled").await?;
+    } else {
+        removal::set(&mut held.tx, file, FileState::Deleted, Some(now)).await?;
+        record(&mut held.tx, service, caller, request, &row, "file.deleted").await?;
+    }
+    held.tx.commit().await?;
+    service.uploads.ended().notify_one();
+    Ok(())
 }
 
 /// Undoes a delete, if the section has room; its Missing, if set meanwhile, is cleared.

@@ -249,7 +249,7 @@ pub(super) async fn upload(
             Method::HEAD | Method::GET => state(service, caller, version, file, request.headers()).await,
             Method::PATCH => patch(service, caller, id, version, file, request).await,
             Method::DELETE => {
-                service.uploads.terminate(&caller.actor, file, &id.to_string()).await?;
+                shared::end(service, caller, &id, file).await?;
                 Ok(StatusCode::NO_CONTENT.into_response())
             }
             _ => Err(ApiError::MethodNotAllowed { allow: "OPTIONS, GET, HEAD, PATCH, DELETE" }.into()),

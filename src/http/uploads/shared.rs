@@ -10,6 +10,7 @@ use http_body_util::BodyStream;
 use jiff::Timestamp;
 
 use crate::actor::Action;
+use crate::http::api::files;
 use crate::http::error::ApiError;
 use crate::http::identity::Caller;
 use crate::http::layers::RequestId;
@@ -127,6 +128,23 @@ pub(super) async fn append(
     // A request is dropped when its stream is reset, or its line closed after the last byte of the body and before the
     // answer. What it brought is here all the same.
     service.tasks.shelter(async move { uploads.append(lease, append, pieces).await }).await
+}
+
+/// Ends an upload, finished or not: a file that is whole is deleted as by the API, by the same rules.
+pub(super) async fn end(
+    service: &Service,
+    caller: &Caller,
+    request: &RequestId,
+    file: FileId,
+) -> Result<(), ApiError> {
+    match service.uploads.terminate(&caller.actor, file, &request.to_string()).await {
+        Err(UploadError::Finished) => match files::remove(service, caller, request, file).await {
+            // A piece that was taken: it is no file of its own.
+            Err(ApiError::NotFound) => Err(UploadError::Finished.into()),
+            removed => removed,
+        },
+        ended => Ok(ended?),
+    }
 }
 
 /// An upload whose address nobody learns may not hold a place.

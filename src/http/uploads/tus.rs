@@ -138,7 +138,7 @@ pub(super) async fn upload(
             Method::HEAD => head(service, caller, file).await,
             Method::PATCH => patch(service, caller, file, request).await,
             Method::DELETE => {
-                service.uploads.terminate(&caller.actor, file, &id.to_string()).await?;
+                shared::end(service, caller, &id, file).await?;
                 Ok(StatusCode::NO_CONTENT.into_response())
             }
             _ => Err(ApiError::MethodNotAllowed { allow: "OPTIONS, HEAD, PATCH, DELETE" }),

@@ -176,7 +176,7 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
         facts.push(format!("in {}", file.path));
     }
     let changeable = ground.closed.is_none();
-    let accepted = file.state == FileState::Accepted;
+    let (accepted, running) = (file.state == FileState::Accepted, file.state.is_running());
     FileView {
         id: file.id.to_string(),
         state: file.state.as_str(),
@@ -188,9 +188,9 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
         progress: open.then_some((file.offset, file.size.unwrap_or(file.offset).max(1))),
         details: format!("{}/files/{}", ground.sample, file.id),
         download: accepted.then(|| format!("/api/v1/files/{}/content", file.id)),
-        delete: (changeable && (accepted || open))
+        delete: (changeable && (accepted || running))
             .then(|| format!("{}/files/{}/delete", ground.sample, file.id)),
-        delete_word: if open { "Cancel" } else { "Delete" },
+        delete_word: if running { "Cancel" } else { "Delete" },
     }
 }
 

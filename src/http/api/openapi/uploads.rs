@@ -125,9 +125,13 @@ const ROWS: &[Row] = &[
     Row {
         method: HttpMethod::Delete,
         path: "/files/{file}",
-        summary: "Cancel an unfinished upload",
+        summary: "Cancel an upload, or a file that waits for its check; delete an accepted file",
         headers: &["Tus-Resumable", "Upload-Draft-Interop-Version"],
-        answers: &[("204", "Cancelled"), ("409", "All of it is here already"), ("410", "Cancelled before")],
+        answers: &[
+            ("204", "Cancelled, or deleted: that can be undone"),
+            ("409", "Refused by its check, submitted, closed, or held"),
+            ("410", "Cancelled or deleted before"),
+        ],
     },
 ];
 
