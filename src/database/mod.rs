@@ -147,8 +147,24 @@ async fn synced(log: Option<&log::Log>) -> Result<(), DatabaseError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::ids::FileId;
+
+    /// The address of an empty database on the server that the tests are given.
+    #[expect(clippy::disallowed_methods, reason = "where the tests' server is, only the environment says")]
+    pub(crate) async fn on_postgres(name: &str) -> String {
+        let server = std::env::var("STRONGROOM_TEST_POSTGRES");
+        let server =
+            server.expect("STRONGROOM_TEST_POSTGRES is not set; run tests/run, which starts PostgreSQL");
+        let admin = Database::connect(&server, 1).await.unwrap();
+        let name = format!("{name}_{}", FileId::new());
+        let sql = format!("CREATE DATABASE {name}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(admin.reader()).await.unwrap();
+        admin.close().await;
+        let (base, _) = server.rsplit_once('/').unwrap();
+        format!("{base}/{name}")
+    }
 
     #[tokio::test]
     async fn sqlite_speaks_the_portable_subset() {
@@ -180,8 +196,12 @@ mod tests {
     #[tokio::test]
     async fn later_migrations_leave_the_rows_that_are_there() {
         let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/t.db?mode=rwc", dir.path().display());
-        let db = Database::connect(&url, 2).await.unwrap();
+        rows_stay(&format!("sqlite://{}/t.db?mode=rwc", dir.path().display())).await;
+        rows_stay(&on_postgres("migrations").await).await;
+    }
+
+    async fn rows_stay(url: &str) {
+        let db = Database::connect(url, 2).await.unwrap();
         let whole = sqlx::migrate!("src/database/migrations");
         let first = whole.iter().filter(|migration| migration.version <= 5).cloned().collect();
         let first = sqlx::migrate::Migrator { migrations: first, ..sqlx::migrate::Migrator::DEFAULT };
@@ -196,6 +216,13 @@ mod tests {
              state, due_at, cut_off_at) VALUES ('s', 'ocr', 'media', 'R085', 'june', 'main', '98765', 'open', 1, 2)",
             "INSERT INTO candidates (id, sample_id, number, name, search, status, in_sample) \
              VALUES ('c', 's', '1005', 'Lu', 'lu', 'absent', 1)",
+            "INSERT INTO people (id, name) VALUES ('teacher', 'Lu')",
+            "INSERT INTO files (id, sample_id, candidate_id, kind, section, state, original_name, path, created_by, \
+             created_at) VALUES ('f', 's', 'c', 'evidence', 'URS', 'receiving', 'a.pdf', '', 'teacher', 1)",
+            "INSERT INTO uploads (file_id, epoch, owner, lease_until, offset_bytes, length, max_length, part_size, \
+             object_epoch, multipart, tail, hash_state, hash_check, metadata, last_byte_at, expires_at) \
+             VALUES ('f', 3, 'node', 4, 5, 6, 7, 8, 9, 'm', '[]', 'h', 10, 'filename', 11, 12)",
+            "INSERT INTO upload_parts VALUES ('f', 1, 'etag', 'sum', 5)",
         ] {
             sqlx::query(sql).execute(&db.write).await.unwrap();
         }
@@ -206,7 +233,22 @@ mod tests {
                 .await
                 .unwrap();
         assert_eq!(row, ("absent".to_owned(), None, None), "an absence that was imported is nobody's word");
-        for table in ["holds", "sample_extensions", "idempotency_keys"] {
+        let upload: (i64, String, i64, i64, String, String, i64, String, Option<String>) = sqlx::query_as(
+            "SELECT epoch, owner, offset_bytes, length, multipart, hash_state, expires_at, dialect, concat \
+             FROM uploads WHERE file_id = 'f'",
+        )
+        .fetch_one(db.reader())
+        .await
+        .unwrap();
+        let told = (3, "node".to_owned(), 5, 6, "m".to_owned(), "h".to_owned(), 12, "tus".to_owned(), None);
+        assert_eq!(upload, told, "an upload goes on");
+        let part: (i64, String, Option<String>, i64) =
+            sqlx::query_as("SELECT number, etag, checksum, size FROM upload_parts WHERE file_id = 'f'")
+                .fetch_one(db.reader())
+                .await
+                .unwrap();
+        assert_eq!(part, (1, "etag".to_owned(), Some("sum".to_owned()), 5));
+        for table in ["holds", "sample_extensions", "idempotency_keys", "partials", "pieces"] {
             let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
             let rows: i64 = sqlx::query_scalar(sql).fetch_one(db.reader()).await.unwrap();
             assert_eq!(rows, 0, "{table}");

@@ -51,19 +51,9 @@ impl Desk {
         Self::over(&url, dir).await
     }
 
-    /// A database of its own on the server the tests are given.
-    #[expect(clippy::disallowed_methods, reason = "where the tests' server is, only the environment says")]
     async fn postgres() -> Self {
-        let server = std::env::var("STRONGROOM_TEST_POSTGRES");
-        let server =
-            server.expect("STRONGROOM_TEST_POSTGRES is not set; run tests/run, which starts PostgreSQL");
-        let admin = Database::connect(&server, 1).await.unwrap();
-        let name = format!("submissions_{}", FileId::new());
-        let sql = format!("CREATE DATABASE {name}");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(admin.reader()).await.unwrap();
-        admin.close().await;
-        let (base, _) = server.rsplit_once('/').unwrap();
-        Self::over(&format!("{base}/{name}"), tempfile::tempdir().unwrap()).await
+        Self::over(&crate::database::tests::on_postgres("submissions").await, tempfile::tempdir().unwrap())
+            .await
     }
 
     async fn over(url: &str, dir: tempfile::TempDir) -> Self {
