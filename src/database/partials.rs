@@ -369,7 +369,7 @@ pub(crate) async fn begin_again(tx: &mut Tx, file: FileId, epoch: i64) -> Result
     Ok(done.rows_affected() == 1)
 }
 
-/// The file has the bytes of its pieces: theirs may go.
+/// The file has the bytes of its pieces, or needs none any more: theirs may go.
 pub(crate) async fn joined(tx: &mut Tx, file: FileId, now: Timestamp) -> Result<(), DatabaseError> {
     sqlx::query("UPDATE partials SET state = 'joined', ended_at = $2 WHERE file_id = $1 AND state = 'taken'")
         .bind(file.to_string())

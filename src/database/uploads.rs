@@ -432,8 +432,14 @@ pub(crate) enum End {
 }
 
 /// Ends an open upload of a file that lacks bytes: its writer is fenced, what it has is the sweeper's. `false`: it moved
-/// on in the meantime, and nothing was written. One that is put together from others lacks none. Locks the upload before the file, as every commit does.
-pub(crate) async fn end(tx: &mut Tx, file: FileId, why: End) -> Result<bool, DatabaseError> {
+/// on in the meantime, and nothing was written. One that is put together from others lacks none; it ends only when
+/// somebody asks, and its pieces with it. Locks the upload before the file, as every commit does.
+pub(crate) async fn end(
+    tx: &mut Tx,
+    file: FileId,
+    why: End,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
     let (silent, expired, state) = match why {
         End::Asked => (Timestamp::MAX, Timestamp::MAX, FileState::Cancelled),
         End::SilentSince(then) => (then, Timestamp::MAX, FileState::Cancelled),
@@ -441,12 +447,13 @@ pub(crate) async fn end(tx: &mut Tx, file: FileId, why: End) -> Result<bool, Dat
     };
     let fenced = sqlx::query(
         "UPDATE uploads SET epoch = epoch + 1, owner = NULL, lease_until = NULL WHERE file_id = $1 \
-         AND last_byte_at <= $2 AND expires_at <= $3 AND (length IS NULL OR offset_bytes < length) \
-         AND concat IS NULL",
+         AND last_byte_at <= $2 AND expires_at <= $3 AND CASE WHEN concat IS NULL \
+         THEN length IS NULL OR offset_bytes < length ELSE $4 = 1 END",
     )
     .bind(file.to_string())
     .bind(silent.as_microsecond())
     .bind(expired.as_microsecond())
+    .bind(i64::from(matches!(why, End::Asked)))
     .execute(tx.on())
     .await?;
     if fenced.rows_affected() != 1 {
@@ -458,7 +465,13 @@ pub(crate) async fn end(tx: &mut Tx, file: FileId, why: End) -> Result<bool, Dat
             .bind(state.as_str())
             .execute(tx.on())
             .await?;
-    Ok(ended.rows_affected() == 1)
+    if ended.rows_affected() != 1 {
+        return Ok(false);
+    }
+    if matches!(why, End::Asked) {
+        partials::joined(tx, file, now).await?;
+    }
+    Ok(true)
 }
 
 /// Removes an ended upload's rows, once its bytes are gone from the store.

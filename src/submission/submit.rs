@@ -172,7 +172,7 @@ async fn cancel_paused(
 ) -> Result<(), SubmitError> {
     let idle_since = now.saturating_sub(PAUSED_AFTER).unwrap_or(Timestamp::MIN);
     for file in standing.files().filter(|file| file.is_paused(now)) {
-        if !uploads::end(tx, file.id, End::SilentSince(idle_since)).await? {
+        if !uploads::end(tx, file.id, End::SilentSince(idle_since), now).await? {
             return Err(SubmitError::Blocked(Box::new(Check {
                 blocking: vec![Finding {
                     code: "file_running",

@@ -444,7 +444,7 @@ async fn an_upload_that_moves_again_is_not_cancelled_under_its_sender(desk: Desk
         .await
         .unwrap();
     let silent = uploads::End::SilentSince(idle_since);
-    assert!(!uploads::end(&mut tx, file, silent).await.unwrap());
+    assert!(!uploads::end(&mut tx, file, silent, now).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(blocked(desk.submit().await).blocking[0].code, "file_running");
     assert_eq!(desk.texts("SELECT CAST(epoch AS TEXT) FROM uploads").await, ["4"]);

@@ -4,6 +4,7 @@
 //! partial:  open ─► whole ─► taken (by a file) ─► joined (the file has its bytes; its own go)
 //!             └────────┴───► ended (cancelled, expired)
 //! file:     created ─► step, commit, step, commit … ─► seal ─► received ─► checked like any other
+//!             └────────┴───► cancelled (its sender asks; its pieces go with it)
 //! ```
 //!
 //! A partial has a lease, a ledger and a digest like every upload, and is no file: it is its person's alone, nothing
@@ -224,8 +225,8 @@ impl Uploads {
         let (file, epoch) = (row.file, row.epoch);
         let lease = self.hold(row, RunningDigest::default());
         let Err(error) = self.join(*lease).await else { return Ok(true) };
-        match error {
-            // Another has it, or the next process begins where this one was.
+        match self.unless_overtaken(file, epoch, error).await {
+            // Another has it, it was cancelled, or the next process begins where this one was.
             UploadError::Evicted => {}
             UploadError::Stopping => self.put_off(file, epoch, Duration::ZERO).await?,
             error => {

@@ -275,7 +275,7 @@ async fn make_room(
         if ended == surplus {
             break;
         }
-        if !uploads::end(tx, holder.file, End::SilentSince(silent)).await? {
+        if !uploads::end(tx, holder.file, End::SilentSince(silent), now).await? {
             continue;
         }
         ended += 1;

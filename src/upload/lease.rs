@@ -343,21 +343,23 @@ impl Uploads {
         holder.inspect(|holder| holder.stop.cancel()).is_some()
     }
 
-    /// Cancels an unfinished upload. Its bytes go; its row answers 410.
+    /// Cancels an unfinished upload, or a file that is still being put together. Its bytes go; its row answers 410.
     pub async fn terminate(&self, actor: &Actor, file: FileId, request: &str) -> Result<(), UploadError> {
         use crate::database::audit::{self, By, Entry};
         use crate::database::files;
 
         let lease = match self.claim(actor, file).await? {
             partial if partial.is_partial() => return self.end_partial(actor, file, request).await,
+            // Nobody takes it from whoever puts it together, if anybody does: the end fences them.
+            Claimed::Finished(finished) if finished.is_final() => None,
             Claimed::Finished(_) => return Err(UploadError::Finished),
-            Claimed::Open(lease) => lease,
+            Claimed::Open(lease) => Some(lease),
         };
         let inner = &self.inner;
         let now = inner.clock.now();
         let mut tx = inner.db.begin().await?;
         let Some(at) = files::whereabouts(&mut tx, file).await? else { return Err(UploadError::Gone) };
-        if !uploads::end(&mut tx, file, End::Asked).await? {
+        if !uploads::end(&mut tx, file, End::Asked, now).await? {
             return Err(UploadError::Finished);
         }
         let entry = Entry {

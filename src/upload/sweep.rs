@@ -89,12 +89,13 @@ impl Uploads {
 
     async fn expire(&self, file: FileId) -> Result<(), UploadError> {
         let inner = &self.inner;
+        let now = inner.clock.now();
         let mut tx = inner.db.begin().await?;
         let Some(at) = files::whereabouts(&mut tx, file).await? else {
             drop(tx);
             return self.expire_partial(file).await.map(|_| ());
         };
-        if uploads::end(&mut tx, file, End::Expired(inner.clock.now())).await? {
+        if uploads::end(&mut tx, file, End::Expired(now), now).await? {
             let entry = Entry {
                 sample: Some(at.sample),
                 candidate: &at.candidate,
@@ -103,7 +104,7 @@ impl Uploads {
                 detail: json!({ "why": "no bytes for too long" }),
                 ..Entry::new(By::Service, "file.expired")
             };
-            audit::record(&mut tx, inner.clock.now(), entry).await?;
+            audit::record(&mut tx, now, entry).await?;
             tx.commit().await?;
         }
         Ok(())

@@ -377,7 +377,7 @@ async fn an_upload_that_moved_on_is_not_ended_by_others() {
     let early = now - jiff::SignedDuration::from_hours(1);
     for why in [End::SilentSince(early), End::Expired(now)] {
         let mut tx = engine.db.begin().await.unwrap();
-        assert!(!uploads::end(&mut tx, file, why).await.unwrap(), "{why:?}");
+        assert!(!uploads::end(&mut tx, file, why, now).await.unwrap(), "{why:?}");
         tx.commit().await.unwrap();
     }
     // All its bytes are here, and only the last step is missing: whatever the time, it is not ended.
@@ -387,7 +387,7 @@ async fn an_upload_that_moved_on_is_not_ended_by_others() {
         .unwrap();
     for why in [End::Asked, End::SilentSince(now), End::Expired(now)] {
         let mut tx = engine.db.begin().await.unwrap();
-        assert!(!uploads::end(&mut tx, file, why).await.unwrap(), "{why:?}");
+        assert!(!uploads::end(&mut tx, file, why, now).await.unwrap(), "{why:?}");
     }
     let refused = engine.uploads.create(&engine.officer, &engine.creation("URS", "b.pdf", 10), "").await;
     assert!(matches!(refused, Err(CreateError::SectionFull { .. })), "{refused:?}");
@@ -624,8 +624,6 @@ async fn a_file_is_put_together_from_its_pieces_and_only_then_do_they_go() {
         assert_eq!(found.length, 4_000_000);
         assert_eq!(found.concat.as_deref(), Some(&*creation.concatenation.as_ref().unwrap().header));
     }
-    let cancelled = engine.uploads.terminate(&engine.officer, file, "").await;
-    assert!(matches!(cancelled, Err(UploadError::Finished)), "{cancelled:?}");
     let cancelled = engine.uploads.terminate(&engine.officer, first, "").await;
     assert!(matches!(cancelled, Err(UploadError::Finished)), "{cancelled:?}");
     engine.uploads.sweep().await.unwrap();
@@ -636,6 +634,8 @@ async fn a_file_is_put_together_from_its_pieces_and_only_then_do_they_go() {
     assert!(!engine.uploads.join_next().await.unwrap());
     assert_eq!(engine.text(file, "state").await, "received");
     assert_eq!(engine.store.list("quarantine/", None, 10).await.unwrap().len(), 4);
+    let cancelled = engine.uploads.terminate(&engine.officer, file, "").await;
+    assert!(matches!(cancelled, Err(UploadError::Finished)), "{cancelled:?}");
     engine.uploads.sweep().await.unwrap();
     let left = engine.store.list("", None, 10).await.unwrap();
     assert!(left.len() == 1 && left[0].contains(&file.to_string()), "{left:?}");
@@ -655,6 +655,47 @@ async fn a_file_is_put_together_from_its_pieces_and_only_then_do_they_go() {
     ));
     let other = engine.uploads.create(&engine.officer, &engine.joined("b.pdf", &[second]), "").await;
     assert!(matches!(other, Err(CreateError::PartialTaken)), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_put_together_ends_when_its_sender_asks_and_not_before() {
+    let engine = engine().await;
+    let pieces = [engine.partial(&bytes(700)).await, engine.partial(&bytes(300)).await];
+    let creation = engine.joined("a.pdf", &pieces);
+    let file = engine.uploads.create(&engine.officer, &creation, "").await.unwrap().file;
+    let gone: String = sqlx::query_scalar("SELECT object_key FROM partials ORDER BY id DESC")
+        .fetch_one(engine.db.reader())
+        .await
+        .unwrap();
+    engine.store.delete(&gone.parse().unwrap()).await.unwrap();
+    assert!(engine.uploads.join_next().await.unwrap());
+    assert_eq!(engine.text(file, "state").await, "created");
+    sqlx::query("UPDATE uploads SET expires_at = 0, last_byte_at = 0, lease_until = 0")
+        .execute(engine.db.reader())
+        .await
+        .unwrap();
+    let now = Clock::system().now();
+    for why in [End::SilentSince(now), End::Expired(now)] {
+        let mut tx = engine.db.begin().await.unwrap();
+        assert!(!uploads::end(&mut tx, file, why, now).await.unwrap(), "{why:?}");
+    }
+    engine.uploads.sweep().await.unwrap();
+    assert_eq!(engine.text(file, "state").await, "created");
+
+    // While somebody is at it, too: whoever that is commits no more.
+    let mut tx = engine.db.begin().await.unwrap();
+    let claimed = crate::database::partials::claim_unjoined(&mut tx, "another", 10_000_000).await.unwrap();
+    tx.commit().await.unwrap();
+    engine.uploads.terminate(&engine.officer, file, "").await.unwrap();
+    let now = uploads::epoch(&engine.db, file).await.unwrap();
+    assert!(now.is_some_and(|now| now > claimed.unwrap().epoch));
+    assert!(matches!(engine.uploads.claim(&engine.officer, file).await, Err(UploadError::Gone)));
+    assert_eq!(engine.text(file, "state").await, "cancelled");
+    assert!(!engine.uploads.join_next().await.unwrap());
+    engine.uploads.sweep().await.unwrap();
+    assert_eq!(engine.store.list("", None, 10).await.unwrap(), Vec::<String>::new());
+    let again = engine.uploads.terminate(&engine.officer, file, "").await;
+    assert!(matches!(again, Err(UploadError::Gone)), "{again:?}");
 }
 
 #[tokio::test]

@@ -213,6 +213,30 @@ async fn a_final_that_cannot_be_made_says_why_and_takes_nothing() {
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_be_put_together_can_be_deleted_by_every_door() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let teacher = strongroom.as_("teacher.98765").await;
+    let place = format!("/files/to/{sample}/1005/Evidence");
+    for door in ["tus", "api"] {
+        let piece = sent(&teacher, b"some notes").await;
+        strongroom.sql("UPDATE partials SET object_version = replace(object_version, '10', '11')").await;
+        let file = id_of(&send(made_of(&teacher, &place, "a.txt", &[&piece])).await);
+        let deleted = match door {
+            "tus" => send(tus(&teacher, Method::DELETE, &format!("/files/{file}"))).await,
+            _ => send(teacher.request(Method::DELETE, &format!("/api/v1/files/{file}"))).await,
+        };
+        assert_eq!(deleted.status, 204, "{door}: {}", deleted.text);
+        assert_eq!(head(&teacher, &file).await.status, 410);
+        assert_eq!(teacher.get("/api/v1/uploads").await.json()["items"].as_array().unwrap().len(), 0);
+    }
+    while strongroom.texts("SELECT COUNT(*) || '' FROM partials WHERE object_key IS NOT NULL").await != ["0"] {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    strongroom.stop().await;
+}
+
+#[tokio::test]
 async fn a_sum_that_no_section_takes_is_refused() {
     let strongroom = Strongroom::start().await;
     let sample = strongroom.sample(CENTRE).await;

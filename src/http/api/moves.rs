@@ -263,7 +263,7 @@ async fn make_room(tx: &mut Tx, row: &FileRow, ready: &Ready, now: Timestamp) ->
         if surplus == 0 {
             break;
         }
-        if !uploads::end(tx, displaced, End::SilentSince(silent)).await? {
+        if !uploads::end(tx, displaced, End::SilentSince(silent), now).await? {
             continue;
         }
         surplus -= 1;
