@@ -421,8 +421,8 @@ pub(super) async fn what_is_put_together_needs_all_its_pieces_as_they_were(store
         assert!(matches!(changed, Err(StoreError::Changed { .. })), "{changed:?}");
         joined.pieces[0] = (key.clone(), version);
         store.delete(&key).await.unwrap();
-        let lost = joined.step(store).await;
-        assert!(matches!(lost, Err(StoreError::Lost { .. })), "{lost:?}");
+        let gone = joined.step(store).await;
+        assert!(matches!(&gone, Err(StoreError::NotFound { path }) if *path == key.path()), "{gone:?}");
         // Nor is what is no more taken for whole.
         joined.whole.staged.offset = joined.whole.size();
         joined.whole.staged.object_epoch = 1;

@@ -183,8 +183,8 @@ pub trait ObjectStore: Send + Sync + Debug {
     /// Takes the next step of putting whole objects together, in order, as the quarantined object of `file`, from where
     /// `staged` stands: copies some of them, makes that durable and says so. The step is bounded, so that it ends
     /// within the deadlines of its calls. Called at least once, and until all is there; then [`Self::seal`]. What an
-    /// earlier step did that was never committed is done again. [`StoreError::Lost`] when a piece is gone, or what
-    /// was put together so far.
+    /// earlier step did that was never committed is done again. [`StoreError::Lost`] when what was put together so far
+    /// is gone, [`StoreError::NotFound`] when a piece is.
     async fn concatenate(
         &self,
         file: crate::ids::FileId,

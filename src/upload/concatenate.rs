@@ -258,7 +258,7 @@ impl Uploads {
             let step = inner.store.concatenate(file, epoch, &staged, &pieces);
             let durable = match held(&lease, step).await {
                 Err(UploadError::Store(lost @ StoreError::Lost { .. })) => {
-                    return self.begin_again(file, epoch, lost).await;
+                    return self.begin_again(&lease.row, lost).await;
                 }
                 done => done?,
             };
@@ -268,18 +268,25 @@ impl Uploads {
             lease.commit(&durable, &digest, expires_at, false).await?;
             fail::fail_point!("concatenate::committed");
         }
-        let epoch = lease.row.epoch;
+        let row = lease.row.clone();
         match self.complete(lease, Durable::default()).await {
-            Err(UploadError::Store(lost @ StoreError::Lost { .. })) => {
-                self.begin_again(file, epoch, lost).await
-            }
+            Err(UploadError::Store(lost @ StoreError::Lost { .. })) => self.begin_again(&row, lost).await,
             done => done.map(|_| ()),
         }
     }
 
-    /// What was put together is no more, but its pieces are: the next try begins from them.
-    async fn begin_again(&self, file: FileId, epoch: i64, lost: StoreError) -> Result<(), UploadError> {
-        let mut tx = self.inner.db.begin().await?;
+    /// What was put together is no more, but its pieces are: what is left of it goes, and the next try begins from
+    /// them.
+    async fn begin_again(&self, row: &UploadRow, lost: StoreError) -> Result<(), UploadError> {
+        let (inner, file, epoch) = (&self.inner, row.file, row.epoch);
+        // Whoever has taken it over works on what would be removed here.
+        let mut tx = inner.db.begin().await?;
+        if !uploads::renew(&mut tx, file, epoch, inner.clock.now(), inner.lease_micros()).await? {
+            return Err(UploadError::Evicted);
+        }
+        tx.commit_quietly().await?;
+        inner.store.discard(file, epoch, &row.staged).await?;
+        let mut tx = inner.db.begin().await?;
         if !partials::begin_again(&mut tx, file, epoch).await? {
             return Err(UploadError::Evicted);
         }

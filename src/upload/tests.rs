@@ -668,8 +668,13 @@ async fn a_file_that_cannot_be_put_together_ends_when_its_sender_asks_and_not_be
         .await
         .unwrap();
     engine.store.delete(&gone.parse().unwrap()).await.unwrap();
+    sqlx::query("UPDATE uploads SET multipart = 'kept' WHERE concat <> 'partial'")
+        .execute(engine.db.reader())
+        .await
+        .unwrap();
     assert!(engine.uploads.join_next().await.unwrap());
     assert_eq!(engine.text(file, "state").await, "created");
+    assert_eq!(engine.number("SELECT COUNT(*) FROM uploads WHERE multipart = 'kept'").await, 1);
     sqlx::query("UPDATE uploads SET expires_at = 0, last_byte_at = 0, lease_until = 0")
         .execute(engine.db.reader())
         .await
@@ -804,13 +809,18 @@ async fn what_was_put_together_and_vanished_is_put_together_again() {
     let partials = [engine.partial(&all[..700]).await, engine.partial(&all[700..]).await];
     let creation = engine.joined("a.pdf", &partials);
     let file = engine.uploads.create(&engine.officer, &creation, "").await.unwrap().file;
-    // Its ledger says that all is there.
+    // Its ledger says that all is there; something else is.
     sqlx::query("UPDATE uploads SET object_epoch = 7, offset_bytes = 2000 WHERE concat <> 'partial'")
         .execute(engine.db.reader())
         .await
         .unwrap();
+    let mut other = engine.store.resume(file, 1, &Default::default()).await.unwrap();
+    other.write(Bytes::from(bytes(10))).await.unwrap();
+    other.finish().await.unwrap();
     assert!(engine.uploads.join_next().await.unwrap());
     assert_eq!(engine.text(file, "state").await, "created");
+    let left = engine.store.list(&format!("quarantine/{file}/"), None, 10).await.unwrap();
+    assert_eq!(left, Vec::<String>::new(), "what is forgotten is removed first");
     assert!(!engine.uploads.join_next().await.unwrap(), "it is left alone for a while");
     sqlx::query("UPDATE uploads SET lease_until = 0").execute(engine.db.reader()).await.unwrap();
     assert!(engine.uploads.join_next().await.unwrap());

@@ -87,10 +87,7 @@ impl Step {
 impl Stretch {
     fn copy(&self, root: &Path, target: &mut File) -> Result<u64, StoreError> {
         let failed = |e| trouble("concatenate", &self.path, e);
-        let mut source = File::open(root.join(&self.path)).map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => StoreError::Lost { path: self.path.clone() },
-            _ => failed(e),
-        })?;
+        let mut source = File::open(root.join(&self.path)).map_err(failed)?;
         let now = source.metadata().map_err(failed)?;
         if now.size() != self.version.size || !same(&version_of(&now), &self.version, false) {
             return Err(StoreError::Changed { path: self.path.clone() });

@@ -131,17 +131,13 @@ async fn copy(
     let asked = asked.copy_source_if_match(&version.etag);
     let asked = asked.copy_source_range(format!("bytes={}-{}", range.start, range.end - 1));
     let answer = asked.customize().config_override(bucket.patience.copy(size)).send().await;
-    let answer = answer.map_err(|e| lost(Failed::from(e).at("UploadPartCopy", &from)))?;
+    let answer = answer.map_err(|e| {
+        let failed = Failed::from(e);
+        let path = if failed.is_code("NoSuchUpload") { to } else { &from };
+        failed.at("UploadPartCopy", path)
+    })?;
     let etag = answer.copy_part_result.and_then(|copied| copied.e_tag).unwrap_or_default();
     Ok(StagedPart { number, etag, checksum: None, size })
-}
-
-/// A piece that is not there is lost: nobody else removes it.
-fn lost(error: StoreError) -> StoreError {
-    match error {
-        StoreError::NotFound { path } => StoreError::Lost { path },
-        other => other,
-    }
 }
 
 /// Stretches that flow through here, with what the store is told of them.
@@ -167,7 +163,7 @@ impl Merged {
             Self { bucket: bucket.clone(), stretches: stretches.collect(), len, md5: String::new() };
         let read = read(merged.bucket.clone(), merged.stretches.clone());
         let md5 = read.try_fold(Md5::new(), async |md5, bytes| Ok(md5.chain_update(&bytes)));
-        merged.md5 = STANDARD.encode(md5.await.map_err(lost)?.finalize());
+        merged.md5 = STANDARD.encode(md5.await?.finalize());
         Ok(merged)
     }
 
@@ -197,7 +193,7 @@ async fn upload(
     let sent = sent.part_number(part_number(number)).content_md5(&merged.md5);
     let sent = sent.body(merged.body()).content_length(signed(merged.len));
     let answer = sent.customize().config_override(bucket.patience.body(merged.len)).send().await;
-    let answer = answer.map_err(|e| lost(Failed::from(e).at("UploadPart", to)))?;
+    let answer = answer.map_err(|e| Failed::from(e).at("UploadPart", to))?;
     Ok(StagedPart { number, etag: answer.e_tag.unwrap_or_default(), checksum: None, size: merged.len })
 }
 
