@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,6 +22,12 @@ macro_rules! id {
             /// A fresh id: time-ordered, so that indexes grow at one end.
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
+            }
+
+            /// When it was made, to the millisecond; `None` of one that does not say.
+            pub fn made_at(&self) -> Option<Timestamp> {
+                let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
+                Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()
             }
         }
 

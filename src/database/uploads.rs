@@ -548,11 +548,14 @@ pub(crate) async fn whole(db: &Database, limit: i64) -> Result<Vec<FileId>, Data
     ids(sqlx::query_scalar(AssertSqlSafe(sql)).bind(limit).fetch_all(db.reader()).await?)
 }
 
-/// Whether nothing that is staged of a file is needed any more. `false` for one that is unknown.
-pub(crate) async fn is_over(db: &Database, file: FileId) -> Result<bool, DatabaseError> {
-    let sql = "SELECT 1 FROM files WHERE id = $1 \
-               AND state NOT IN ('created', 'receiving', 'received', 'checking', 'quarantined')";
-    Ok(sqlx::query(sql).bind(file.to_string()).fetch_optional(db.reader()).await?.is_some())
+/// Whether nothing that is staged of a file or a partial is needed any more; `None` of one that is not known.
+pub(crate) async fn is_over(db: &Database, file: FileId) -> Result<Option<bool>, DatabaseError> {
+    let sql = "SELECT CASE WHEN state IN ('created', 'receiving', 'received', 'checking', 'quarantined') \
+               THEN 0 ELSE 1 END FROM files WHERE id = $1 UNION ALL \
+               SELECT CASE WHEN state IN ('ended', 'joined') THEN 1 ELSE 0 END FROM partials WHERE id = $1";
+    let over: Option<i64> =
+        sqlx::query_scalar(sql).bind(file.to_string()).fetch_optional(db.reader()).await?;
+    Ok(over.map(|over| over != 0))
 }
 
 fn ids(texts: Vec<String>) -> Result<Vec<FileId>, DatabaseError> {

@@ -1,7 +1,7 @@
 //! What nobody else does: expiring, clearing away, and finishing steps that were cut short. Every pass is bounded and
 //! may be repeated; two nodes may sweep at once.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{UploadError, Uploads, concatenate};
@@ -18,6 +18,9 @@ const OBJECTS: &str = "quarantine/";
 const TAILS: &str = "tail/";
 /// Staged objects looked at in one go.
 const PAGE: usize = 1000;
+/// How old an upload must be that no row knows, for its bytes to go. Its row is there before its bytes and is forgotten
+/// long after them, so there is no hurry; and what belongs to rows that somebody is about to bring back stays.
+const UNKNOWN: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// Minutes until an object is tried again that could not be removed.
 const AGAIN: i64 = 5;
 
@@ -45,7 +48,7 @@ impl Uploads {
             if let Err(error) = &gone {
                 tracing::warn!(%key, error = error as &dyn std::error::Error, "an object cannot be removed yet");
             }
-            let again = inner.clock.now() + jiff::SignedDuration::from_mins(AGAIN);
+            let again = inner.clock.now() + SignedDuration::from_mins(AGAIN);
             let mut tx = inner.db.begin().await?;
             files::settle_discard(&mut tx, &key, gone.is_err().then_some(again)).await?;
             tx.commit().await?;
@@ -69,8 +72,10 @@ impl Uploads {
         }
         let mut files: Vec<FileId> = paths.iter().filter_map(|path| staged_of(path)).collect();
         files.dedup();
+        let ancient = inner.clock.now().saturating_sub(UNKNOWN).unwrap_or(Timestamp::MIN);
         for file in files {
-            if uploads::is_over(&inner.db, file).await? {
+            let over = uploads::is_over(&inner.db, file).await?;
+            if over.unwrap_or_else(|| file.made_at().is_some_and(|made| made < ancient)) {
                 let gone = inner.store.discard(file, i64::MAX, &Staged::default()).await;
                 logged(file, "clearing what was left behind by", gone.map_err(UploadError::from));
             }

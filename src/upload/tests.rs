@@ -792,6 +792,28 @@ async fn partials_that_nobody_takes_go_and_are_known_for_a_while() {
     assert!(matches!(engine.uploads.claim(&engine.officer, half).await, Err(UploadError::Unknown)));
 }
 
+#[tokio::test]
+async fn what_an_overridden_writer_of_a_partial_leaves_is_removed() {
+    let engine = engine().await;
+    let taken = engine.partial(&bytes(10)).await;
+    engine.uploads.create(&engine.officer, &engine.joined("a.pdf", &[taken]), "").await.unwrap();
+    let [whole, ended] = [engine.partial(&bytes(10)).await, engine.partial(&bytes(10)).await];
+    engine.uploads.terminate(&engine.officer, ended, "").await.unwrap();
+    assert!(engine.uploads.join_next().await.unwrap());
+    engine.uploads.sweep().await.unwrap();
+    let (unknown, ancient) = (FileId::new(), "0123456789ab7def8123456789abcdef".parse().unwrap());
+    for file in [taken, ended, unknown, ancient] {
+        let mut late = engine.store.resume(file, 99, &Default::default()).await.unwrap();
+        late.write(Bytes::from(bytes(10))).await.unwrap();
+        late.finish().await.unwrap();
+    }
+    let next = engine.uploads.clear_left_behind(None).await.unwrap();
+    engine.uploads.clear_left_behind(next).await.unwrap();
+    let left = engine.store.list("quarantine/", None, 10).await.unwrap();
+    let is_left = |file: FileId| left.iter().any(|path| path.contains(&file.to_string()));
+    assert_eq!([whole, taken, ended, unknown, ancient].map(is_left), [true, false, false, true, false]);
+}
+
 impl Engine {
     async fn create_half(&self) -> FileId {
         let new = NewPartial { place: None, length: Some(20), metadata: String::new(), dialect: "test" };
