@@ -102,12 +102,8 @@ impl ObjectStore for S3Store {
         staged: &Staged,
         pieces: &[(ObjectKey, ObjectVersion)],
     ) -> Result<Durable, StoreError> {
-        let _turn = self.budget.assembly().await.map_err(|e| StoreError::Unavailable {
-            call: "concatenate",
-            path: ObjectKey::Quarantine { file, epoch }.path(),
-            source: Box::new(e),
-        })?;
-        concatenate::step(&self.bucket, self.piece, file, epoch, staged, pieces).await
+        let means = (&self.bucket, &*self.budget);
+        concatenate::step(means, self.piece, (file, epoch), staged, pieces).await
     }
 
     async fn discard(&self, file: FileId, _epoch: i64, staged: &Staged) -> Result<(), StoreError> {

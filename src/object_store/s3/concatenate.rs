@@ -14,11 +14,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use md5::{Digest, Md5};
+use tokio::sync::SemaphorePermit;
 
 use super::SMALLEST_INNER_PART;
 use super::body::streamed;
 use super::bucket::{Bucket, signed};
 use super::error::Failed;
+use super::memory::Budget;
 use super::multipart::part_number;
 use super::promote::source;
 use crate::ids::FileId;
@@ -76,10 +78,9 @@ fn next_part(sizes: &[u64], offset: u64, most: u64) -> Vec<Stretch> {
 
 /// Takes the next step.
 pub(super) async fn step(
-    bucket: &Arc<Bucket>,
+    (bucket, budget): (&Arc<Bucket>, &Budget),
     most: u64,
-    file: FileId,
-    epoch: i64,
+    (file, epoch): (FileId, i64),
     staged: &Staged,
     pieces: &[(ObjectKey, ObjectVersion)],
 ) -> Result<Durable, StoreError> {
@@ -93,6 +94,7 @@ pub(super) async fn step(
     }
     let mut durable = Durable { offset: whole, object_epoch, ..Durable::default() };
     if whole < SMALLEST_INNER_PART {
+        let _turn = turn(budget, &path).await?;
         let merged = Merged::new(bucket, pieces, &next_part(&sizes, 0, most)).await?;
         put(bucket, &path, &merged).await?;
         return Ok(durable);
@@ -108,6 +110,7 @@ pub(super) async fn step(
             copy(bucket, &pieces[one.piece], one.range.clone(), (&path, &id), number).await?
         }
         several => {
+            let _turn = turn(budget, &path).await?;
             let merged = Merged::new(bucket, pieces, several).await?;
             upload(bucket, &merged, (&path, &id), number).await?
         }
@@ -116,6 +119,12 @@ pub(super) async fn step(
     durable.multipart = Some(id);
     durable.new_parts.push(part);
     Ok(durable)
+}
+
+/// A turn at letting bytes flow through here; what the store copies by itself needs none.
+async fn turn<'a>(budget: &'a Budget, path: &str) -> Result<SemaphorePermit<'a>, StoreError> {
+    let none = |e| StoreError::Unavailable { call: "concatenate", path: path.to_owned(), source: Box::new(e) };
+    budget.assembly().await.map_err(none)
 }
 
 async fn copy(

@@ -11,7 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(super) const BLOCK: usize = 64 << 10;
 /// Longest wait for a block.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Parts put together from tail segments at a time: each holds connections for what it reads back.
+/// Parts put together at a time, from tail segments or from small objects: each holds connections for what it reads
+/// back.
 const ASSEMBLIES: usize = 4;
 
 /// See the module.

@@ -1,9 +1,11 @@
 mod faults;
 mod proxy;
 
+use std::time::Duration;
+
 use super::*;
 use crate::object_store::config::Encryption;
-use crate::object_store::conformance::conformance;
+use crate::object_store::conformance::{Joined, conformance};
 use bytes::Bytes;
 
 #[expect(clippy::disallowed_methods, reason = "the test command says where its Garage is")]
@@ -90,6 +92,23 @@ async fn memory_comes_back_when_bytes_are_durable_or_dropped() {
     writer.write(Bytes::from(vec![7; 200_000])).await.unwrap();
     drop(writer);
     assert_eq!(store.budget.free(), all);
+}
+
+#[tokio::test]
+async fn what_the_store_copies_by_itself_waits_for_nobodys_turn() {
+    let store = store(&config());
+    let joined = Joined::of(&store, &[SMALLEST_INNER_PART as usize]).await;
+    let small = Joined::of(&store, &[10]).await;
+    let mut turns = Vec::new();
+    for _ in 0..4 {
+        turns.push(store.budget.assembly().await.unwrap());
+    }
+    let copied = tokio::time::timeout(Duration::from_secs(20), joined.step(&store)).await;
+    assert_eq!(copied.unwrap().unwrap().offset, SMALLEST_INNER_PART);
+    let waits = tokio::time::timeout(Duration::from_millis(300), small.step(&store)).await;
+    assert!(waits.is_err(), "what flows through here waits for a turn");
+    drop(turns);
+    small.step(&store).await.unwrap();
 }
 
 #[tokio::test]
