@@ -14,6 +14,7 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::types::ServerSideEncryption;
 use futures_util::stream::{self, StreamExt};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::body::Body;
@@ -31,6 +32,9 @@ const SLOWEST_COPY: u64 = 16 << 20;
 const SILENCE: Duration = Duration::from_secs(30);
 /// Keys a listing answers at a time, at most.
 const PAGE: usize = 1000;
+
+/// What a copy source keeps as it is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// How long a call may take.
 #[derive(Clone, Debug)]
@@ -124,6 +128,11 @@ impl Bucket {
     /// The key of a path of ours.
     pub(super) fn key(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
+    }
+
+    /// The name of a copy's source.
+    pub(super) fn source(&self, path: &str) -> String {
+        utf8_percent_encode(&format!("{}/{}", self.name, self.key(path)), PLAIN).to_string()
     }
 
     /// The path of a key in our corner.

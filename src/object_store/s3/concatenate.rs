@@ -22,13 +22,12 @@ use super::bucket::{Bucket, signed};
 use super::error::Failed;
 use super::memory::Budget;
 use super::multipart::part_number;
-use super::promote::source;
 use crate::ids::FileId;
 use crate::object_store::{ByteStream, Durable, ObjectKey, ObjectVersion, Staged, StagedPart, StoreError};
 
 /// The largest part copied by one call, bytes. S3 allows 5 GiB; 64 pieces of 5 TB together are 5,000 of these.
 pub(super) const PART: u64 = 1 << 30;
-/// What [`Bucket::begin`] notes on the object.
+/// What is noted on the object, which tells [`Bucket::begin`] that its parts carry no checksum of ours.
 const ORIGIN: &str = "concatenation";
 
 /// A stretch of one piece.
@@ -107,7 +106,8 @@ pub(super) async fn step(
     let stretches = next_part(&sizes, staged.offset, most);
     let part = match &stretches[..] {
         [one] if one.len() >= SMALLEST_INNER_PART => {
-            copy(bucket, &pieces[one.piece], one.range.clone(), (&path, &id), number).await?
+            let (key, version) = &pieces[one.piece];
+            bucket.copy_part((&key.path(), version), one.range.clone(), (&path, &id), number).await?
         }
         several => {
             let _turn = turn(budget, &path).await?;
@@ -125,28 +125,6 @@ pub(super) async fn step(
 async fn turn<'a>(budget: &'a Budget, path: &str) -> Result<SemaphorePermit<'a>, StoreError> {
     let none = |e| StoreError::Unavailable { call: "concatenate", path: path.to_owned(), source: Box::new(e) };
     budget.assembly().await.map_err(none)
-}
-
-async fn copy(
-    bucket: &Bucket,
-    (key, version): &(ObjectKey, ObjectVersion),
-    range: Range<u64>,
-    (to, id): (&str, &str),
-    number: u32,
-) -> Result<StagedPart, StoreError> {
-    let (from, size) = (key.path(), range.end - range.start);
-    let asked = bucket.client.upload_part_copy().bucket(&bucket.name).key(bucket.key(to)).upload_id(id);
-    let asked = asked.part_number(part_number(number)).copy_source(source(bucket, &from));
-    let asked = asked.copy_source_if_match(&version.etag);
-    let asked = asked.copy_source_range(format!("bytes={}-{}", range.start, range.end - 1));
-    let answer = asked.customize().config_override(bucket.patience.copy(size)).send().await;
-    let answer = answer.map_err(|e| {
-        let failed = Failed::from(e);
-        let path = if failed.is_code("NoSuchUpload") { to } else { &from };
-        failed.at("UploadPartCopy", path)
-    })?;
-    let etag = answer.copy_part_result.and_then(|copied| copied.e_tag).unwrap_or_default();
-    Ok(StagedPart { number, etag, checksum: None, size })
 }
 
 /// Stretches that flow through here, with what the store is told of them.

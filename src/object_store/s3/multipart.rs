@@ -1,5 +1,6 @@
 //! One bucket: multipart uploads.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use super::body::Body;
 use super::bucket::{Bucket, ORIGIN, signed};
 use super::error::Failed;
-use crate::object_store::{StagedPart, StoreError};
+use crate::object_store::{ObjectVersion, StagedPart, StoreError};
 
 /// Times an upload is aborted before it must be gone: a part under way may survive the first.
 const ABORTS: u32 = 8;
@@ -64,6 +65,32 @@ impl Bucket {
             checksum: Some(checksum),
             size: body.len(),
         })
+    }
+
+    /// Copies a stretch of an object, pinned to its version, as a part. [`StoreError::Lost`] when the upload is no more,
+    /// [`StoreError::NotFound`] when the object is.
+    pub(super) async fn copy_part(
+        &self,
+        (from, version): (&str, &ObjectVersion),
+        range: Range<u64>,
+        (to, id): (&str, &str),
+        number: u32,
+    ) -> Result<StagedPart, StoreError> {
+        let size = range.end - range.start;
+        let asked = self.client.upload_part_copy().bucket(&self.name).key(self.key(to)).upload_id(id);
+        let asked = asked.part_number(part_number(number)).copy_source(self.source(from));
+        let asked = asked.copy_source_if_match(&version.etag);
+        // Of an object of up to 5 MB, S3 knows no ranges.
+        let stretch = (size < version.size).then(|| format!("bytes={}-{}", range.start, range.end - 1));
+        let asked = asked.set_copy_source_range(stretch);
+        let answer = asked.customize().config_override(self.patience.copy(size)).send().await;
+        let answer = answer.map_err(|e| {
+            let failed = Failed::from(e);
+            let path = if failed.is_code("NoSuchUpload") { to } else { from };
+            failed.at("UploadPartCopy", path)
+        })?;
+        let etag = answer.copy_part_result.and_then(|copied| copied.e_tag).unwrap_or_default();
+        Ok(StagedPart { number, etag, checksum: None, size })
     }
 
     pub(super) async fn complete(&self, path: &str, id: &str, parts: &[StagedPart]) -> Result<(), Failed> {

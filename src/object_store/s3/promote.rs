@@ -6,15 +6,10 @@
 use std::sync::Arc;
 
 use aws_sdk_s3::types::MetadataDirective;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::bucket::{Bucket, Found, ORIGIN};
 use super::error::Failed;
-use super::multipart::part_number;
 use crate::object_store::{ObjectVersion, StagedPart, StoreError};
-
-/// What a copy source keeps as it is.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Where one call no longer copies an object.
 #[derive(Debug)]
@@ -73,11 +68,6 @@ fn equal(there: Found, origin: &str, size: u64, to: &str) -> Result<ObjectVersio
     Err(StoreError::Occupied { path: to.to_owned() })
 }
 
-/// The name of a copy's source.
-pub(super) fn source(bucket: &Bucket, path: &str) -> String {
-    utf8_percent_encode(&format!("{}/{}", bucket.name, bucket.key(path)), PLAIN).to_string()
-}
-
 async fn copy_whole(
     bucket: &Bucket,
     from: &str,
@@ -87,7 +77,7 @@ async fn copy_whole(
 ) -> Result<(), StoreError> {
     let (encryption, kms_key) = bucket.encryption();
     let asked = bucket.client.copy_object().bucket(&bucket.name).key(bucket.key(to));
-    let asked = asked.copy_source(source(bucket, from)).copy_source_if_match(&version.etag);
+    let asked = asked.copy_source(bucket.source(from)).copy_source_if_match(&version.etag);
     let asked = asked.metadata_directive(MetadataDirective::Replace).metadata(ORIGIN, origin);
     let asked = asked.set_server_side_encryption(encryption).set_ssekms_key_id(kms_key);
     asked
@@ -129,14 +119,7 @@ async fn copy_each_part(
     let mut parts = Vec::new();
     for (number, start) in (1..).zip((0..version.size).step_by(usize::try_from(part).unwrap_or(usize::MAX))) {
         let end = version.size.min(start + part);
-        let asked = bucket.client.upload_part_copy().bucket(&bucket.name).key(bucket.key(to)).upload_id(id);
-        let asked = asked.part_number(part_number(number)).copy_source(source(bucket, from));
-        let asked = asked.copy_source_if_match(&version.etag);
-        let asked = asked.copy_source_range(format!("bytes={start}-{}", end - 1));
-        let answer = asked.customize().config_override(bucket.patience.copy(end - start)).send().await;
-        let answer = answer.map_err(|e| Failed::from(e).at("UploadPartCopy", from))?;
-        let etag = answer.copy_part_result.and_then(|copied| copied.e_tag).unwrap_or_default();
-        parts.push(StagedPart { number, etag, checksum: None, size: end - start });
+        parts.push(bucket.copy_part((from, version), start..end, (to, id), number).await?);
     }
     Ok(parts)
 }
