@@ -436,6 +436,6 @@ mod tests {
         let due = |at| crate::database::files::due_discards(db, at, 10);
         assert_eq!(due(now).await.unwrap(), [], "its worker may still be copying it");
         let copy = ObjectKey::Evidence { sample: row.sample, file: row.file, name: row.unique_name };
-        assert_eq!(due(now + SignedDuration::from_mins(16)).await.unwrap(), [copy]);
+        assert_eq!(due(now + SignedDuration::from_mins(61)).await.unwrap(), [copy]);
     }
 }

@@ -10,8 +10,8 @@ use crate::ids::{FileId, SampleId};
 use crate::object_store::ObjectKey;
 
 /// How long a check may go on after its claim was lost: it notices within a third of its lease, and each call of the
-/// store ends in time.
-const CHECK_ENDS: SignedDuration = SignedDuration::from_mins(15);
+/// store ends in time. The longest is one copy of 5 GB, 22 minutes.
+const CHECK_ENDS: SignedDuration = SignedDuration::from_hours(1);
 
 /// A file's state, the row locked. Third lock of the order. `None`: it is not there.
 pub(crate) async fn lock(tx: &mut Tx, file: FileId) -> Result<Option<FileState>, DatabaseError> {

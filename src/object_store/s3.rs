@@ -141,7 +141,12 @@ impl ObjectStore for S3Store {
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        self.bucket.delete(&key.path()).await
+        let path = key.path();
+        // A copy by parts that was broken off is no object yet; nothing else is left of a check whose file was withdrawn.
+        if matches!(key, ObjectKey::Evidence { .. }) {
+            self.bucket.abort_all(&path).await?;
+        }
+        self.bucket.delete(&path).await
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {

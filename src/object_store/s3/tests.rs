@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::object_store::config::Encryption;
-use crate::object_store::conformance::{Joined, conformance};
+use crate::object_store::conformance::{Joined, conformance, evidence};
 use bytes::Bytes;
 
 #[expect(clippy::disallowed_methods, reason = "the test command says where its Garage is")]
@@ -109,6 +109,18 @@ async fn what_the_store_copies_by_itself_waits_for_nobodys_turn() {
     assert!(waits.is_err(), "what flows through here waits for a turn");
     drop(turns);
     small.step(&store).await.unwrap();
+}
+
+#[tokio::test]
+async fn with_an_evidence_object_goes_a_copy_that_was_broken_off() {
+    let store = store(&config());
+    let (to, other) = (evidence(FileId::new()), evidence(FileId::new()));
+    for key in [&to, &other] {
+        store.bucket.begin(&key.path(), Some("copy".to_owned())).await.unwrap();
+    }
+    store.delete(&to).await.unwrap();
+    assert_eq!(store.unfinished(10).await.unwrap(), [other.path()]);
+    store.delete(&other).await.unwrap();
 }
 
 #[tokio::test]
