@@ -72,13 +72,43 @@ pub struct NewPartial {
 }
 
 impl Uploads {
-    /// Makes a partial upload, or says why not.
+    /// Makes a partial upload, or says why not. One of no bytes is whole at once.
     pub async fn create_partial(
         &self,
         actor: &Actor,
         new: &NewPartial,
         request: &str,
     ) -> Result<Created, CreateError> {
+        let empty = new.length == Some(0);
+        let (created, row) = self.insert_partial(actor, new, request, empty).await?;
+        if empty && let Err(error) = self.finish(*self.hold(row, RunningDigest::default())).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(file = %created.file, error, "the last step of an empty piece is left to the sweep");
+        }
+        Ok(created)
+    }
+
+    /// Makes a partial upload whose first bytes come along, and takes its lease in the same transaction.
+    pub async fn create_partial_held(
+        &self,
+        actor: &Actor,
+        new: &NewPartial,
+        request: &str,
+    ) -> Result<(Created, Box<Lease>), CreateError> {
+        let place = self.inner.place().ok_or(CreateError::Crowded)?;
+        let (created, row) = self.insert_partial(actor, new, request, true).await?;
+        let mut lease = self.hold(row, RunningDigest::default());
+        lease.place = Some(place);
+        Ok((created, lease))
+    }
+
+    async fn insert_partial(
+        &self,
+        actor: &Actor,
+        new: &NewPartial,
+        request: &str,
+        held: bool,
+    ) -> Result<(Created, UploadRow), CreateError> {
         let inner = &self.inner;
         let now = inner.clock.now();
         let mut tx = inner.db.begin().await?;
@@ -103,7 +133,7 @@ impl Uploads {
         let row = UploadRow {
             file: id,
             state: FileState::Receiving,
-            epoch: 0,
+            epoch: i64::from(held),
             length: new.length,
             max_length: limit,
             staged: Staged { part_size, ..Staged::default() },
@@ -114,7 +144,7 @@ impl Uploads {
             client_sha256: None,
             created_at: now,
             expires_at,
-            holder: None,
+            holder: held.then(|| inner.node.clone()),
         };
         uploads::insert(&mut tx, &row, inner.lease_micros()).await?;
         let entry = Entry {
@@ -127,8 +157,7 @@ impl Uploads {
         };
         audit::record(&mut tx, now, entry).await?;
         tx.commit().await?;
-        inner.ended.notify_one();
-        Ok(Created { file: id, max_length: limit, expires_at })
+        Ok((Created { file: id, max_length: limit, expires_at }, row))
     }
 
     /// The file a creation has made before, if this is it again because its answer was lost.

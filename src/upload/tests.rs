@@ -261,6 +261,10 @@ async fn one_body_too_many_waits_without_a_byte_read() {
     let (_, first) = uploads.create_held(&engine.officer, &creation, "").await.unwrap();
     let second = uploads.create_held(&engine.officer, &engine.creation("URS", "b.pdf", 10), "").await;
     assert!(matches!(second, Err(CreateError::Crowded)), "{second:?}");
+    let piece = NewPartial { place: None, length: Some(10), metadata: String::new(), dialect: "test" };
+    let refused = uploads.create_partial_held(&engine.officer, &piece, "").await;
+    assert!(matches!(refused, Err(CreateError::Crowded)), "{refused:?}");
+    assert_eq!(engine.number("SELECT COUNT(*) FROM partials").await, 0, "nobody would learn its address");
     let second =
         uploads.create(&engine.officer, &engine.creation("URS", "b.pdf", 10), "").await.unwrap().file;
     let lease = async || match uploads.claim(&engine.officer, second).await.unwrap() {
@@ -706,8 +710,8 @@ async fn a_file_that_cannot_be_put_together_ends_when_its_sender_asks_and_not_be
 #[tokio::test]
 async fn a_file_of_empty_pieces_is_empty() {
     let engine = engine().await;
+    // It is whole when its creation is answered.
     let empty = engine.partial(&[]).await;
-    engine.uploads.sweep().await.unwrap();
     let creation = engine.joined("a.pdf", &[empty]);
     let file = engine.uploads.create(&engine.officer, &creation, "").await.unwrap().file;
     assert!(engine.uploads.join_next().await.unwrap());
@@ -760,7 +764,6 @@ async fn a_partial_begun_for_a_place_goes_nowhere_else() {
     };
     let there = engine.uploads.create_partial(&engine.officer, &new("Film"), "").await.unwrap().file;
     let here = engine.uploads.create_partial(&engine.officer, &new("Evidence"), "").await.unwrap().file;
-    engine.uploads.sweep().await.unwrap();
     let refused = engine.uploads.create(&engine.officer, &engine.joined("a.pdf", &[here, there]), "").await;
     assert!(matches!(refused, Err(CreateError::PartialElsewhere)), "{refused:?}");
     engine.uploads.create(&engine.officer, &engine.joined("a.pdf", &[here]), "").await.unwrap();

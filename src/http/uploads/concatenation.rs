@@ -20,7 +20,7 @@ use crate::http::identity::Caller;
 use crate::http::layers::RequestId;
 use crate::ids::FileId;
 use crate::service::Service;
-use crate::upload::{Claimed, Concatenation, Created, Lease, MOST_PARTIALS, NewPartial};
+use crate::upload::{Concatenation, Created, Lease, MOST_PARTIALS, NewPartial};
 
 pub(super) const CONCAT: HeaderName = HeaderName::from_static("upload-concat");
 
@@ -91,14 +91,14 @@ pub(super) async fn create_partial(
     metadata::pairs(metadata)?;
     let place = metadata::place(address)?;
     let new = NewPartial { place, length, metadata: metadata.to_owned(), dialect: NAME };
-    let created = service.uploads.create_partial(&caller.actor, &new, &id.to_string()).await?;
-    if !held {
-        return Ok((created, None));
-    }
-    match service.uploads.claim(&caller.actor, created.file).await? {
-        Claimed::Open(lease) => Ok((created, Some(lease))),
-        Claimed::Finished(_) => Err(ApiError::NotFound),
-    }
+    let (uploads, actor, id) = (&service.uploads, &caller.actor, id.to_string());
+    Ok(match held {
+        true => {
+            let (created, lease) = uploads.create_partial_held(actor, &new, &id).await?;
+            (created, Some(lease))
+        }
+        false => (uploads.create_partial(actor, &new, &id).await?, None),
+    })
 }
 
 /// Makes the file. `body`: the request brings bytes of its own.

@@ -84,7 +84,8 @@ async fn created(
         return Err(ApiError::TooLarge { limit });
     }
     let proof = proof(request.headers())?;
-    // A file of no bytes is whole already, and the sweep that every creation wakes takes its last step.
+    // A file of no bytes is whole already, and the sweep that its creation wakes takes its last step. (That of a partial
+    // is taken before its creation is answered: the file may be asked for next.)
     let held = with_body && length != Some(0);
     let partial = concat.is_some();
     let (created, lease) = if partial {
