@@ -165,11 +165,15 @@ pub(crate) async fn closes_at(db: &Database, file: FileId) -> Result<Option<Time
     .bind(file.to_string())
     .fetch_optional(db.reader())
     .await?;
-    let Some(row) = row else { return Ok(None) };
+    row.as_ref().map(read_end).transpose()
+}
+
+/// Cut-off plus grace: the sample's (`cut_off_at`, `grace_seconds`), or the candidate's own (`own`).
+pub(super) fn read_end(row: &AnyRow) -> Result<Timestamp, DatabaseError> {
     let own: Option<i64> = row.try_get("own")?;
     let cut_off = from_micros(own.unwrap_or(row.try_get("cut_off_at")?));
     let grace = SignedDuration::from_secs(row.try_get("grace_seconds")?);
-    Ok(Some(cut_off.checked_add(grace).unwrap_or(Timestamp::MAX)))
+    Ok(cut_off.checked_add(grace).unwrap_or(Timestamp::MAX))
 }
 
 /// What a unique name is made of.

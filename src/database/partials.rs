@@ -10,12 +10,13 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::error::word;
-use super::files::version_text;
+use super::files::{self, version_text};
 use super::scope::centre_staff;
 use super::uploads::{self, End, UploadRow};
 use super::{Database, DatabaseError, Tx, samples};
 use crate::actor::PersonId;
 use crate::centre::CentreNumber;
+use crate::clock::from_micros;
 use crate::component::Component;
 use crate::evidence::Sha256Digest;
 use crate::ids::{FileId, SampleId};
@@ -62,6 +63,7 @@ pub(crate) enum PartialState {
 pub(crate) struct Partial {
     pub state: PartialState,
     pub place: Option<PartialPlace>,
+    pub created_at: Timestamp,
 }
 
 /// One piece of a file that is put together.
@@ -140,7 +142,7 @@ pub(crate) async fn lock(
     ordered.dedup();
     let mut found = HashMap::with_capacity(ordered.len());
     let sql = format!(
-        "SELECT state, size, sha256, file_id, sample_id, candidate_id, kind, section FROM partials \
+        "SELECT state, size, sha256, file_id, sample_id, candidate_id, kind, section, created_at FROM partials \
          WHERE id = $1 AND person_id = $2{}",
         tx.engine().for_update()
     );
@@ -179,7 +181,19 @@ fn read(row: &AnyRow, id: FileId) -> Result<Partial, DatabaseError> {
         }),
         None => None,
     };
-    Ok(Partial { state, place })
+    Ok(Partial { state, place, created_at: from_micros(row.try_get("created_at")?) })
+}
+
+/// When uploads into a partial's place end for good, as of files; `None` where its address named none.
+pub(crate) async fn closes_at(db: &Database, id: FileId) -> Result<Option<Timestamp>, DatabaseError> {
+    let row = sqlx::query(
+        "SELECT s.cut_off_at, s.grace_seconds, c.cut_off_at AS own FROM partials p \
+         JOIN samples s ON s.id = p.sample_id LEFT JOIN candidates c ON c.id = p.candidate_id WHERE p.id = $1",
+    )
+    .bind(id.to_string())
+    .fetch_optional(db.reader())
+    .await?;
+    row.as_ref().map(files::read_end).transpose()
 }
 
 /// All bytes of an open partial are in this object. `false`: it is not open any more.
@@ -264,7 +278,7 @@ pub(crate) async fn made_by(
     row.map(|row| {
         Ok(Made {
             max_length: row.try_get::<i64, _>("max_length")?.unsigned_abs(),
-            expires_at: crate::clock::from_micros(row.try_get("expires_at")?),
+            expires_at: from_micros(row.try_get("expires_at")?),
         })
     })
     .transpose()

@@ -13,6 +13,10 @@
 //! afterwards, step by step ([`ObjectStore::concatenate`]), each step committed to the file's ledger, so that one that
 //! is cut short goes on where it was. The pieces' own objects go when the file is *received*, and not before.
 //!
+//! Whether a file comes in time is judged by its first piece, where all were begun at the address of its place: a file
+//! sent in one would have been begun then. Of pieces without an address nobody can tell what they are for, so a file
+//! made of such is judged by its own creation.
+//!
 //! Nobody sees the bytes pass, so there is no digest of the whole until the check reads it.
 //!
 //! [`ObjectStore::concatenate`]: crate::object_store::ObjectStore::concatenate
@@ -426,16 +430,24 @@ fn place(sample: &Sample, target: &Target<'_>) -> PartialPlace {
     }
 }
 
-/// Takes the partials of a creation, and gives it their length. One without any is left as it is.
+/// A creation that has its partials.
+pub(super) struct Taken<'a> {
+    /// With their length.
+    pub creation: Cow<'a, Creation>,
+    /// When the first of them was begun, where all were begun for this place: the file's time is that.
+    pub begun: Option<Timestamp>,
+}
+
+/// Takes the partials of a creation. One without any is left as it is.
 pub(super) async fn take<'a>(
     tx: &mut Tx,
     actor: &Actor,
     creation: &'a Creation,
     sample: &Sample,
     target: &Target<'_>,
-) -> Result<Cow<'a, Creation>, CreateError> {
+) -> Result<Taken<'a>, CreateError> {
     let Some(Concatenation { partials: ids, .. }) = &creation.concatenation else {
-        return Ok(Cow::Borrowed(creation));
+        return Ok(Taken { creation: Cow::Borrowed(creation), begun: None });
     };
     let found = partials::lock(tx, &actor.person, ids).await?;
     let (here, mut length) = (place(sample, target), 0_u64);
@@ -453,7 +465,10 @@ pub(super) async fn take<'a>(
         length = length.saturating_add(size);
     }
     partials::take(tx, ids).await?;
-    Ok(Cow::Owned(Creation { length: Some(length), ..creation.clone() }))
+    let addressed = found.values().all(|partial| partial.place.is_some());
+    let begun = found.values().map(|partial| partial.created_at).min().filter(|_| addressed);
+    let creation = Cow::Owned(Creation { length: Some(length), ..creation.clone() });
+    Ok(Taken { creation, begun })
 }
 
 /// Writes whose the taken partials are.

@@ -12,7 +12,7 @@ use crate::component::{Component, Section};
 use crate::database::Tx;
 use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, NewFile};
-use crate::database::samples;
+use crate::database::{partials, samples};
 use crate::database::uploads::{self, End, UploadRow};
 use crate::evidence::{
     FileState, OriginalName, PAUSED_AFTER, Place, RelativePath, SectionCode, Sha256Digest,
@@ -117,8 +117,10 @@ impl Uploads {
             Denied::Forbidden => CreateError::Forbidden,
         })?;
         let target = target(&mut tx, &sample, &component, &creation.wanted).await?;
-        let creation = &*concatenate::take(&mut tx, actor, creation, &sample, &target).await?;
-        let late = match target.dates.on_creation(now) {
+        let taken = concatenate::take(&mut tx, actor, creation, &sample, &target).await?;
+        let creation = &*taken.creation;
+        let begun = taken.begun.filter(|_| now < target.dates.closed_at()).unwrap_or(now);
+        let late = match target.dates.on_creation(begun) {
             Timeliness::Closed => return Err(CreateError::Closed { at: target.dates.cut_off_at }),
             Timeliness::Late => true,
             Timeliness::OnTime => false,
@@ -173,9 +175,14 @@ impl Uploads {
 }
 
 impl Inner {
-    /// The end of the sample (or of the candidate's extension) a file belongs to; a partial belongs to none.
+    /// The end of the sample (or of the candidate's extension) a file belongs to, or a partial by its address; one
+    /// without belongs to none.
     pub(super) async fn closes(&self, file: FileId) -> Result<Timestamp, crate::database::DatabaseError> {
-        Ok(files::closes_at(&self.db, file).await?.unwrap_or(Timestamp::MAX))
+        let closes = match files::closes_at(&self.db, file).await? {
+            None => partials::closes_at(&self.db, file).await?,
+            known => known,
+        };
+        Ok(closes.unwrap_or(Timestamp::MAX))
     }
 }
 

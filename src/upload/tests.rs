@@ -772,6 +772,50 @@ async fn a_partial_begun_for_a_place_goes_nowhere_else() {
 }
 
 #[tokio::test]
+async fn a_file_in_pieces_that_was_begun_in_time_is_made_after_cut_off() {
+    let engine = engine().await;
+    let place = Place::Section { candidate: "1005".parse().unwrap(), section: "Evidence".parse().unwrap() };
+    let place = Some((engine.sample, Wanted::Place(place)));
+    let new = |place| NewPartial { place, length: Some(0), metadata: String::new(), dialect: "test" };
+    let create = async |place| engine.uploads.create_partial(&engine.officer, &new(place), "").await;
+    let (here, last) = (create(place.clone()).await.unwrap().file, create(place.clone()).await.unwrap().file);
+    let anywhere = create(None).await.unwrap().file;
+    let open = NewPartial { length: Some(20), ..new(place.clone()) };
+    let open = engine.uploads.create_partial(&engine.officer, &open, "").await.unwrap().file;
+    let end = async |cut_off_ago: i64| {
+        let cut_off = Clock::system().now() - jiff::SignedDuration::from_secs(cut_off_ago);
+        sqlx::query("UPDATE samples SET due_at = $1, cut_off_at = $1, grace_seconds = 3600")
+            .bind(cut_off.as_microsecond())
+            .execute(engine.db.reader())
+            .await
+            .unwrap();
+    };
+    sqlx::query("UPDATE partials SET created_at = created_at - 60000000").execute(engine.db.reader()).await.unwrap();
+    end(30).await;
+    let refused = create(place).await;
+    assert!(matches!(refused, Err(CreateError::Closed { .. })), "{refused:?}");
+    let some = body(vec![bytes(10)], false);
+    engine.uploads.append(engine.lease(open).await, Append::default(), some).await.unwrap();
+    for partials in [&[anywhere][..], &[here, anywhere]] {
+        let refused = engine.uploads.create(&engine.officer, &engine.joined("a.pdf", partials), "").await;
+        assert!(matches!(refused, Err(CreateError::Closed { .. })), "{refused:?}");
+    }
+    let made = engine.uploads.create(&engine.officer, &engine.joined("a.pdf", &[here]), "").await.unwrap().file;
+    let late: i64 = sqlx::query_scalar("SELECT late FROM files WHERE id = $1")
+        .bind(made.to_string())
+        .fetch_one(engine.db.reader())
+        .await
+        .unwrap();
+    assert_eq!(late, 0);
+
+    end(3601).await;
+    let refused = engine.uploads.create(&engine.officer, &engine.joined("b.pdf", &[last]), "").await;
+    assert!(matches!(refused, Err(CreateError::Closed { .. })), "{refused:?}");
+    let gone = engine.uploads.append(engine.lease(open).await, at(10), body(vec![bytes(10)], false)).await;
+    assert!(matches!(gone, Err(UploadError::Gone)), "{gone:?}");
+}
+
+#[tokio::test]
 async fn partials_that_nobody_takes_go_and_are_known_for_a_while() {
     let engine = engine().await;
     let (asked, whole, half) =

@@ -7,6 +7,9 @@
 //! is not offered). The same piece may stand twice in one file, and is of no other file afterwards. A request that is
 //! repeated word for word because its answer was lost is told of the file it has made.
 //!
+//! After cut-off a file may still be made of pieces that were all begun before it at the address of its place; one made
+//! of pieces without an address may not.
+//!
 //! Every byte of such a file is durable when it is created, so its offset is its length from then on.
 
 use axum::response::{IntoResponse, Response};
