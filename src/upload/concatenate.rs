@@ -47,9 +47,7 @@ use crate::sample::{Sample, Timeliness};
 pub const MOST_PARTIALS: usize = 64;
 /// The most partials of one person that no file has taken.
 const MOST_OPEN: u64 = 512;
-/// How long a partial is kept after its last byte, and at most.
-const KEEP: (Duration, Duration) = (Duration::from_secs(24 * 3600), Duration::from_secs(7 * 24 * 3600));
-/// How long it is known afterwards that there was one.
+/// How long it is known that there was a partial when it has ended or was joined.
 pub(super) const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The wait after a failure: at first, and at most. It doubles in between.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
@@ -132,7 +130,7 @@ impl Uploads {
         let place = room.place.as_ref();
         let partial = partials::NewPartial { id, person: &actor.person, centre: &room.centre, place, now };
         partials::insert(&mut tx, &partial).await?;
-        let expires_at = inner.partial_expiry(now, now);
+        let expires_at = inner.expiry(now, now, Timestamp::MIN);
         let part_size = inner.store.part_size(new.length.unwrap_or(limit));
         let row = UploadRow {
             file: id,
@@ -351,20 +349,10 @@ async fn held<T>(lease: &Lease, step: impl Future<Output = Result<T, StoreError>
 }
 
 impl Inner {
-    /// When a partial begun then and last heard of now is given up.
-    pub(super) fn partial_expiry(&self, created: Timestamp, now: Timestamp) -> Timestamp {
-        let after = |from: Timestamp, wait: Duration| from.checked_add(wait).unwrap_or(Timestamp::MAX);
-        let (keep, at_most) = (KEEP.0.min(self.limits.keep), KEEP.1.min(self.limits.keep_at_most));
-        after(now, keep).min(after(created, at_most))
-    }
-
-    /// When an upload that has just brought bytes is given up. `closes`: its sample's end.
+    /// When an upload that has just brought bytes is given up. `closes`: its sample's end, which no partial is kept for.
     pub(super) fn expiry_of(&self, row: &UploadRow, closes: Timestamp) -> Timestamp {
-        let now = self.clock.now();
-        if row.is_partial() {
-            return self.partial_expiry(row.created_at, now);
-        }
-        row.expires_at.max(self.expiry(row.created_at, now, closes))
+        let closes = if row.is_partial() { Timestamp::MIN } else { closes };
+        row.expires_at.max(self.expiry(row.created_at, self.clock.now(), closes))
     }
 
     async fn ended_partial(&self, id: FileId, why: End, entry: Entry<'_>) -> Result<bool, UploadError> {

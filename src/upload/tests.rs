@@ -816,6 +816,16 @@ async fn a_file_in_pieces_that_was_begun_in_time_is_made_after_cut_off() {
 }
 
 #[tokio::test]
+async fn a_partial_is_kept_as_long_as_an_upload_of_its_own() {
+    let engine = engine().await;
+    let limits = UploadLimits::default();
+    let begun = Clock::system().now();
+    let half = engine.create_half().await;
+    let kept = engine.lease(half).await.expires_at();
+    assert!(kept >= begun + limits.keep && kept < begun + limits.keep + Duration::from_secs(60), "{kept}");
+}
+
+#[tokio::test]
 async fn partials_that_nobody_takes_go_and_are_known_for_a_while() {
     let engine = engine().await;
     let (asked, whole, half) =
