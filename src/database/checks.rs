@@ -125,8 +125,17 @@ async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
     let version: ObjectVersion =
         serde_json::from_str(&text("quarantine_version")?).map_err(|_| broken("quarantine_version"))?;
     let file = file_id(text("id")?)?;
+    let received_sha256: Option<Sha256Digest> =
+        optional("sha256")?.map(|digest| digest.parse()).transpose().map_err(|_| broken("sha256"))?;
+    let pieces = match received_sha256 {
+        Some(_) => Vec::new(),
+        None => partials::as_they_came(tx, file).await?,
+    };
+    if received_sha256.is_none() && pieces.is_empty() {
+        return Err(broken("sha256"));
+    }
     Ok(CheckRow {
-        pieces: partials::as_they_came(tx, file).await?,
+        pieces,
         file,
         epoch: row.try_get("check_epoch")?,
         attempts: u32::try_from(row.try_get::<i64, _>("check_attempts")?)
@@ -139,10 +148,7 @@ async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
         name: text("original_name")?.parse().map_err(|_| broken("original_name"))?,
         unique_name: text("unique_name")?.parse().map_err(|_| broken("unique_name"))?,
         size: u64::try_from(row.try_get::<i64, _>("size")?).map_err(|_| broken("size"))?,
-        received_sha256: optional("sha256")?
-            .map(|digest| digest.parse())
-            .transpose()
-            .map_err(|_| broken("sha256"))?,
+        received_sha256,
         client_sha256: optional("client_sha256")?
             .map(|digest| digest.parse())
             .transpose()
@@ -413,6 +419,22 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(waiting, 3, "they are tried again in a minute");
+    }
+
+    #[tokio::test]
+    async fn a_file_without_a_digest_must_have_come_in_pieces() {
+        let world = with_a_file_that_waits().await;
+        let now = crate::clock::Clock::system().now();
+        let claimed = async || {
+            let mut tx = world.db.begin().await.unwrap();
+            claim(&mut tx, now, "node", 1_000_000).await.unwrap().map(|row| row.pieces.len())
+        };
+        assert_eq!(claimed().await, Some(0));
+        world.run("UPDATE files SET sha256 = NULL").await;
+        assert_eq!(claimed().await, None);
+        let sha256 = "0".repeat(64);
+        world.run(&format!("INSERT INTO pieces VALUES ('{ESSAY}', 0, 'p', 1, '{sha256}')")).await;
+        assert_eq!(claimed().await, Some(1));
     }
 
     #[tokio::test]

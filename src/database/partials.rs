@@ -114,7 +114,7 @@ pub(crate) async fn usage(tx: &mut Tx, centre: &CentreNumber) -> Result<(u64, u6
 
 /// What the person may upload to at all: a centre of theirs, and the components of its samples. `None`: nothing.
 pub(crate) async fn reach(
-    tx: &mut Tx,
+    db: &Database,
     person: &PersonId,
 ) -> Result<Option<(CentreNumber, Vec<Component>)>, DatabaseError> {
     let sql = format!(
@@ -122,7 +122,7 @@ pub(crate) async fn reach(
          JOIN components c ON c.id = s.component_id WHERE {} GROUP BY c.id, c.definition ORDER BY 3, 1",
         centre_staff!("$1")
     );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(person.as_str()).fetch_all(tx.on()).await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(person.as_str()).fetch_all(db.reader()).await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let centre = word(&first.try_get::<String, _>("centre")?, "samples", "", "centre_number")?;
     let components = rows.iter().map(|row| {

@@ -86,7 +86,9 @@ impl Uploads {
         if durable.multipart.is_some() {
             uploads::forget_parts(&mut tx, row.file).await?;
         }
-        partials::joined(&mut tx, row.file, now).await?;
+        if row.is_final() {
+            partials::joined(&mut tx, row.file, now).await?;
+        }
         let entry = Entry {
             sample: Some(naming.at.sample),
             candidate: &naming.at.candidate,

@@ -37,7 +37,7 @@ use crate::component::{Component, Section};
 use crate::database::audit::{self, By, Entry};
 use crate::database::partials::{self, PartialPlace, PartialState};
 use crate::database::uploads::{self, End, Progress, UploadRow};
-use crate::database::{Tx, samples};
+use crate::database::{Database, Tx, samples};
 use crate::evidence::FileState;
 use crate::ids::{FileId, SampleId};
 use crate::object_store::{Durable, ObjectKey, ObjectVersion, Staged, StoreError};
@@ -113,10 +113,17 @@ impl Uploads {
     ) -> Result<(Created, UploadRow), CreateError> {
         let inner = &self.inner;
         let now = inner.clock.now();
-        let mut tx = inner.db.begin().await?;
-        let room = match &new.place {
-            Some((sample, wanted)) => room_at(&mut tx, actor, *sample, wanted, now).await?,
-            None => room_anywhere(&mut tx, actor).await?,
+        let (mut tx, room) = match &new.place {
+            Some((sample, wanted)) => {
+                let mut tx = inner.db.begin().await?;
+                let room = room_at(&mut tx, actor, *sample, wanted, now).await?;
+                (tx, room)
+            }
+            // Much to read, and every writer would wait for it.
+            None => {
+                let room = room_anywhere(&inner.db, actor).await?;
+                (inner.db.begin().await?, room)
+            }
         };
         let limit = room.limit;
         if new.length.is_some_and(|length| length > limit) {
@@ -394,8 +401,8 @@ async fn room_at(
     Ok(Room { limit: largest(target.rules), place: Some(place(&sample, &target)), centre: sample.centre })
 }
 
-async fn room_anywhere(tx: &mut Tx, actor: &Actor) -> Result<Room, CreateError> {
-    let (centre, components) = partials::reach(tx, &actor.person).await?.ok_or(CreateError::Forbidden)?;
+async fn room_anywhere(db: &Database, actor: &Actor) -> Result<Room, CreateError> {
+    let (centre, components) = partials::reach(db, &actor.person).await?.ok_or(CreateError::Forbidden)?;
     let limit = components.iter().flat_map(sections).map(largest).max().unwrap_or(0);
     Ok(Room { centre, place: None, limit })
 }

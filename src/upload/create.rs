@@ -127,7 +127,7 @@ impl Uploads {
         };
         let limit = limit(creation, target.rules)?;
         inner.admit(&mut tx, &sample.centre, creation.length.unwrap_or(0)).await?;
-        make_room(&mut tx, &sample, &target, creation.replaces, now).await?;
+        let displaced = make_room(&mut tx, &sample, &target, creation.replaces, now).await?;
 
         let file = FileId::new();
         files::insert(&mut tx, &new_file(file, &sample, &target, creation, actor, now, late)).await?;
@@ -168,8 +168,13 @@ impl Uploads {
         audit::record(&mut tx, now, entry).await?;
         tx.commit().await?;
         fail::fail_point!("upload::created");
-        inner.ended.notify_one();
-        inner.unjoined.notify_one();
+        // A file of no bytes is whole: the sweep takes its last step.
+        if displaced > 0 || creation.length == Some(0) {
+            inner.ended.notify_one();
+        }
+        if creation.concatenation.is_some() {
+            inner.unjoined.notify_one();
+        }
         Ok((Created { file, max_length: limit, expires_at }, row))
     }
 }
@@ -242,14 +247,14 @@ fn limit(creation: &Creation, rules: &Section) -> Result<u64, CreateError> {
     Ok(limit)
 }
 
-/// Sees to it that one more file fits. Unfinished uploads that have been silent for long give up their place.
+/// Sees to it that one more file fits. Unfinished uploads that have been silent for long give up their place: how many.
 async fn make_room(
     tx: &mut Tx,
     sample: &Sample,
     target: &Target<'_>,
     replaces: Option<FileId>,
     now: Timestamp,
-) -> Result<(), CreateError> {
+) -> Result<usize, CreateError> {
     samples::lock_place(tx, sample.id, &target.candidate, section_column(target)).await?;
     let place = files::PlaceRef {
         sample: sample.id,
@@ -258,7 +263,7 @@ async fn make_room(
         section: section_column(target),
     };
     if replaces.is_none() && files::count_holders(tx, place).await? < u64::from(target.rules.max) {
-        return Ok(());
+        return Ok(0);
     }
     let holders = files::holders(tx, place).await?;
     if let Some(replaced) = replaces {
@@ -301,7 +306,7 @@ async fn make_room(
         let files = firm.iter().chain(&stale).map(|holder| holder.file).collect();
         return Err(CreateError::SectionFull { max: target.rules.max, files });
     }
-    Ok(())
+    Ok(ended)
 }
 
 pub(super) fn section_column<'a>(target: &'a Target<'_>) -> &'a str {
