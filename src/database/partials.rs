@@ -13,7 +13,7 @@ use super::error::word;
 use super::files::{self, version_text};
 use super::scope::centre_staff;
 use super::uploads::{self, End, UploadRow};
-use super::{Database, DatabaseError, Tx, samples};
+use super::{Database, DatabaseError, Engine, Tx, samples};
 use crate::actor::PersonId;
 use crate::centre::CentreNumber;
 use crate::clock::from_micros;
@@ -327,6 +327,22 @@ pub(crate) async fn as_they_came(
         .collect()
 }
 
+/// Files whose pieces are still to be put together and that nobody is at. Each of them has a piece that is taken, and no
+/// other upload has.
+fn unjoined(engine: Engine) -> String {
+    format!(
+        "SELECT u.file_id FROM uploads u WHERE u.file_id IN (SELECT p.file_id FROM partials p \
+         WHERE p.state = 'taken') AND (u.lease_until IS NULL OR u.lease_until < {})",
+        engine.now(),
+    )
+}
+
+/// Whether there is one to claim.
+pub(crate) async fn is_any_unjoined(db: &Database) -> Result<bool, DatabaseError> {
+    let sql = format!("{} LIMIT 1", unjoined(db.engine()));
+    Ok(sqlx::query(AssertSqlSafe(sql)).fetch_optional(db.reader()).await?.is_some())
+}
+
 /// Claims a file whose pieces are still to be put together and that nobody is at; `None` when there is none.
 pub(crate) async fn claim_unjoined(
     tx: &mut Tx,
@@ -336,12 +352,7 @@ pub(crate) async fn claim_unjoined(
     let engine = tx.engine();
     // Locks the upload alone, as every commit does first.
     let lock = if engine.skip_locked().is_empty() { "" } else { " FOR UPDATE OF u SKIP LOCKED" };
-    let sql = format!(
-        "SELECT u.file_id FROM files f JOIN uploads u ON u.file_id = f.id \
-         WHERE f.state IN ('created', 'receiving') AND u.concat IS NOT NULL \
-         AND (u.lease_until IS NULL OR u.lease_until < {}) ORDER BY u.file_id LIMIT 1{lock}",
-        engine.now(),
-    );
+    let sql = format!("{} ORDER BY u.file_id LIMIT 1{lock}", unjoined(engine));
     let id: Option<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_optional(tx.on()).await?;
     let Some(id) = id else { return Ok(None) };
     uploads::claim(tx, word(&id, "uploads", &id, "file_id")?, node, ttl_micros).await

@@ -250,19 +250,25 @@ impl Uploads {
         self.inner.ended_partial(id, why, Entry::new(By::Service, "partial.expired")).await
     }
 
-    /// Puts together the next file that waits for it. `false`: there is none. What fails is logged, and tried again
-    /// after a while.
-    pub async fn join_next(&self) -> Result<bool, UploadError> {
+    /// Claims the next file that waits to be put together; `None` when there is none.
+    pub(crate) async fn next_unjoined(&self) -> Result<Option<Box<Lease>>, UploadError> {
         let inner = &self.inner;
+        if !partials::is_any_unjoined(&inner.db).await? {
+            return Ok(None);
+        }
         let mut tx = inner.db.begin().await?;
-        let Some(row) = partials::claim_unjoined(&mut tx, &inner.node, inner.lease_micros()).await? else {
-            return Ok(false);
-        };
+        let claimed = partials::claim_unjoined(&mut tx, &inner.node, inner.lease_micros()).await?;
+        // On PostgreSQL it may have been received or cancelled since the claim looked: then it is left as it is.
+        let Some(row) = claimed.filter(|row| row.state.is_open()) else { return Ok(None) };
         tx.commit().await?;
         fail::fail_point!("concatenate::claimed");
-        let (file, epoch) = (row.file, row.epoch);
-        let lease = self.hold(row, RunningDigest::default());
-        let Err(error) = self.join(*lease).await else { return Ok(true) };
+        Ok(Some(self.hold(row, RunningDigest::default())))
+    }
+
+    /// Puts together a file that was claimed for it. What fails is logged, and tried again after a while.
+    pub(crate) async fn put_together(&self, lease: Box<Lease>) -> Result<(), UploadError> {
+        let (file, epoch) = (lease.file(), lease.row.epoch);
+        let Err(error) = self.join(*lease).await else { return Ok(()) };
         match self.unless_overtaken(file, epoch, error).await {
             // Another has it, it was cancelled, or the next process begins where this one was.
             UploadError::Evicted => {}
@@ -273,7 +279,7 @@ impl Uploads {
                 self.put_off(file, epoch, (AGAIN.0 * 2_u32.pow(doublings)).min(AGAIN.1)).await?;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn put_off(&self, file: FileId, epoch: i64, wait: Duration) -> Result<(), UploadError> {

@@ -600,6 +600,13 @@ impl Engine {
         Creation { length: None, concatenation: Some(concatenation), ..self.creation("Evidence", name, 0) }
     }
 
+    /// Puts together what waits for it, if there is anything.
+    async fn join_next(&self) -> bool {
+        let Some(lease) = self.uploads.next_unjoined().await.unwrap() else { return false };
+        self.uploads.put_together(lease).await.unwrap();
+        true
+    }
+
     async fn number(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(self.db.reader()).await.unwrap()
     }
@@ -634,8 +641,8 @@ async fn a_file_is_put_together_from_its_pieces_and_only_then_do_they_go() {
     assert_eq!(engine.number("SELECT COUNT(*) FROM files WHERE state = 'created'").await, 1);
     assert_eq!(engine.store.list("quarantine/", None, 10).await.unwrap().len(), 3);
 
-    assert!(engine.uploads.join_next().await.unwrap());
-    assert!(!engine.uploads.join_next().await.unwrap());
+    assert!(engine.join_next().await);
+    assert!(!engine.join_next().await);
     assert_eq!(engine.text(file, "state").await, "received");
     assert_eq!(engine.store.list("quarantine/", None, 10).await.unwrap().len(), 4);
     let cancelled = engine.uploads.terminate(&engine.officer, file, "").await;
@@ -676,7 +683,7 @@ async fn a_file_that_cannot_be_put_together_ends_when_its_sender_asks_and_not_be
         .execute(engine.db.reader())
         .await
         .unwrap();
-    assert!(engine.uploads.join_next().await.unwrap());
+    assert!(engine.join_next().await);
     assert_eq!(engine.text(file, "state").await, "created");
     assert_eq!(engine.number("SELECT COUNT(*) FROM uploads WHERE multipart = 'kept'").await, 1);
     sqlx::query("UPDATE uploads SET expires_at = 0, last_byte_at = 0, lease_until = 0")
@@ -700,7 +707,7 @@ async fn a_file_that_cannot_be_put_together_ends_when_its_sender_asks_and_not_be
     assert!(now.is_some_and(|now| now > claimed.unwrap().epoch));
     assert!(matches!(engine.uploads.claim(&engine.officer, file).await, Err(UploadError::Gone)));
     assert_eq!(engine.text(file, "state").await, "cancelled");
-    assert!(!engine.uploads.join_next().await.unwrap());
+    assert!(!engine.join_next().await);
     engine.uploads.sweep().await.unwrap();
     assert_eq!(engine.store.list("", None, 10).await.unwrap(), Vec::<String>::new());
     let again = engine.uploads.terminate(&engine.officer, file, "").await;
@@ -714,7 +721,7 @@ async fn a_file_of_empty_pieces_is_empty() {
     let empty = engine.partial(&[]).await;
     let creation = engine.joined("a.pdf", &[empty]);
     let file = engine.uploads.create(&engine.officer, &creation, "").await.unwrap().file;
-    assert!(engine.uploads.join_next().await.unwrap());
+    assert!(engine.join_next().await);
     assert_eq!(engine.text(file, "state").await, "received");
 }
 
@@ -856,7 +863,7 @@ async fn what_an_overridden_writer_of_a_partial_leaves_is_removed() {
     engine.uploads.create(&engine.officer, &engine.joined("a.pdf", &[taken]), "").await.unwrap();
     let [whole, ended] = [engine.partial(&bytes(10)).await, engine.partial(&bytes(10)).await];
     engine.uploads.terminate(&engine.officer, ended, "").await.unwrap();
-    assert!(engine.uploads.join_next().await.unwrap());
+    assert!(engine.join_next().await);
     engine.uploads.sweep().await.unwrap();
     let (unknown, ancient) = (FileId::new(), "0123456789ab7def8123456789abcdef".parse().unwrap());
     for file in [taken, ended, unknown, ancient] {
@@ -896,13 +903,13 @@ async fn what_was_put_together_and_vanished_is_put_together_again() {
     let mut other = engine.store.resume(file, 1, &Default::default()).await.unwrap();
     other.write(Bytes::from(bytes(10))).await.unwrap();
     other.finish().await.unwrap();
-    assert!(engine.uploads.join_next().await.unwrap());
+    assert!(engine.join_next().await);
     assert_eq!(engine.text(file, "state").await, "created");
     let left = engine.store.list(&format!("quarantine/{file}/"), None, 10).await.unwrap();
     assert_eq!(left, Vec::<String>::new(), "what is forgotten is removed first");
-    assert!(!engine.uploads.join_next().await.unwrap(), "it is left alone for a while");
+    assert!(!engine.join_next().await, "it is left alone for a while");
     sqlx::query("UPDATE uploads SET lease_until = 0").execute(engine.db.reader()).await.unwrap();
-    assert!(engine.uploads.join_next().await.unwrap());
+    assert!(engine.join_next().await);
     assert_eq!(engine.text(file, "state").await, "received");
 }
 

@@ -105,13 +105,11 @@ impl Workers {
             let (uploads, tasks) = looking.clone();
             async move { left_behind_loop(&uploads, &tasks).await }
         });
-        for _ in 0..JOINS {
-            let joining = (uploads.clone(), tasks.clone());
-            tasks.keep("joins", move || {
-                let (uploads, tasks) = joining.clone();
-                async move { join_loop(&uploads, poll, tasks.stopping()).await }
-            });
-        }
+        let joining = (uploads.clone(), tasks.clone());
+        tasks.keep("joins", move || {
+            let (uploads, tasks) = joining.clone();
+            async move { join_loop(&uploads, poll, &tasks).await }
+        });
         Ok(())
     }
 
@@ -181,16 +179,34 @@ async fn sweep_loop(uploads: &Uploads, poll: Duration, stop: &CancellationToken)
     }
 }
 
-async fn join_loop(uploads: &Uploads, poll: Duration, stop: &CancellationToken) {
-    let bell = uploads.unjoined();
-    while !stop.is_cancelled() {
-        match uploads.join_next().await {
-            Ok(true) => continue,
-            Ok(false) => {}
+async fn join_loop(uploads: &Uploads, poll: Duration, tasks: &Tasks) {
+    let (bell, stop) = (uploads.unjoined(), tasks.stopping());
+    let places = Arc::new(Semaphore::new(JOINS));
+    loop {
+        let permit = tokio::select! {
+            () = stop.cancelled() => return,
+            permit = places.clone().acquire_owned() => permit,
+        };
+        let Ok(permit) = permit else { return };
+        match uploads.next_unjoined().await {
+            Ok(Some(lease)) => {
+                let uploads = uploads.clone();
+                tasks.spawn(async move {
+                    if let Err(error) = uploads.put_together(lease).await {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, "the claim of a file to be put together is left to run out");
+                    }
+                    drop(permit);
+                });
+                continue;
+            }
+            Ok(None) => {}
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "no file could be put together");
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "no file could be claimed to be put together");
             }
         }
+        drop(permit);
         tokio::select! {
             () = stop.cancelled() => return,
             () = bell.notified() => {}
