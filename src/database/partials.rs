@@ -387,20 +387,26 @@ pub(crate) async fn begin_again(tx: &mut Tx, file: FileId, epoch: i64) -> Result
     .bind(epoch)
     .execute(tx.on())
     .await?;
-    sqlx::query("DELETE FROM upload_parts WHERE file_id = $1")
-        .bind(file.to_string())
-        .execute(tx.on())
-        .await?;
+    uploads::forget_parts(tx, file).await?;
     Ok(done.rows_affected() == 1)
 }
 
 /// The file has the bytes of its pieces, or needs none any more: theirs may go.
 pub(crate) async fn joined(tx: &mut Tx, file: FileId, now: Timestamp) -> Result<(), DatabaseError> {
-    sqlx::query("UPDATE partials SET state = 'joined', ended_at = $2 WHERE file_id = $1 AND state = 'taken'")
-        .bind(file.to_string())
-        .bind(now.as_microsecond())
-        .execute(tx.on())
-        .await?;
+    let taken: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM partials WHERE file_id = $1 AND state = 'taken' ORDER BY id")
+            .bind(file.to_string())
+            .fetch_all(tx.on())
+            .await?;
+    for id in taken {
+        let id = word(&id, "partials", &id, "id")?;
+        uploads::may_go(tx, id, now).await?;
+        sqlx::query("UPDATE partials SET state = 'joined', ended_at = $2 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(now.as_microsecond())
+            .execute(tx.on())
+            .await?;
+    }
     Ok(())
 }
 
@@ -412,10 +418,12 @@ pub(crate) async fn end(tx: &mut Tx, id: FileId, why: End, now: Timestamp) -> Re
         End::Asked | End::SilentSince(_) => Timestamp::MAX,
     };
     let fenced = sqlx::query(
-        "UPDATE uploads SET epoch = epoch + 1, owner = NULL, lease_until = NULL WHERE file_id = $1 AND expires_at <= $2",
+        "UPDATE uploads SET epoch = epoch + 1, owner = NULL, lease_until = NULL, ended_at = $3 \
+         WHERE file_id = $1 AND expires_at <= $2",
     )
     .bind(id.to_string())
     .bind(expired.as_microsecond())
+    .bind(now.as_microsecond())
     .execute(tx.on())
     .await?;
     if fenced.rows_affected() != 1 {
@@ -433,36 +441,36 @@ pub(crate) async fn end(tx: &mut Tx, id: FileId, why: End, now: Timestamp) -> Re
 
 /// The bytes of a partial that is joined or ended are gone.
 pub(crate) async fn cleared(tx: &mut Tx, id: FileId) -> Result<(), DatabaseError> {
-    sqlx::query("UPDATE partials SET object_key = NULL, object_version = NULL WHERE id = $1")
-        .bind(id.to_string())
-        .execute(tx.on())
-        .await?;
+    uploads::forget_parts(tx, id).await?;
     // Of one that is joined the upload stays: it answers that all its bytes came.
-    sqlx::query("DELETE FROM upload_parts WHERE file_id = $1").bind(id.to_string()).execute(tx.on()).await?;
-    sqlx::query(
-        "DELETE FROM uploads WHERE file_id = $1 AND EXISTS (SELECT 1 FROM partials p WHERE p.id = $1 AND p.state = 'ended')",
-    )
-    .bind(id.to_string())
-    .execute(tx.on())
-    .await?;
+    for sql in [
+        "DELETE FROM uploads WHERE file_id = $1 \
+         AND EXISTS (SELECT 1 FROM partials p WHERE p.id = $1 AND p.state = 'ended')",
+        "UPDATE uploads SET ended_at = NULL WHERE file_id = $1",
+        "UPDATE partials SET object_key = NULL, object_version = NULL WHERE id = $1",
+    ] {
+        sqlx::query(sql).bind(id.to_string()).execute(tx.on()).await?;
+    }
     Ok(())
 }
 
-/// Strikes out what was joined or ended before then and whose bytes are gone, at most `limit`. Returns how many.
-pub(crate) async fn forget(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, DatabaseError> {
-    let old: Vec<String> = sqlx::query_scalar(
-        "SELECT p.id FROM partials p WHERE p.state IN ('joined', 'ended') AND p.ended_at < $1 \
-         AND p.object_key IS NULL AND (p.state = 'joined' \
-         OR NOT EXISTS (SELECT 1 FROM uploads u WHERE u.file_id = p.id)) ORDER BY p.id LIMIT $2",
-    )
-    .bind(before.as_microsecond())
-    .bind(limit)
-    .fetch_all(tx.on())
-    .await?;
-    for id in &old {
+/// Partials that were joined or ended before then and whose bytes are gone, at most `limit`.
+pub(crate) async fn forgettable(
+    db: &Database,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<String>, DatabaseError> {
+    let sql = "SELECT p.id FROM partials p WHERE p.state IN ('joined', 'ended') AND p.ended_at < $1 \
+               AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.file_id = p.id AND u.ended_at IS NOT NULL) LIMIT $2";
+    Ok(sqlx::query_scalar(sql).bind(before.as_microsecond()).bind(limit).fetch_all(db.reader()).await?)
+}
+
+/// Strikes those out.
+pub(crate) async fn forget(tx: &mut Tx, ids: &[String]) -> Result<(), DatabaseError> {
+    for id in ids {
         for sql in ["DELETE FROM uploads WHERE file_id = $1", "DELETE FROM partials WHERE id = $1"] {
             sqlx::query(sql).bind(id).execute(tx.on()).await?;
         }
     }
-    Ok(old.len() as u64)
+    Ok(())
 }

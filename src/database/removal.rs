@@ -53,6 +53,7 @@ pub(crate) async fn withdraw(
     .fetch_one(tx.on())
     .await?;
     let name = word(&name, "files", &file.to_string(), "unique_name")?;
+    uploads::may_go(tx, file, now).await?;
     let after = now.checked_add(CHECK_ENDS).unwrap_or(Timestamp::MAX);
     uploads::discard(tx, &[ObjectKey::Evidence { sample, file, name }], after).await
 }

@@ -446,7 +446,7 @@ pub(crate) async fn end(
         End::Expired(now) => (Timestamp::MAX, now, FileState::Expired),
     };
     let fenced = sqlx::query(
-        "UPDATE uploads SET epoch = epoch + 1, owner = NULL, lease_until = NULL WHERE file_id = $1 \
+        "UPDATE uploads SET epoch = epoch + 1, owner = NULL, lease_until = NULL, ended_at = $5 WHERE file_id = $1 \
          AND last_byte_at <= $2 AND expires_at <= $3 AND CASE WHEN concat IS NULL \
          THEN length IS NULL OR offset_bytes < length ELSE $4 = 1 END",
     )
@@ -454,6 +454,7 @@ pub(crate) async fn end(
     .bind(silent.as_microsecond())
     .bind(expired.as_microsecond())
     .bind(i64::from(matches!(why, End::Asked)))
+    .bind(now.as_microsecond())
     .execute(tx.on())
     .await?;
     if fenced.rows_affected() != 1 {
@@ -525,14 +526,22 @@ pub(crate) async fn expired(db: &Database, now: Timestamp, limit: i64) -> Result
     ids(sqlx::query_scalar(sql).bind(now.as_microsecond()).bind(limit).fetch_all(db.reader()).await?)
 }
 
-/// Uploads that ended unfinished, and partials that ended or whose file has their bytes, whose own bytes are still
-/// there, at most `limit`.
+/// Uploads of which nothing is needed any more and something may still be there (see [`may_go`]), at most `limit`.
 pub(crate) async fn ended(db: &Database, limit: i64) -> Result<Vec<FileId>, DatabaseError> {
-    let sql = "SELECT u.file_id FROM files f JOIN uploads u ON u.file_id = f.id \
-               WHERE f.state IN ('cancelled', 'expired') UNION ALL \
-               SELECT u.file_id FROM partials p JOIN uploads u ON u.file_id = p.id \
-               WHERE p.state = 'ended' OR p.state = 'joined' AND p.object_key IS NOT NULL LIMIT $1";
-    ids(sqlx::query_scalar(sql).bind(limit).fetch_all(db.reader()).await?)
+    ids(sqlx::query_scalar(ENDED).bind(limit).fetch_all(db.reader()).await?)
+}
+
+/// Has an index of its own: of all that ever ended it finds those that are not cleared.
+const ENDED: &str = "SELECT file_id FROM uploads WHERE ended_at IS NOT NULL ORDER BY ended_at LIMIT $1";
+
+/// What is staged of an upload may go from now on: a sweep clears it.
+pub(crate) async fn may_go(tx: &mut Tx, file: FileId, now: Timestamp) -> Result<(), DatabaseError> {
+    sqlx::query("UPDATE uploads SET ended_at = $2 WHERE file_id = $1")
+        .bind(file.to_string())
+        .bind(now.as_microsecond())
+        .execute(tx.on())
+        .await?;
+    Ok(())
 }
 
 /// Uploads that have all their bytes, whose last step is not taken, and that nobody holds, at most `limit`; but for
@@ -565,4 +574,22 @@ fn ids(texts: Vec<String>) -> Result<Vec<FileId>, DatabaseError> {
             id.parse().map_err(|_| DatabaseError::BrokenRow { table: "uploads", id, column: "file_id" })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sweep_finds_what_may_go_by_its_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/t.db?mode=rwc", folder.path().display());
+        let db = Database::connect(&url, 2).await.unwrap();
+        db.migrate().await.unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {ENDED}");
+        let plan = sqlx::query(AssertSqlSafe(sql)).bind(1_i64).fetch_all(db.reader()).await.unwrap();
+        let [step] = &plan[..] else { panic!("{} steps", plan.len()) };
+        let told: String = step.try_get("detail").unwrap();
+        assert!(told.contains("USING INDEX uploads_by_end"), "{told}");
+    }
 }

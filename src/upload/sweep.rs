@@ -39,9 +39,12 @@ impl Uploads {
             moved += usize::from(logged(file, "clearing", self.clear(file).await));
         }
         let forgotten = inner.clock.now().checked_sub(concatenate::REMEMBERED);
-        let mut tx = inner.db.begin().await?;
-        partials::forget(&mut tx, forgotten.unwrap_or(Timestamp::MIN), BATCH).await?;
-        tx.commit().await?;
+        let forgotten = partials::forgettable(&inner.db, forgotten.unwrap_or(Timestamp::MIN), BATCH).await?;
+        if !forgotten.is_empty() {
+            let mut tx = inner.db.begin().await?;
+            partials::forget(&mut tx, &forgotten).await?;
+            tx.commit().await?;
+        }
         for key in files::due_discards(&inner.db, inner.clock.now(), BATCH).await? {
             let gone = inner.store.delete(&key).await;
             fail::fail_point!("sweep::removed");
