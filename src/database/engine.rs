@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AnyConnection, AnyPool, Executor};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Executor};
 
 use super::DatabaseError;
 
@@ -20,6 +20,10 @@ pub enum Engine {
 
 /// Longest wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest a statement of a request or a worker may take, on PostgreSQL.
+pub(super) const STATEMENT: Duration = Duration::from_secs(30);
+/// The longest one of a migration may: it may write millions of rows anew.
+pub(super) const MIGRATION: Duration = Duration::from_secs(6 * 3600);
 
 impl Engine {
     /// By the address's scheme.
@@ -116,10 +120,23 @@ impl Engine {
                 "PRAGMA foreign_keys = ON",
                 "PRAGMA busy_timeout = 10000",
             ],
-            Self::Postgres => &["SET statement_timeout = '30s'", "SET lock_timeout = '10s'"],
+            Self::Postgres => &["SET lock_timeout = '10s'"],
         };
         for statement in statements {
             connection.execute(*statement).await?;
+        }
+        self.set_deadline(connection, STATEMENT).await
+    }
+
+    /// How long each statement on that connection may take from now on. SQLite has no such thing.
+    pub(super) async fn set_deadline(
+        self,
+        connection: &mut AnyConnection,
+        deadline: Duration,
+    ) -> Result<(), sqlx::Error> {
+        if self == Self::Postgres {
+            let sql = format!("SET statement_timeout = '{}s'", deadline.as_secs());
+            connection.execute(AssertSqlSafe(sql)).await?;
         }
         Ok(())
     }

@@ -44,9 +44,11 @@ pub(crate) mod workspace;
 use std::sync::{Arc, Once};
 
 use secrecy::SecretString;
+use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyPool, Transaction};
 
 pub use engine::Engine;
+use engine::{MIGRATION, STATEMENT};
 pub use error::DatabaseError;
 
 /// A handle on the database. Cheap to clone.
@@ -84,7 +86,17 @@ impl Database {
 
     /// Brings the schema up to date. Migrations only add.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
-        sqlx::migrate!("src/database/migrations").run(&self.write).await.map_err(DatabaseError::Migrate)?;
+        self.migrate_by(&sqlx::migrate!("src/database/migrations")).await
+    }
+
+    async fn migrate_by(&self, migrator: &Migrator) -> Result<(), DatabaseError> {
+        let mut connection = self.write.acquire().await?;
+        self.engine.set_deadline(&mut connection, MIGRATION).await?;
+        let migrated = migrator.run(&mut *connection).await.map_err(DatabaseError::Migrate);
+        let restored = self.engine.set_deadline(&mut connection, STATEMENT).await;
+        migrated?;
+        restored?;
+        drop(connection);
         synced(self.log.as_deref()).await
     }
 
@@ -148,6 +160,9 @@ async fn synced(log: Option<&log::Log>) -> Result<(), DatabaseError> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use sqlx::SqlSafeStr as _;
+    use sqlx::migrate::{Migration, MigrationType};
+
     use super::*;
     use crate::ids::FileId;
 
@@ -190,6 +205,19 @@ pub(crate) mod tests {
         let none: Option<Option<i64>> =
             sqlx::query_scalar("SELECT seq FROM audit").fetch_optional(db.reader()).await.unwrap();
         assert_eq!(none, None);
+        db.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_migration_may_take_longer_than_a_request() {
+        let db = Database::connect(&on_postgres("deadline").await, 1).await.unwrap();
+        let sql = "CREATE TABLE told AS SELECT current_setting('statement_timeout') AS deadline";
+        let told = Migration::new(1, "told".into(), MigrationType::Simple, sql.into_sql_str(), true);
+        db.migrate_by(&Migrator { migrations: vec![told].into(), ..Migrator::DEFAULT }).await.unwrap();
+        let during: String =
+            sqlx::query_scalar("SELECT deadline FROM told").fetch_one(db.reader()).await.unwrap();
+        let after: String = sqlx::query_scalar("SHOW statement_timeout").fetch_one(&db.write).await.unwrap();
+        assert_eq!((&*during, &*after), ("6h", "30s"));
         db.close().await;
     }
 
