@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::concatenate::held;
 use super::{Appended, Inner, Lease, UploadError, Uploads};
 use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, Naming, Received};
@@ -48,7 +49,11 @@ impl Uploads {
             Some(version) => {
                 (ObjectKey::Quarantine { file: row.file, epoch: row.staged.object_epoch }, version)
             }
-            None => inner.store.seal(row.file, row.epoch, &row.staged, size).await?,
+            None => {
+                let seal = inner.store.seal(row.file, row.epoch, &row.staged, size);
+                // The store may read and hash all that was put together before it answers.
+                if row.is_final() { held(&lease, seal).await? } else { seal.await? }
+            }
         };
         fail::fail_point!("upload::after_seal");
         if row.is_partial() {

@@ -346,7 +346,10 @@ fn log_failure(file: FileId, epoch: i64, error: &UploadError) {
 }
 
 /// Waits for a step of the store while the lease is kept alive; gives up when the lease is lost or the service stops.
-async fn held<T>(lease: &Lease, step: impl Future<Output = Result<T, StoreError>>) -> Result<T, UploadError> {
+pub(super) async fn held<T>(
+    lease: &Lease,
+    step: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, UploadError> {
     let inner = &lease.uploads.inner;
     let mut step = std::pin::pin!(step);
     loop {
