@@ -55,6 +55,7 @@ pub(crate) enum PartialState {
     Taken {
         by: Option<FileId>,
     },
+    /// Or the file that had taken it is no more.
     Ended,
 }
 
@@ -142,7 +143,9 @@ pub(crate) async fn lock(
     ordered.dedup();
     let mut found = HashMap::with_capacity(ordered.len());
     let sql = format!(
-        "SELECT state, size, sha256, file_id, sample_id, candidate_id, kind, section, created_at FROM partials \
+        "SELECT state, size, sha256, file_id, sample_id, candidate_id, kind, section, created_at, \
+         CASE WHEN EXISTS (SELECT 1 FROM files f WHERE f.id = partials.file_id \
+         AND f.state IN ('cancelled', 'expired', 'deleted')) THEN 1 ELSE 0 END AS gone FROM partials \
          WHERE id = $1 AND person_id = $2{}",
         tx.engine().for_update()
     );
@@ -168,6 +171,7 @@ fn read(row: &AnyRow, id: FileId) -> Result<Partial, DatabaseError> {
                 .ok_or(broken("size"))?,
             sha256: text("sha256")?.ok_or(broken("sha256"))?.parse().map_err(|_| broken("sha256"))?,
         },
+        "taken" | "joined" if row.try_get::<i64, _>("gone")? != 0 => PartialState::Ended,
         "taken" | "joined" => PartialState::Taken { by: file()? },
         "ended" => PartialState::Ended,
         _ => return Err(broken("state")),

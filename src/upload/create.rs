@@ -83,7 +83,13 @@ impl Uploads {
         if let Some(made) = self.made_before(actor, creation).await? {
             return Ok(made);
         }
-        Ok(self.insert(actor, creation, request, false).await?.0)
+        match self.insert(actor, creation, request, false).await {
+            // By the same request, perhaps, which came at the same time.
+            Err(CreateError::PartialTaken) => {
+                self.made_before(actor, creation).await?.ok_or(CreateError::PartialTaken)
+            }
+            inserted => Ok(inserted?.0),
+        }
     }
 
     /// Makes an upload whose first bytes come along, and takes its lease in the same transaction.

@@ -712,6 +712,22 @@ async fn a_file_that_cannot_be_put_together_ends_when_its_sender_asks_and_not_be
     assert_eq!(engine.store.list("", None, 10).await.unwrap(), Vec::<String>::new());
     let again = engine.uploads.terminate(&engine.officer, file, "").await;
     assert!(matches!(again, Err(UploadError::Gone)), "{again:?}");
+    // Nor does the same request make it anew, or another make use of its pieces.
+    for creation in [creation, engine.joined("b.pdf", &pieces[..1])] {
+        let gone = engine.uploads.create(&engine.officer, &creation, "").await;
+        assert!(matches!(gone, Err(CreateError::PartialGone)), "{gone:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_requests_alike_and_at_once_one_makes_the_file_and_both_are_told() {
+    let engine = engine().await;
+    let piece = engine.partial(&bytes(700)).await;
+    let creation = engine.joined("a.pdf", &[piece]);
+    let create = || engine.uploads.create(&engine.officer, &creation, "");
+    let (one, two) = tokio::join!(create(), create());
+    assert_eq!(one.unwrap().file, two.unwrap().file);
+    assert_eq!(engine.number("SELECT COUNT(*) FROM files").await, 1);
 }
 
 #[tokio::test]
