@@ -15,6 +15,25 @@ macro_rules! centre_staff {
 }
 pub(crate) use centre_staff;
 
+/// The partial (alias `p`) is the person's, who works where it was begun: at its sample's centre for its component, or,
+/// of one whose address named no sample, at its centre.
+macro_rules! partial_theirs {
+    ($person:literal) => {
+        concat!(
+            "(p.person_id = ",
+            $person,
+            " AND CASE WHEN p.sample_id IS NULL THEN EXISTS (SELECT 1 FROM roles r JOIN people w",
+            " ON w.id = r.person_id WHERE r.person_id = ",
+            $person,
+            " AND w.disabled = 0 AND r.role IN ('teacher', 'officer') AND r.centre_number = p.centre_number)",
+            " ELSE EXISTS (SELECT 1 FROM samples s WHERE s.id = p.sample_id AND ",
+            $crate::database::scope::centre_staff!($person),
+            ") END)"
+        )
+    };
+}
+pub(crate) use partial_theirs;
+
 /// The sample is submitted and allocated to the person, who is a moderator of it.
 macro_rules! allocated {
     ($person:literal) => {

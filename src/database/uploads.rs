@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::scope::centre_staff;
+use super::scope::{centre_staff, partial_theirs};
 use super::{Database, DatabaseError, Engine, Tx, partials};
 use crate::actor::PersonId;
 use crate::centre::CentreNumber;
@@ -119,18 +119,19 @@ fn read(row: &AnyRow) -> Result<UploadRow, DatabaseError> {
     })
 }
 
-/// The upload, if the person's centre owns it, and a partial if it is the person's.
+/// The upload, if the person's centre owns it, and a partial if it is the person's and they still work where it was
+/// begun.
 pub(crate) async fn find(
     db: &Database,
     person: &PersonId,
     file: FileId,
 ) -> Result<Option<UploadRow>, DatabaseError> {
     let sql = format!(
-        "SELECT {} FROM {OF_FILES_AND_PARTIALS} LEFT JOIN samples s ON s.id = COALESCE(f.sample_id, p.sample_id) \
-         WHERE u.file_id = $1 AND (f.id IS NOT NULL OR p.person_id = $2) \
-         AND (f.id IS NULL AND p.sample_id IS NULL OR {})",
+        "SELECT {} FROM {OF_FILES_AND_PARTIALS} LEFT JOIN samples s ON s.id = f.sample_id WHERE u.file_id = $1 \
+         AND (f.id IS NOT NULL AND {} OR {})",
         columns(db.engine()),
-        centre_staff!("$2")
+        centre_staff!("$2"),
+        partial_theirs!("$2")
     );
     let row = sqlx::query(AssertSqlSafe(sql))
         .bind(file.to_string())
@@ -148,8 +149,9 @@ pub(crate) async fn was_theirs(
 ) -> Result<bool, DatabaseError> {
     let sql = format!(
         "SELECT 1 FROM files f JOIN samples s ON s.id = f.sample_id WHERE f.id = $1 AND {} \
-         UNION ALL SELECT 1 FROM partials p WHERE p.id = $1 AND p.person_id = $2",
-        centre_staff!("$2")
+         UNION ALL SELECT 1 FROM partials p WHERE p.id = $1 AND {}",
+        centre_staff!("$2"),
+        partial_theirs!("$2")
     );
     let found = sqlx::query(AssertSqlSafe(sql))
         .bind(file.to_string())

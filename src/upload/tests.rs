@@ -773,6 +773,34 @@ async fn a_partial_is_its_persons_alone_and_must_be_finished() {
 }
 
 #[tokio::test]
+async fn a_partial_is_nobodys_who_no_longer_works_where_it_was_begun() {
+    let engine = engine().await;
+    let place = Place::Section { candidate: "1005".parse().unwrap(), section: "Evidence".parse().unwrap() };
+    let new = |place| NewPartial { place, length: Some(10), metadata: String::new(), dialect: "test" };
+    let mut partials = Vec::new();
+    for place in [None, Some((engine.sample, Wanted::Place(place)))] {
+        for ended in [false, true] {
+            let made = engine.uploads.create_partial(&engine.officer, &new(place.clone()), "").await.unwrap();
+            if ended {
+                engine.uploads.terminate(&engine.officer, made.file, "").await.unwrap();
+            } else {
+                engine.lease(made.file).await;
+            }
+            partials.push(made.file);
+        }
+    }
+    engine.uploads.sweep().await.unwrap();
+    sqlx::query("UPDATE roles SET centre_number = '20461' WHERE person_id = 'officer.98765'")
+        .execute(engine.db.reader())
+        .await
+        .unwrap();
+    for partial in partials {
+        let found = engine.uploads.claim(&engine.officer, partial).await;
+        assert!(matches!(found, Err(UploadError::Unknown)), "{found:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_partial_begun_for_a_place_goes_nowhere_else() {
     let engine = engine().await;
     let place = |section: &str| {
