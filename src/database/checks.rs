@@ -111,8 +111,8 @@ async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
     let row = sqlx::query(
         "SELECT f.id, f.check_epoch, f.check_attempts, f.sample_id, f.candidate_id, f.kind, f.section, \
          f.original_name, f.unique_name, f.size, f.sha256, f.client_sha256, f.replaces, f.quarantine_key, \
-         f.quarantine_version, s.component_id, c.definition, COALESCE(u.epoch, 2) AS leases FROM files f JOIN samples s ON s.id = f.sample_id \
-         JOIN components c ON c.id = s.component_id LEFT JOIN uploads u ON u.file_id = f.id WHERE f.id = $1",
+         f.quarantine_version, s.component_id, c.definition, COALESCE(u.epoch, 2) AS leases FROM files f \
+         JOIN samples s ON s.id = f.sample_id JOIN components c ON c.id = s.component_id LEFT JOIN uploads u ON u.file_id = f.id WHERE f.id = $1",
     )
     .bind(id)
     .fetch_one(tx.on())
@@ -223,7 +223,8 @@ pub(crate) async fn refuse(
 ) -> Result<bool, DatabaseError> {
     let sql = "UPDATE files SET state = $3, reason = $4, detail = $5, media_type = $6, crc32 = $7, verdict = $8, \
                engine = $9, signatures = $10, checked_at = $11, sha256 = COALESCE(sha256, $12), \
-               check_owner = NULL, check_until = NULL, waits_for = NULL WHERE id = $1 AND check_epoch = $2 AND state = 'checking'";
+               check_owner = NULL, check_until = NULL, waits_for = NULL \
+               WHERE id = $1 AND check_epoch = $2 AND state = 'checking'";
     let scanner = judgement.scanner.as_ref();
     let done = sqlx::query(sql)
         .bind(row.file.to_string())

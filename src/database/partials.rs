@@ -1,7 +1,7 @@
 //! Pieces of files to come, and the files that are put together from them.
 //!
-//! A partial is its person's alone: nothing that shows files or counts them reads this table. Its lease and ledger are a
-//! row of `uploads` like any other's ([`super::uploads`]).
+//! A partial is its person's alone: nothing that shows files or counts them reads this table. Its lease and ledger are
+//! a row of `uploads` like any other's ([`super::uploads`]).
 
 use std::collections::HashMap;
 
@@ -77,8 +77,8 @@ pub(crate) struct Piece {
 pub(crate) async fn insert(tx: &mut Tx, new: &NewPartial<'_>) -> Result<(), DatabaseError> {
     let place = new.place;
     sqlx::query(
-        "INSERT INTO partials (id, state, person_id, centre_number, sample_id, candidate_id, kind, section, created_at) \
-         VALUES ($1, 'open', $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO partials (id, state, person_id, centre_number, sample_id, candidate_id, kind, section, \
+         created_at) VALUES ($1, 'open', $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(new.id.to_string())
     .bind(new.person.as_str())
@@ -254,14 +254,14 @@ pub(crate) async fn attach(tx: &mut Tx, file: FileId, ids: &[FileId]) -> Result<
     Ok(())
 }
 
-/// A file the person has put together from exactly this, if it is the one of this id.
+/// A file that was made of partials, as its creation told of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Made {
     pub max_length: u64,
     pub expires_at: Timestamp,
 }
 
-/// Whether that file came of the same request: same person, same `Upload-Concat`, same metadata.
+/// The file of this id, if it came of the same request: same person, same `Upload-Concat`, same metadata.
 pub(crate) async fn made_by(
     tx: &mut Tx,
     person: &PersonId,
@@ -331,8 +331,8 @@ pub(crate) async fn as_they_came(
         .collect()
 }
 
-/// Files whose pieces are still to be put together and that nobody is at. Each of them has a piece that is taken, and no
-/// other upload has.
+/// Files whose pieces are still to be put together and that nobody is at. Each of them has a piece that is taken, and
+/// no other upload has.
 fn unjoined(engine: Engine) -> String {
     format!(
         "SELECT u.file_id FROM uploads u WHERE u.file_id IN (SELECT p.file_id FROM partials p \

@@ -433,15 +433,10 @@ pub(crate) enum End {
     Expired(Timestamp),
 }
 
-/// Ends an open upload of a file that lacks bytes: its writer is fenced, what it has is the sweeper's. `false`: it moved
-/// on in the meantime, and nothing was written. One that is put together from others lacks none; it ends only when
-/// somebody asks, and its pieces with it. Locks the upload before the file, as every commit does.
-pub(crate) async fn end(
-    tx: &mut Tx,
-    file: FileId,
-    why: End,
-    now: Timestamp,
-) -> Result<bool, DatabaseError> {
+/// Ends an open upload of a file that lacks bytes: its writer is fenced, what it has is the sweeper's. `false`: it
+/// moved on in the meantime, and nothing was written. One that is put together from others lacks none; it ends only
+/// when somebody asks, and its pieces with it. Locks the upload before the file, as every commit does.
+pub(crate) async fn end(tx: &mut Tx, file: FileId, why: End, now: Timestamp) -> Result<bool, DatabaseError> {
     let (silent, expired, state) = match why {
         End::Asked => (Timestamp::MAX, Timestamp::MAX, FileState::Cancelled),
         End::SilentSince(then) => (then, Timestamp::MAX, FileState::Cancelled),

@@ -215,7 +215,8 @@ pub trait ObjectStore: Send + Sync + Debug {
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectVersion>, StoreError>;
 
     /// Copies an object (a quarantined one that was judged clean, or evidence that moves), pinned to its version, to
-    /// an evidence key, which is never overwritten with other bytes. The source stays. May be repeated: an equal target is success.
+    /// an evidence key, which is never overwritten with other bytes. The source stays. May be repeated: an equal target
+    /// is success.
     async fn promote(
         &self,
         from: &ObjectKey,

@@ -142,7 +142,8 @@ impl ObjectStore for S3Store {
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
         let path = key.path();
-        // A copy by parts that was broken off is no object yet; nothing else is left of a check whose file was withdrawn.
+        // A copy by parts that was broken off is no object yet; nothing else is left of a check whose file was
+        // withdrawn.
         if matches!(key, ObjectKey::Evidence { .. }) {
             self.bucket.abort_all(&path).await?;
         }

@@ -365,7 +365,8 @@ pub(super) async fn held<T>(
 }
 
 impl Inner {
-    /// When an upload that has just brought bytes is given up. `closes`: its sample's end, which no partial is kept for.
+    /// When an upload that has just brought bytes is given up. `closes`: its sample's end, which no partial is kept
+    /// for.
     pub(super) fn expiry_of(&self, row: &UploadRow, closes: Timestamp) -> Timestamp {
         let closes = if row.is_partial() { Timestamp::MIN } else { closes };
         row.expires_at.max(self.expiry(row.created_at, self.clock.now(), closes))

@@ -12,8 +12,8 @@ use crate::component::{Component, Section};
 use crate::database::Tx;
 use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, NewFile};
-use crate::database::{partials, samples};
 use crate::database::uploads::{self, End, UploadRow};
+use crate::database::{partials, samples};
 use crate::evidence::{
     FileState, OriginalName, PAUSED_AFTER, Place, RelativePath, SectionCode, Sha256Digest,
 };

@@ -99,8 +99,8 @@ impl Lease {
         holders.get(&self.row.file).is_some_and(|holder| holder.epoch > self.row.epoch)
     }
 
-    /// Makes durable bytes count, `digest` being theirs. `last`: from here on they may be acknowledged, and the lease is
-    /// let go, for others to see at once.
+    /// Makes durable bytes count, `digest` being theirs. `last`: from here on they may be acknowledged, and the lease
+    /// is let go, for others to see at once.
     pub(super) async fn commit(
         &mut self,
         durable: &Durable,

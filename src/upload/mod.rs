@@ -1,7 +1,7 @@
 //! How bytes arrive: resumable, one writer at a time, never a step back.
 //!
-//! Nothing here knows a protocol. A dialect (`http::uploads`) translates headers into [`Creation`], [`Uploads::claim`] and
-//! [`Uploads::append`], and their outcomes into status codes.
+//! Nothing here knows a protocol. A dialect (`http::uploads`) translates headers into [`Creation`],
+//! [`Uploads::claim`] and [`Uploads::append`], and their outcomes into status codes.
 //!
 //! **The promise.** An offset that was told to a client never goes down, and every byte under it is durable. So bytes
 //! count only when the store has acknowledged them *and* one transaction has committed offset, ledger, SHA-256 state
@@ -35,8 +35,8 @@
 //! other, of no file, until one request makes a file of them.
 //!
 //! **Afterwards.** An upload that ends unfinished (expired, cancelled) keeps its rows until [`sweep`] has removed its
-//! bytes; its file row stays as the tombstone that answers 410. One that is
-//! whole can be withdrawn until its check accepts it: it is then cleared away in the same way.
+//! bytes; its file row stays as the tombstone that answers 410. One that is whole, or is being put together, can be
+//! withdrawn until its check accepts it: it is then cleared away in the same way.
 
 pub mod checksum;
 mod complete;

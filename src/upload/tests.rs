@@ -841,7 +841,10 @@ async fn a_file_in_pieces_that_was_begun_in_time_is_made_after_cut_off() {
             .await
             .unwrap();
     };
-    sqlx::query("UPDATE partials SET created_at = created_at - 60000000").execute(engine.db.reader()).await.unwrap();
+    sqlx::query("UPDATE partials SET created_at = created_at - 60000000")
+        .execute(engine.db.reader())
+        .await
+        .unwrap();
     end(30).await;
     let refused = create(place).await;
     assert!(matches!(refused, Err(CreateError::Closed { .. })), "{refused:?}");
@@ -851,7 +854,8 @@ async fn a_file_in_pieces_that_was_begun_in_time_is_made_after_cut_off() {
         let refused = engine.uploads.create(&engine.officer, &engine.joined("a.pdf", partials), "").await;
         assert!(matches!(refused, Err(CreateError::Closed { .. })), "{refused:?}");
     }
-    let made = engine.uploads.create(&engine.officer, &engine.joined("a.pdf", &[here]), "").await.unwrap().file;
+    let made =
+        engine.uploads.create(&engine.officer, &engine.joined("a.pdf", &[here]), "").await.unwrap().file;
     let late: i64 = sqlx::query_scalar("SELECT late FROM files WHERE id = $1")
         .bind(made.to_string())
         .fetch_one(engine.db.reader())

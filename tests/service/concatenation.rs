@@ -227,7 +227,8 @@ async fn a_file_that_cannot_be_put_together_can_be_deleted_by_every_door() {
         assert_eq!(head(&teacher, &file).await.status, 410);
         assert_eq!(teacher.get("/api/v1/uploads").await.json()["items"].as_array().unwrap().len(), 0);
     }
-    while strongroom.texts("SELECT COUNT(*) || '' FROM partials WHERE object_key IS NOT NULL").await != ["0"] {
+    while strongroom.texts("SELECT COUNT(*) || '' FROM partials WHERE object_key IS NOT NULL").await != ["0"]
+    {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     strongroom.stop().await;

@@ -98,7 +98,8 @@ async fn a_file_that_waits_for_its_check_can_be_withdrawn() {
     while strongroom.texts(left).await != ["0"] {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let told = "SELECT action FROM audit WHERE action IN ('file.cancelled', 'file.accepted', 'file.refused') ORDER BY at";
+    let told = "SELECT action FROM audit \
+                WHERE action IN ('file.cancelled', 'file.accepted', 'file.refused') ORDER BY at";
     assert_eq!(strongroom.texts(told).await, ["file.cancelled", "file.cancelled", "file.accepted"]);
     let staged = strongroom.service().store.list("quarantine/", None, 10).await.unwrap();
     assert!(staged.len() <= 1, "withdrawn work lies here still: {staged:?}");
@@ -119,14 +120,24 @@ async fn what_was_begun_before_cut_off_may_finish_and_is_on_time() {
     let sample = strongroom.sample(CENTRE).await;
     let officer = strongroom.as_("officer.98765").await;
     let begun = id(&officer.begin(&sample, "1005", "URS", "urs.txt", 4).await);
-    strongroom.sql("UPDATE samples SET due_at = due_at - 40 * 86400000000, cut_off_at = due_at - 40 * 86400000000, grace_seconds = 86400 * 40").await;
+    strongroom
+        .sql(
+            "UPDATE samples SET due_at = due_at - 40 * 86400000000, cut_off_at = due_at - 40 * 86400000000, \
+             grace_seconds = 86400 * 40",
+        )
+        .await;
     let refused = officer.begin(&sample, "1005", "Evidence", "late.txt", 4).await;
     assert_eq!(refused.code(), (409, "closed".to_owned()));
     assert_eq!(patch(&officer, &begun, 0, "work").await.status, 204);
     assert_eq!(officer.wait_for(&begun, "accepted").await["late"], json!(false));
 
     // An extension of the candidate's own opens the place again, and its work is not late.
-    strongroom.sql("UPDATE candidates SET due_at = 4000000000000000, cut_off_at = 4000000000000000 WHERE number = '1005'").await;
+    strongroom
+        .sql(
+            "UPDATE candidates SET due_at = 4000000000000000, cut_off_at = 4000000000000000 \
+             WHERE number = '1005'",
+        )
+        .await;
     let extended = officer.upload(&sample, "1005", "Evidence", "extended.txt", b"work").await;
     assert_eq!(officer.wait_for(&extended, "accepted").await["late"], json!(false));
     strongroom.stop().await;

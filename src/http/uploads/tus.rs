@@ -1,7 +1,8 @@
 //! tus 1.0.0 (<https://tus.io/protocols/resumable-upload>).
 //!
-//! Core, creation, creation-with-upload, creation-defer-length, checksum, checksum-trailer, termination (unfinished
-//! uploads only), expiration, concatenation (of finished partials only: [`super::concatenation`]). The specification's section names stand beside what they ask for. Clients rely on a few
+//! Core, creation, creation-with-upload, creation-defer-length, checksum, checksum-trailer, termination (of what is
+//! whole too: it is withdrawn or deleted as by the API), expiration, concatenation (of finished partials only:
+//! [`super::concatenation`]). The specification's section names stand beside what they ask for. Clients rely on a few
 //! things it leaves open: 409 carries `Upload-Offset`; HEAD answers passing trouble with 423 and nothing else;
 //! `Location` is absolute; the creation address works with and without its slash.
 
@@ -84,8 +85,8 @@ async fn created(
         return Err(ApiError::TooLarge { limit });
     }
     let proof = proof(request.headers())?;
-    // A file of no bytes is whole already, and the sweep that its creation wakes takes its last step. (That of a partial
-    // is taken before its creation is answered: the file may be asked for next.)
+    // A file of no bytes is whole already, and the sweep that its creation wakes takes its last step. (That of a
+    // partial is taken before its creation is answered: the file may be asked for next.)
     let held = with_body && length != Some(0);
     let partial = concat.is_some();
     let (created, lease) = if partial {

@@ -123,7 +123,8 @@ pub(super) async fn step(
 
 /// A turn at letting bytes flow through here; what the store copies by itself needs none.
 async fn turn<'a>(budget: &'a Budget, path: &str) -> Result<SemaphorePermit<'a>, StoreError> {
-    let none = |e| StoreError::Unavailable { call: "concatenate", path: path.to_owned(), source: Box::new(e) };
+    let none =
+        |e| StoreError::Unavailable { call: "concatenate", path: path.to_owned(), source: Box::new(e) };
     budget.assembly().await.map_err(none)
 }
 

@@ -67,8 +67,8 @@ impl Bucket {
         })
     }
 
-    /// Copies a stretch of an object, pinned to its version, as a part. [`StoreError::Lost`] when the upload is no more,
-    /// [`StoreError::NotFound`] when the object is.
+    /// Copies a stretch of an object, pinned to its version, as a part. [`StoreError::Lost`] when the upload is no
+    /// more, [`StoreError::NotFound`] when the object is.
     pub(super) async fn copy_part(
         &self,
         (from, version): (&str, &ObjectVersion),

@@ -22,9 +22,9 @@ TUS = {"Tus-Resumable": "1.0.0"}
 
 def tus_js(actor, material, about, *, cut_at=None, client="tus-js-client", source="file", place="", url=None, keep=None,
            **options):  # fmt: skip
-    """tus-js-client, told `options` in its own words. `cut_at`: abort after so many bytes were taken, then begin anew as
-    a reopened page does. `place`: where the file goes is in the address. `url`: an upload that was begun.
-    `keep`: see send.mjs."""
+    """tus-js-client, told `options` in its own words. `cut_at`: abort after so many bytes were taken, then begin anew
+    as a reopened page does. `place`: where the file goes is in the address. `url`: an upload that was begun. `keep`:
+    see send.mjs."""
     wish = {
         "client": client, "source": source, "options": options, "token": actor.token, "path": str(material.path),
         "endpoint": f"{actor.base}/files/to/{place}" if place else f"{actor.base}/files/",
