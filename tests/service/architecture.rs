@@ -37,7 +37,9 @@ const NOT_VOCABULARY: &[&str] =
 /// The code of a file: no comments, and not its tests.
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+    let before = |text: &str, tests: &str| text.split(tests).next().unwrap_or_default().to_owned();
+    let text = before(&text, "#[cfg(test)]\nmod tests {");
+    let text = before(&text, "#[cfg(test)]\npub(crate) mod tests {");
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
