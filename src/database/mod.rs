@@ -251,6 +251,10 @@ pub(crate) mod tests {
              object_epoch, multipart, tail, hash_state, hash_check, metadata, last_byte_at, expires_at) \
              VALUES ('f', 3, 'node', 4, 5, 6, 7, 8, 9, 'm', '[]', 'h', 10, 'filename', 11, 12)",
             "INSERT INTO upload_parts VALUES ('f', 1, 'etag', 'sum', 5)",
+            "INSERT INTO files (id, sample_id, candidate_id, kind, section, state, original_name, path, created_by, \
+             created_at) VALUES ('g', 's', 'c', 'evidence', 'URS', 'cancelled', 'b.pdf', '', 'teacher', 1)",
+            "INSERT INTO uploads (file_id, max_length, part_size, tail, hash_state, hash_check, metadata, \
+             last_byte_at, expires_at) VALUES ('g', 7, 8, '[]', 'h', 10, 'filename', 11, 12)",
         ] {
             sqlx::query(sql).execute(&db.write).await.unwrap();
         }
@@ -276,6 +280,12 @@ pub(crate) mod tests {
                 .await
                 .unwrap();
         assert_eq!(part, (1, "etag".to_owned(), Some("sum".to_owned()), 5));
+        let may_go: Vec<String> =
+            sqlx::query_scalar("SELECT file_id FROM uploads WHERE ended_at IS NOT NULL")
+                .fetch_all(db.reader())
+                .await
+                .unwrap();
+        assert_eq!(may_go, ["g"], "what was cancelled before is still to be cleared");
         for table in ["holds", "sample_extensions", "idempotency_keys", "partials", "pieces"] {
             let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
             let rows: i64 = sqlx::query_scalar(sql).fetch_one(db.reader()).await.unwrap();

@@ -720,13 +720,20 @@ async fn a_file_that_cannot_be_put_together_ends_when_its_sender_asks_and_not_be
 }
 
 #[tokio::test]
-async fn of_two_requests_alike_and_at_once_one_makes_the_file_and_both_are_told() {
+async fn of_requests_alike_and_at_once_one_makes_the_file_and_all_are_told() {
     let engine = engine().await;
     let piece = engine.partial(&bytes(700)).await;
     let creation = engine.joined("a.pdf", &[piece]);
+    // All wait for the database together, so that each looks for the file before one has made it.
+    let held = engine.db.begin().await.unwrap();
     let create = || engine.uploads.create(&engine.officer, &creation, "");
-    let (one, two) = tokio::join!(create(), create());
-    assert_eq!(one.unwrap().file, two.unwrap().file);
+    let freed = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(held);
+    };
+    let (one, two, three, ()) = tokio::join!(create(), create(), create(), freed);
+    let file = one.unwrap().file;
+    assert_eq!([two.unwrap().file, three.unwrap().file], [file; 2]);
     assert_eq!(engine.number("SELECT COUNT(*) FROM files").await, 1);
 }
 
