@@ -90,7 +90,7 @@ impl Whole {
 }
 
 /// How long a request that must stop goes on taking what has already arrived: between frames, and in all.
-const DRAIN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(300));
+const DRAIN: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(300));
 
 /// Why the stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
