@@ -18,65 +18,60 @@ pub struct Person {
     pub grants: Vec<Grant>,
 }
 
-/// The person with their roles and allocations; `None` when unknown or disabled.
+/// The person with their roles and allocations; `None` when unknown or disabled. One statement: every request asks.
 pub async fn actor(database: &Database, person: &PersonId) -> Result<Option<Actor>, DatabaseError> {
-    let found = sqlx::query("SELECT name FROM people WHERE id = $1 AND disabled = 0")
-        .bind(person.as_str())
-        .fetch_optional(database.reader())
-        .await?;
-    let Some(found) = found else { return Ok(None) };
-    let grants = sqlx::query(
-        "SELECT person_id, role, organisation_id, centre_number, component_id FROM roles WHERE person_id = $1 \
-         ORDER BY role, organisation_id, centre_number, component_id",
+    let rows = sqlx::query(
+        "SELECT 0 AS what, name AS a, '' AS b, '' AS c, '' AS d FROM people WHERE id = $1 AND disabled = 0 \
+         UNION ALL SELECT 1, role, organisation_id, centre_number, component_id FROM roles WHERE person_id = $1 \
+         UNION ALL SELECT 2, component_id, series_id, centre_number, '' FROM allocations WHERE person_id = $1 \
+         ORDER BY 1, 2, 3, 4, 5",
     )
     .bind(person.as_str())
     .fetch_all(database.reader())
     .await?;
-    let allocations = sqlx::query(
-        "SELECT component_id, series_id, centre_number FROM allocations WHERE person_id = $1 \
-         ORDER BY component_id, series_id, centre_number",
-    )
-    .bind(person.as_str())
-    .fetch_all(database.reader())
-    .await?;
-    Ok(Some(Actor {
-        person: person.clone(),
-        name: found.try_get(0)?,
-        grants: grants.iter().map(grant).collect::<Result<_, _>>()?,
-        allocations: allocations.iter().map(|row| allocation(row, person)).collect::<Result<_, _>>()?,
-    }))
+    let (mut name, mut grants, mut allocations) = (None, Vec::new(), Vec::new());
+    for row in &rows {
+        match row.try_get::<i64, _>(0)? {
+            0 => name = Some(row.try_get(1)?),
+            1 => grants.push(grant(row, person)?),
+            _ => allocations.push(allocation(row, person)?),
+        }
+    }
+    Ok(name.map(|name| Actor { person: person.clone(), name, grants, allocations }))
 }
 
-fn grant(row: &AnyRow) -> Result<Grant, DatabaseError> {
-    let person: String = row.try_get(0)?;
+/// A role, and what narrows it, from the columns after the first.
+fn grant(row: &AnyRow, person: &PersonId) -> Result<Grant, DatabaseError> {
     let role: String = row.try_get(1)?;
     let narrowing = |column: usize| -> Result<Option<String>, DatabaseError> {
         let text: String = row.try_get(column)?;
         Ok((!text.is_empty()).then_some(text))
     };
+    let id = person.as_str();
     Ok(Grant {
-        role: word(&role, "roles", &person, "role")?,
+        role: word(&role, "roles", id, "role")?,
         organisation: match narrowing(2)? {
-            Some(text) => Some(word(&text, "roles", &person, "organisation_id")?),
+            Some(text) => Some(word(&text, "roles", id, "organisation_id")?),
             None => None,
         },
         centre: match narrowing(3)? {
-            Some(text) => Some(word(&text, "roles", &person, "centre_number")?),
+            Some(text) => Some(word(&text, "roles", id, "centre_number")?),
             None => None,
         },
         component: match narrowing(4)? {
-            Some(text) => Some(word(&text, "roles", &person, "component_id")?),
+            Some(text) => Some(word(&text, "roles", id, "component_id")?),
             None => None,
         },
     })
 }
 
+/// An allocation, from the columns after the first.
 fn allocation(row: &AnyRow, person: &PersonId) -> Result<Allocation, DatabaseError> {
     let text = |column: usize| row.try_get::<String, _>(column);
     Ok(Allocation {
-        component: word(&text(0)?, "allocations", person.as_str(), "component_id")?,
-        series: word(&text(1)?, "allocations", person.as_str(), "series_id")?,
-        centre: word(&text(2)?, "allocations", person.as_str(), "centre_number")?,
+        component: word(&text(1)?, "allocations", person.as_str(), "component_id")?,
+        series: word(&text(2)?, "allocations", person.as_str(), "series_id")?,
+        centre: word(&text(3)?, "allocations", person.as_str(), "centre_number")?,
     })
 }
 
@@ -102,7 +97,8 @@ pub async fn list(database: &Database) -> Result<Vec<Person>, DatabaseError> {
     for row in &rows {
         let person: String = row.try_get(0)?;
         if let Some(person) = people.iter_mut().find(|known| known.id.as_str() == person) {
-            person.grants.push(grant(row)?);
+            let grant = grant(row, &person.id)?;
+            person.grants.push(grant);
         }
     }
     Ok(people)

@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::scope::centre_staff;
-use super::{DatabaseError, Tx};
+use super::{DatabaseError, Engine, Tx};
 use crate::actor::PersonId;
 use crate::candidate::{CandidateNumber, CandidateStatus};
 use crate::clock::from_micros;
@@ -167,15 +167,16 @@ pub(crate) async fn lock_place(
     .bind(section)
     .execute(tx.on())
     .await?;
-    let sql = format!(
-        "SELECT section FROM places WHERE sample_id = $1 AND candidate_id = $2 AND section = $3{}",
-        tx.engine().for_update()
-    );
-    sqlx::query(AssertSqlSafe(sql))
+    // On SQLite a transaction that may write is alone.
+    if tx.engine() == Engine::Postgres {
+        sqlx::query(
+            "SELECT FROM places WHERE sample_id = $1 AND candidate_id = $2 AND section = $3 FOR UPDATE",
+        )
         .bind(sample.to_string())
         .bind(candidate)
         .bind(section)
-        .fetch_one(tx.on())
+        .execute(tx.on())
         .await?;
+    }
     Ok(())
 }
