@@ -19,7 +19,7 @@ use crate::doctor::{Doctor, DoctorError};
 use crate::http::error::chain;
 use crate::http::secret::Secret;
 use crate::reference::{self, ImportError};
-use crate::service::{self, Given, Role, Service, StartError};
+use crate::running::{self, Given, Role, Running, StartError};
 use crate::telemetry::{self, TelemetryError};
 
 /// Receives exam candidates' work and keeps it safe.
@@ -155,7 +155,7 @@ async fn execute(command: Command) -> Result<(), Failed> {
     match command {
         Command::Serve { place, bind, role } => serve(place.load(bind)?, role).await,
         Command::Migrate { place } => {
-            service::open_database(&place.load(None)?).await?.close().await;
+            running::open_database(&place.load(None)?).await?.close().await;
             Ok(())
         }
         Command::CheckConfig { place } => say(&place.load(None)?.describe()?),
@@ -184,7 +184,7 @@ async fn serve(config: Config, role: Role) -> Result<(), Failed> {
     telemetry::log(&config.log)?;
     // Before anything starts, so that no signal finds the process without its handler.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let running = Service::start(config, role, Given::default()).await?;
+    let running = Running::start(config, role, Given::default()).await?;
     match running.address {
         Some(address) => say(&format!("ready http://{address}"))?,
         None => say("ready worker")?,
@@ -196,7 +196,7 @@ async fn serve(config: Config, role: Role) -> Result<(), Failed> {
 }
 
 async fn import(config: &Config, dir: &Path) -> Result<(), Failed> {
-    let db = service::open_database(config).await?;
+    let db = running::open_database(config).await?;
     let outcome = reference::import(&db, dir, &Clock::system()).await;
     db.close().await;
     say(outcome?.to_string().trim_end())
@@ -220,7 +220,7 @@ async fn examine(url: reqwest::Url, token_file: &Path) -> Result<(), Failed> {
 }
 
 async fn create_token(config: &Config, user: PersonId, expires_in: Span) -> Result<(), Failed> {
-    let db = service::open_database(config).await?;
+    let db = running::open_database(config).await?;
     let token = Secret::new();
     let outcome = keep_token(&db, &user, &token, Clock::system().now(), expires_in).await;
     db.close().await;

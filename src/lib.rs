@@ -34,5 +34,7 @@ pub mod worker;
 pub mod cli;
 pub mod config;
 pub mod doctor;
+pub mod running;
 pub mod service;
+pub mod tasks;
 pub mod telemetry;

@@ -1,44 +1,20 @@
-//! The service as a whole: what it is made of, how it starts and how it ends.
-//!
-//! Start: data folder, with a lock on it → database and its schema → object store → scanner → workers → listener. End,
-//! the other way round: stop accepting, give requests their time (uploads watch [`Service::shutdown`] and make durable what they hold), stop
-//! workers, stop the scanner, close the database.
+//! What every handler has: the parts of a running service, put together by [`crate::running`].
 
-mod tasks;
-
-use std::fs::File;
-use std::io;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
-use secrecy::ExposeSecret;
-use tokio::net::TcpListener;
-use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::PersonId;
-use crate::archive::{Downloads, Limits};
-use crate::check::scan::{self, RunningScanner, Scanner};
+use crate::archive::Downloads;
+use crate::check::scan::Scanner;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::database::{Database, DatabaseError, sessions};
-use crate::http::{routes, server};
-use crate::object_store::config::OpenError;
-use crate::object_store::{self, ObjectStore};
+use crate::database::Database;
+use crate::object_store::ObjectStore;
 use crate::shares::Shares;
-use crate::submission::{DeclarationError, Submissions};
-use crate::telemetry;
+use crate::submission::Submissions;
+use crate::tasks::Tasks;
 use crate::upload::Uploads;
-use crate::worker::Workers;
-
-pub use tasks::Tasks;
-
-/// How often ended sessions and tokens are removed.
-const SWEEP: Duration = Duration::from_secs(60);
 
 /// What every handler and worker has: the router's state.
 #[derive(Debug)]
@@ -60,170 +36,7 @@ pub struct Service {
     pub shutdown: CancellationToken,
 }
 
-/// Which half of the service this process is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Role {
-    /// Requests and background work.
-    #[default]
-    All,
-    /// Requests alone.
-    Web,
-    /// Background work alone.
-    Worker,
-}
-
-/// What a test puts in place of what the settings say.
-#[derive(Clone, Debug, Default)]
-pub struct Given {
-    pub clock: Clock,
-    pub store: Option<Arc<dyn ObjectStore>>,
-    pub scanner: Option<Arc<dyn Scanner>>,
-}
-
-/// A service that runs.
-#[derive(Debug)]
-pub struct Running {
-    pub service: Arc<Service>,
-    /// Where it accepts; `None` for a worker.
-    pub address: Option<SocketAddr>,
-    server: Tasks,
-    scanner: Option<RunningScanner>,
-    /// Locked while this process runs on its data folder.
-    _owner: File,
-}
-
-/// Why it did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("the data folder {path} cannot be made")]
-    DataFolder {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error(
-        "another strongroom runs on the data folder {path}; stop it, or give this one a folder of its own (--data)"
-    )]
-    InUse { path: PathBuf },
-    #[error("the database cannot be used")]
-    Database(#[from] DatabaseError),
-    #[error("the object store cannot be used")]
-    Store(#[from] OpenError),
-    #[error("the virus scanner cannot be started")]
-    Scanner(#[from] scan::StartError),
-    #[error("{address} cannot be listened on")]
-    Listen {
-        address: SocketAddr,
-        #[source]
-        source: io::Error,
-    },
-    #[error("the declarations cannot be used")]
-    Declarations(#[from] DeclarationError),
-    #[error("nothing can be counted")]
-    Metrics(#[from] metrics_exporter_prometheus::BuildError),
-}
-
-/// The data folder and the database with its schema up to date: what every subcommand stands on.
-pub async fn open_database(config: &Config) -> Result<Database, StartError> {
-    let path = config.data.clone();
-    tokio::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&path)
-        .await
-        .map_err(|source| StartError::DataFolder { path, source })?;
-    let url = config.database_url();
-    let db = Database::connect(url.expose_secret(), config.database.connections).await?;
-    db.migrate().await?;
-    Ok(db)
-}
-
 impl Service {
-    /// Starts everything of `role`.
-    pub async fn start(config: Config, role: Role, given: Given) -> Result<Running, StartError> {
-        telemetry::count()?;
-        let db = open_database(&config).await?;
-        let owner = own(&config.data).await?;
-        let store = match given.store {
-            Some(store) => store,
-            None => object_store::config::open(&config.store, &config.data).await?,
-        };
-        let (scanner, runs) = match given.scanner {
-            Some(scanner) => (scanner, None),
-            None => {
-                let runs = scan::open(&config.scanner, &config.data, given.clock.clone()).await?;
-                (runs.scanner(), Some(runs))
-            }
-        };
-        let listener = match role {
-            Role::All | Role::Web => Some(listen(config.server.bind).await?),
-            Role::Worker => None,
-        };
-        let shutdown = CancellationToken::new();
-        let limits = config.upload.limits();
-        let uploads = Uploads::new(db.clone(), store.clone(), given.clock.clone(), limits, shutdown.clone());
-        let submissions = Submissions::new(db.clone(), given.clock.clone())?;
-        let streams = Shares::new(config.events.streams, config.events.streams_per_person);
-        let service = Arc::new(Self {
-            config,
-            db,
-            downloads: Downloads::new(store.clone(), Limits::default()),
-            store,
-            scanner,
-            uploads,
-            streams,
-            submissions,
-            clock: given.clock,
-            tasks: Tasks::new(),
-            shutdown,
-        });
-        if role != Role::Web {
-            service.start_workers().await?;
-        }
-        if role != Role::Worker {
-            let uploads = service.uploads.clone();
-            service.tasks.keep("give way", move || {
-                let uploads = uploads.clone();
-                async move {
-                    if let Err(error) = uploads.give_way_to_other_nodes().await {
-                        tracing::warn!(
-                            cause = crate::http::error::chain(&error),
-                            "other nodes are not heard"
-                        );
-                    }
-                }
-            });
-        }
-        let server = Tasks::new();
-        let mut address = None;
-        if let Some((listener, bound)) = listener {
-            address = Some(bound);
-            let (router, stop) = (routes::router(service.clone()), service.shutdown.clone());
-            let config = service.config.server.clone();
-            server.spawn(async move { server::run(listener, router, &config, stop).await });
-        }
-        Ok(Running { service, address, server, scanner: runs, _owner: owner })
-    }
-
-    async fn start_workers(self: &Arc<Self>) -> Result<(), DatabaseError> {
-        let workers = Workers::new(
-            self.db.clone(),
-            self.store.clone(),
-            self.scanner.clone(),
-            self.clock.clone(),
-            self.config.worker.limits(),
-            self.config.data.join("spool"),
-            &self.uploads,
-        );
-        workers.start(&self.uploads, &self.tasks).await?;
-        let service = self.clone();
-        self.tasks.keep("sweep sessions", move || {
-            let service = service.clone();
-            async move { service.sweep_sessions().await }
-        });
-        Ok(())
-    }
-
     /// The address people use, for absolute links: as configured, or as this request came.
     pub fn public_url(&self, headers: &http::HeaderMap) -> String {
         if let Some(url) = &self.config.server.public_url {
@@ -231,55 +44,5 @@ impl Service {
         }
         let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
         format!("http://{}", host.map_or_else(|| self.config.server.bind.to_string(), str::to_owned))
-    }
-
-    async fn sweep_sessions(&self) {
-        while self.tasks.pause(SWEEP).await {
-            let now = self.clock.now();
-            let idle_since = now.checked_sub(self.config.session.idle.0).unwrap_or(now);
-            if let Err(error) = sessions::sweep(&self.db, now, idle_since).await {
-                tracing::warn!(cause = crate::http::error::chain(&error), "ended sessions stay for now");
-            }
-        }
-    }
-}
-
-/// How long an earlier process may take to be gone that was killed.
-const PREDECESSOR: Duration = Duration::from_secs(5);
-
-/// Takes the data folder for this process alone: the fences of its store and the scanner under it are this process's.
-async fn own(data: &Path) -> Result<File, StartError> {
-    let failed = |source| StartError::DataFolder { path: data.to_owned(), source };
-    let options = tokio::fs::OpenOptions::new().write(true).create(true).mode(0o600).clone();
-    let file = options.open(data.join("serve.lock")).await.map_err(failed)?.into_std().await;
-    let until = Instant::now() + PREDECESSOR;
-    loop {
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
-            Err(Errno::WOULDBLOCK) if Instant::now() < until => sleep(Duration::from_millis(50)).await,
-            Err(Errno::WOULDBLOCK) => return Err(StartError::InUse { path: data.to_owned() }),
-            Err(error) => return Err(failed(error.into())),
-        }
-    }
-}
-
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
-}
-
-impl Running {
-    /// Ends it in order. Bounded by the configured drain time and [`tasks::PATIENCE`].
-    pub async fn stop(self) {
-        self.service.shutdown.cancel();
-        self.server.finish(self.service.config.server.drain.0 + tasks::PATIENCE).await;
-        self.service.downloads.close().await;
-        self.service.tasks.finish(tasks::PATIENCE).await;
-        if let Some(scanner) = self.scanner {
-            scanner.shutdown().await;
-        }
-        self.service.db.close().await;
     }
 }

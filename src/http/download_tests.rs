@@ -19,7 +19,7 @@ use crate::database::archive::tests::{ESSAY, SAMPLE, World};
 use crate::database::sessions::keep_token;
 use crate::evidence::Sha256Digest;
 use crate::object_store::{ObjectKey, Staged};
-use crate::service::{Given, Role, Running, Service};
+use crate::running::{Given, Role, Running};
 
 /// Nothing is uploaded here, so nothing is scanned.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Site {
         };
         let config = Config::load(None, overrides).unwrap();
         let given = Given { clock: Clock::system(), store: None, scanner: Some(Arc::new(Idle)) };
-        let running = Service::start(config, Role::Web, given).await.unwrap();
+        let running = Running::start(config, Role::Web, given).await.unwrap();
         let world = World::of(running.service.db.clone(), folder).await;
         let essay: Vec<u8> = (0..700_000u32).map(|i| (i / 3 % 256) as u8).collect();
         let site = Self { world, running, client: reqwest::Client::new(), essay };

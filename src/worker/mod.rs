@@ -19,7 +19,7 @@ use crate::check::scan::Scanner;
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Engine, checks};
 use crate::object_store::ObjectStore;
-use crate::service::Tasks;
+use crate::tasks::Tasks;
 use crate::upload::Uploads;
 use check::ScanFaults;
 use spool::Spool;

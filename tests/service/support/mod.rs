@@ -19,7 +19,8 @@ use strongroom::config::{Config, Overrides, ServerOverrides};
 use strongroom::database::sessions;
 use strongroom::http::secret::Secret;
 use strongroom::reference;
-use strongroom::service::{Given, Role, Running, Service};
+use strongroom::running::{Given, Role, Running};
+use strongroom::service::Service;
 
 pub use backend::{bucket, is_board, seed};
 pub use process::{Installation, Process};
@@ -58,7 +59,7 @@ impl Strongroom {
         change(&mut config);
         let verdicts = Verdicts::default();
         let given = Given { scanner: Some(verdicts.scanner()), ..Given::default() };
-        let running = Service::start(config, Role::All, given).await.unwrap();
+        let running = Running::start(config, Role::All, given).await.unwrap();
         reference::import(&running.service.db, Path::new("config/demo"), &Clock::system()).await.unwrap();
         let address = running.address.unwrap();
         Self { running: Some(running), address, verdicts, backend }
