@@ -23,7 +23,7 @@ use crate::check::scan::{self, RunningScanner, Scanner};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::{Database, DatabaseError, sessions};
-use crate::http::{routes, server};
+use crate::http::{router, server};
 use crate::object_store::config::OpenError;
 use crate::object_store::{self, ObjectStore};
 use crate::service::Service;
@@ -175,7 +175,7 @@ impl Running {
         let mut address = None;
         if let Some((listener, bound)) = listener {
             address = Some(bound);
-            let (router, stop) = (routes::router(service.clone()), service.shutdown.clone());
+            let (router, stop) = (router::router(service.clone()), service.shutdown.clone());
             let config = service.config.server.clone();
             server.spawn(async move { server::run(listener, router, &config, stop).await });
         }

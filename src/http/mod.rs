@@ -19,6 +19,7 @@ pub mod identity;
 pub mod layers;
 mod range;
 mod refusals;
+pub mod router;
 pub mod routes;
 pub mod secret;
 pub mod server;

@@ -21,6 +21,7 @@ mod memory;
 mod multipart;
 mod promote;
 mod seal;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -31,9 +32,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::config::S3Config;
 use super::{ByteStream, Durable, ObjectKey, ObjectStore, ObjectVersion, Staged, StagedWriter, StoreError};
 use crate::ids::FileId;
+pub use settings::{Encryption, S3Config};
+
 use bucket::Bucket;
 use memory::Budget;
 use writer::S3Writer;

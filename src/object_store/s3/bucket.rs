@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::body::Body;
 use super::error::Failed;
-use crate::object_store::config::{Encryption, S3Config};
+use super::settings::{Encryption, S3Config};
 use crate::object_store::{ByteStream, ObjectVersion, StoreError};
 
 /// Attempts at a call, the first included.

@@ -4,7 +4,6 @@ mod proxy;
 use std::time::Duration;
 
 use super::*;
-use crate::object_store::config::Encryption;
 use crate::object_store::conformance::{Joined, conformance, evidence};
 use bytes::Bytes;
 
