@@ -3,7 +3,7 @@
 //! Entries are read raw: extensions that change a name or a size are interpreted here, by rules that leave no choice,
 //! and their length is bounded.
 
-use std::io::{BufReader, Read, SeekFrom};
+use std::io::{BufRead, BufReader, Read, SeekFrom};
 
 use ::tar::{Archive, EntryType};
 use flate2::bufread::MultiGzDecoder;
@@ -132,7 +132,23 @@ pub(super) fn walk(
             _ => return Err(Stop::unsafe_archive("it holds a link, a device or a sparse file")),
         }
     }
-    Ok(())
+    refuse_appended(archive.into_inner(), budget)
+}
+
+/// Attack: bytes after the end that others read on into: another tar, a zip, which is found by its own end.
+fn refuse_appended(mut rest: impl BufRead, budget: &Budget<'_>) -> Result<(), Stop> {
+    loop {
+        budget.in_time()?;
+        let piece = rest.fill_buf()?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        if piece.iter().any(|&byte| byte != 0) {
+            return Err(Stop::unsafe_archive("something stands after its end"));
+        }
+        let length = piece.len();
+        rest.consume(length);
+    }
 }
 
 fn read_extension(entry: &mut impl Read) -> Result<Vec<u8>, Stop> {

@@ -87,6 +87,7 @@ fn bad_tars_are_refused() {
     let mut program = b"MZ\x90\0".to_vec();
     program.resize(2048, 0);
     let huge_name = vec![b'n'; 100_000];
+    let one = tar_of(&[("a", FILE, b"a")]);
     let hidden = pax(&[("SCHILY.xattr.x", b"\n"), ("linkpath", b"/etc/passwd")]);
     for (what, bytes, extension, reason) in [
         ("leads out", tar_of(&[("../a.txt", FILE, b"a")]), "tar", Reason::ArchiveUnsafe),
@@ -122,6 +123,9 @@ fn bad_tars_are_refused() {
             "tgz",
             Reason::ArchiveUnsafe,
         ),
+        ("more behind", [&one[..], b"more"].concat(), "tar", Reason::ArchiveUnsafe),
+        ("another behind", gz(&[&one[..], &one].concat()), "tgz", Reason::ArchiveUnsafe),
+        ("zip behind", [&one[..], &zip_of(&[("b", b"b")])].concat(), "tar", Reason::ArchiveUnsafe),
         ("no tar", gz(b"text"), "tgz", Reason::TypeMismatch),
         ("bomb", gz(&vec![0; 150 << 20]), "gz", Reason::ArchiveUnsafe),
         ("deep", gz(&gz(&gz(&gz(&gz(b"text"))))), "gz", Reason::ArchiveUnsafe),
