@@ -101,13 +101,16 @@ fn judge_content(
     *media_type = Some(seen.media_type().to_owned());
     let content = kind::content_of(kind, &seen, view)?;
     if !content.is_archive() {
-        zip::refuse_appended(view, size)?;
+        zip::refuse_appended(view, size, content == Content::Compound)?;
     }
     match content {
         Content::Pdf => pdf::check(view, size, budget),
         Content::Office(part) => office::check_document(view, size, Some(part), budget),
         Content::OpenDocument => open_document::check_document(view, size, kind.extension, budget),
-        Content::Compound => compound::check(view, size, budget),
+        Content::Compound => {
+            compound::check(view, size, budget)?;
+            compound::check_main(view, kind.extension)
+        }
         Content::Zip => zip::check_archive(view, size, budget),
         Content::Tar => tar::check_tar(view, budget),
         Content::Gzip => tar::check_gzip(view, kind.extension, budget),

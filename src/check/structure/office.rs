@@ -3,6 +3,8 @@
 //! What a document is, its content types say, not its name; whether it has macros, they and its parts say, and either
 //! is enough: a document may declare macros without holding any, and hold them without declaring.
 
+use std::io::{BufRead, BufReader, Read};
+
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
@@ -179,7 +181,39 @@ fn check_part(
     if name.starts_with("word/") && name.ends_with(".xml") {
         return refuse_dde_fields(&zip::read_part(archive, index, budget)?, budget);
     }
+    if name.ends_with(".xml") {
+        return each_doctype(archive, index, budget, |_| Err(refuse_doctype()));
+    }
     Ok(())
+}
+
+/// Calls back for a document type of a part, without reading what comes behind: it stands before the first element.
+pub(super) fn each_doctype(
+    archive: &mut Archive<'_>,
+    index: usize,
+    budget: &mut Budget<'_>,
+    mut each: impl FnMut(&str) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let mut part = BufReader::new(zip::part(archive, index)?.take(budget.limits.xml_bytes));
+    // UTF-16, which no other part of a document is in. It is no longer read than a type needs.
+    if part.fill_buf()?.starts_with(&[0xff, 0xfe]) || part.fill_buf()?.starts_with(&[0xfe, 0xff]) {
+        let narrow: Vec<u8> = part.fill_buf()?.iter().copied().filter(|&byte| byte != 0).collect();
+        let narrow = String::from_utf8_lossy(&narrow);
+        return narrow.find("<!DOCTYPE").map_or(Ok(()), |at| each(&narrow[at..]));
+    }
+    let mut reader = Reader::from_reader(part);
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        let event = reader.read_event_into(&mut buffer).map_err(|_| bad_markup())?;
+        match event {
+            Event::DocType(text) => each(&text)?,
+            Event::Start(_) | Event::Empty(_) | Event::Eof => break,
+            _ => {}
+        }
+        budget.in_time()?;
+    }
+    budget.take_inflated(reader.buffer_position())
 }
 
 fn dde() -> Stop {

@@ -2,7 +2,7 @@
 
 use super::Source;
 use super::budget::Budget;
-use super::office::read_markup;
+use super::office::{each_doctype, read_markup};
 use super::refuse::Stop;
 use super::zip::{self, Archive, Nesting};
 use crate::evidence::Reason;
@@ -53,6 +53,17 @@ pub(super) fn check_parts(archive: &mut Archive<'_>, budget: &mut Budget<'_>) ->
             if element.local_name().as_ref() == "encryption-data" { Err(Stop::encrypted()) } else { Ok(()) }
         })?;
     }
+    for index in 0..archive.len() {
+        let markup =
+            archive.name_for_index(index).is_some_and(|name| name.is_ok_and(|n| n.ends_with(".xml")));
+        if markup {
+            // Attack: entities that expand without end or read files of ours. OpenOffice names a type, and defines
+            // nothing.
+            each_doctype(archive, index, budget, |text| {
+                if text.contains('[') { Err(Stop::active("a document type definition")) } else { Ok(()) }
+            })?;
+        }
+    }
     for name in archive.file_names_raw() {
         // Attack: Basic or Python macros. A folder or an empty library list alone is no macro.
         let script = name.starts_with(b"Basic/") || name.starts_with(b"Scripts/");
@@ -75,5 +86,39 @@ fn without_doctype(xml: &[u8]) -> Vec<u8> {
     match cut {
         Some((start, end)) if !xml[start..end].contains(&b'[') => [&xml[..start], &xml[end + 1..]].concat(),
         _ => xml.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::check::structure::Limits;
+    use crate::check::testing::{spool, zip_of};
+
+    #[test]
+    fn a_type_that_defines_something_is_refused_in_every_part() {
+        for (name, part, expected) in [
+            ("content.xml", "<?xml version='1.0'?><office:document-content/>", Ok(())),
+            (
+                "Configurations2/menubar/menubar.xml",
+                "<!DOCTYPE menu:menubar PUBLIC 'a' 'menubar.dtd'><a/>",
+                Ok(()),
+            ),
+            ("content.xml", "<!DOCTYPE a [<!ENTITY b SYSTEM 'c'>]><a>&b;</a>", Err(Reason::ActiveContent)),
+            ("Object 1/styles.xml", "<!DOCTYPE a[<!ENTITY b 'c'>]><a/>", Err(Reason::ActiveContent)),
+        ] {
+            let media_type = format!("{MEDIA_TYPE}text");
+            let bytes = zip_of(&[("mimetype", media_type.as_bytes()), (name, part.as_bytes())]);
+            let (limits, size) = (Limits::default(), bytes.len() as u64);
+            let mut budget = Budget::new(&limits, size, false, spool());
+            let found = match check_document(&mut Cursor::new(bytes), size, "odt", &mut budget) {
+                Ok(()) => Ok(()),
+                Err(Stop::Refused(refusal)) => Err(refusal.reason),
+                Err(other) => panic!("{other:?}"),
+            };
+            assert_eq!(found, expected, "{name}: {part}");
+        }
     }
 }

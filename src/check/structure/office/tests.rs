@@ -73,6 +73,18 @@ fn what_a_school_writes_passes() {
             "type by ending and by name",
             vec![("[Content_Types].xml", typed_by_ending("xml", "/word/document.xml"))],
         ),
+        (
+            "wide letters",
+            vec![(
+                "customXml/item1.xml",
+                "\u{feff}<?xml version='1.0'?><a/>".encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            )],
+        ),
+        ("a drawing", vec![("word/media/a.svg", b"<!DOCTYPE svg PUBLIC 'a' 'b'><svg/>".to_vec())]),
+        (
+            "words about types",
+            vec![("docProps/core.xml", b"<a>&lt;!DOCTYPE html><!-- <!DOCTYPE --></a>".to_vec())],
+        ),
         ("printer settings", vec![("word/printerSettings1.bin", b"\0\x01".to_vec())]),
     ] {
         let parts: Vec<_> = parts.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
@@ -86,6 +98,8 @@ fn every_trick_has_its_reason() {
     let workbook = types("vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml");
     let fields = b"<w:p><w:instrText>DDE</w:instrText><w:instrText>AUTO c:\\cmd</w:instrText></w:p>".to_vec();
     let simple = br#"<w:p><w:fldSimple w:instr=" DDE x y"/></w:p>"#.to_vec();
+    let wide = "\u{feff}<!DOCTYPE a SYSTEM 'b'><a/>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let late = [b"<?xml version='1.0'?><!--", &[b' '; 100_000][..], b"--><!DOCTYPE a><a/>"].concat();
     let entities = b"<!DOCTYPE a [<!ENTITY b 'c'>]><Relationships/>".to_vec();
     let elsewhere =
         br#"<Relationships><Relationship Type="x/officeDocument" Target="/word/none.xml"/></Relationships>"#;
@@ -114,6 +128,9 @@ fn every_trick_has_its_reason() {
         ),
         ("DDE in pieces", "word/header1.xml", fields, Reason::ActiveContent),
         ("simple DDE", "word/header1.xml", simple, Reason::ActiveContent),
+        ("entities in a part", "docProps/core.xml", entities.clone(), Reason::ActiveContent),
+        ("entities in wide letters", "customXml/item1.xml", wide, Reason::ActiveContent),
+        ("entities behind a comment", "docProps/app.xml", late, Reason::ActiveContent),
         ("entities", "word/_rels/document.xml.rels", entities, Reason::ActiveContent),
         ("deep markup", "word/header1.xml", deep, Reason::Corrupt),
         ("another family", "[Content_Types].xml", workbook, Reason::TypeMismatch),

@@ -9,6 +9,8 @@ const END_BYTES: usize = 22;
 const LOCATOR: &[u8] = b"PK\x06\x07";
 const LOCATOR_BYTES: u64 = 20;
 const END_64: &[u8] = b"PK\x06\x06";
+/// The first line of a directory.
+const DIRECTORY: &[u8] = b"PK\x01\x02";
 /// The longest comment has 65,535 bytes.
 const TAIL: u64 = 65_535 + END_BYTES as u64;
 
@@ -65,25 +67,48 @@ fn find_64(source: &mut dyn Source, at: u64, locator_at: u64) -> Result<(End, Op
     Ok((end, u64_at(&record, 48).checked_add(end.directory_bytes)))
 }
 
-/// Attack: a zip behind a picture or document, which opens as either.
-pub(in super::super) fn refuse_appended(source: &mut dyn Source, size: u64) -> Result<(), Stop> {
-    let (_, tail) = read_tail(source, size, TAIL)?;
-    let Some(at) = last_end(&tail) else { return Ok(()) };
-    let record = &tail[at..];
-    let reaches_end = record.len() == END_BYTES + usize::from(u16_at(record, 20));
-    let names_files = u16_at(record, 8) > 0 && u16_at(record, 8) == u16_at(record, 10);
-    if reaches_end && names_files {
-        return Err(Stop::refuse(
-            crate::evidence::Reason::TypeMismatch,
-            "An archive is hidden behind the content; save the work again and upload it.",
-        ));
+/// Attack: a zip behind a picture or document, which opens as either. Programs find it by any end record that their
+/// search comes to, whatever stands behind.
+///
+/// `holds_zips`: the content may have zips in it, one near its end, so only one that ends with the file is refused.
+pub(in super::super) fn refuse_appended(
+    source: &mut dyn Source,
+    size: u64,
+    holds_zips: bool,
+) -> Result<(), Stop> {
+    let (from, tail) = read_tail(source, size, TAIL)?;
+    for at in ends(&tail) {
+        let record = &tail[at..];
+        let reaches_end = record.len() == END_BYTES + usize::from(u16_at(record, 20));
+        if u16_at(record, 10) == 0 || (holds_zips && !reaches_end) {
+            continue;
+        }
+        // Where it says, counted from the file's start, or right before it.
+        let told = u64::from(u32_at(record, 16));
+        let adjoining = (from + at as u64).saturating_sub(u32_at(record, 12).into());
+        let locator = at.checked_sub(LOCATOR_BYTES as usize);
+        let mut names_files = locator.is_some_and(|at| tail[at..].starts_with(LOCATOR));
+        for directory in [told, adjoining] {
+            names_files |= read_some(source, directory, DIRECTORY.len())? == DIRECTORY;
+        }
+        if names_files {
+            return Err(Stop::refuse(
+                crate::evidence::Reason::TypeMismatch,
+                "An archive is hidden behind the content; save the work again and upload it.",
+            ));
+        }
     }
     Ok(())
 }
 
 fn last_end(tail: &[u8]) -> Option<usize> {
-    let last = tail.len().checked_sub(END_BYTES)?;
-    (0..=last).rev().find(|&at| tail[at..].starts_with(END))
+    ends(tail).next()
+}
+
+/// Where end records may begin, the last first.
+fn ends(tail: &[u8]) -> impl Iterator<Item = usize> {
+    let places = tail.len().saturating_sub(END_BYTES - 1);
+    (0..places).rev().filter(|&at| tail[at..].starts_with(END))
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

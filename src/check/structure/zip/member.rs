@@ -65,6 +65,9 @@ enum Inner {
     Plain,
 }
 
+/// Attack: archives that the scanner cannot unpack and passes over without a word: RAR, Zstandard, LZ4.
+const OPAQUE: [&[u8]; 3] = [b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"];
+
 /// Reads a member to its end, which also checks its CRC. Returns its true size.
 pub(in super::super) fn check_member(
     member: &mut dyn Read,
@@ -107,7 +110,8 @@ fn is_litter(path: &str) -> bool {
 }
 
 fn check_member_name(name: &str, programs: bool) -> Result<(), Stop> {
-    let extension = extension_of(name).unwrap_or_default();
+    // Windows drops dots and blanks at the end of a name.
+    let extension = extension_of(name.trim_end_matches(['.', ' '])).unwrap_or_default();
     // AppleDouble (`._Essay.url`) holds a folder's view of a file, never a file.
     if LINK_EXTENSIONS.contains(&extension.as_str()) && !name.starts_with("._") {
         return Err(Stop::refuse(
@@ -146,6 +150,11 @@ fn check_head(name: &str, head: &[u8], programs: bool) -> Result<Inner, Stop> {
     }
     if tar::is_tar(head) {
         return Ok(Inner::Tar);
+    }
+    if OPAQUE.iter().any(|start| head.starts_with(start)) {
+        return Err(Stop::unsafe_archive(
+            "it is packed in a way that cannot be looked into; put in the files themselves",
+        ));
     }
     // Text that begins with `MZ` is text.
     let seen = FileFormat::from_reader(Cursor::new(head)).unwrap_or_default();

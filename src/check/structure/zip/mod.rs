@@ -137,7 +137,12 @@ pub(super) fn walk(
             continue;
         }
         let full = if path.is_empty() { name } else { format!("{path}/{name}") };
+        let told = entry.size();
         let size = check_member(&mut entry, &full, nesting, budget).map_err(|stop| stop.inside(&full))?;
+        // One that has more is refused by who inflates it.
+        if size != told {
+            return Err(Stop::corrupt("A file in it is shorter than it says."));
+        }
         budget.list(&full, size);
     }
     Ok(())
@@ -166,7 +171,12 @@ fn check_entry(archive: &Archive<'_>, index: usize, names: &mut Names) -> Result
     Ok(name)
 }
 
-/// One part of a document, whole: bounded by `xml_bytes`. `None` when there is none of this name.
+/// One part of a document.
+pub(super) fn part<'a>(archive: &'a mut Archive<'_>, index: usize) -> Result<impl Read + 'a, Stop> {
+    archive.by_index(index).map_err(broken)
+}
+
+/// One part of a document, whole: bounded by `xml_bytes`.
 pub(super) fn read_part(
     archive: &mut Archive<'_>,
     index: usize,
@@ -174,8 +184,7 @@ pub(super) fn read_part(
 ) -> Result<Vec<u8>, Stop> {
     let most = budget.limits.xml_bytes;
     let mut bytes = Vec::new();
-    let part = archive.by_index(index).map_err(broken)?;
-    part.take(most + 1).read_to_end(&mut bytes)?;
+    part(archive, index)?.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(Stop::unsafe_archive("one part of the document is too large"));
     }

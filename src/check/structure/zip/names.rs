@@ -1,6 +1,6 @@
 //! Names inside an archive: safe to unpack on every system, and no two of them the same file.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -15,22 +15,49 @@ const RESERVED: &[&str] = &[
     "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
 ];
 
-/// The names of one archive so far, as a file system that ignores case and composition sees them.
+/// The names of one archive so far, as a file system that ignores case and composition sees them, and dots and blanks
+/// at the end of a name.
 #[derive(Debug, Default)]
-pub(in super::super) struct Names(HashSet<String>);
+pub(in super::super) struct Names(HashMap<String, Place>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    File,
+    Folder,
+}
 
 impl Names {
     pub(in super::super) fn check(&mut self, name: &str) -> Result<(), Stop> {
         if let Some(what) = fault(name) {
             return Err(Stop::unsafe_archive(format_args!("it holds a file whose name {what}")));
         }
-        let folded: String = name.trim_end_matches('/').nfc().flat_map(char::to_lowercase).collect();
         // Attack: two members that unpack to one file, so that another is seen than was checked.
-        if self.0.insert(folded) {
+        if self.take(name) {
             Ok(())
         } else {
             Err(Stop::unsafe_archive(format_args!("two files in it would unpack to one ({name})")))
         }
+    }
+
+    /// False when its place, or that of a folder around it, is taken. Folders fall together without harm.
+    fn take(&mut self, name: &str) -> bool {
+        let mut path = String::with_capacity(name.len());
+        let mut parts = name.split('/').peekable();
+        while let Some(part) = parts.next() {
+            // `folder/` ends with an empty part.
+            if part.is_empty() {
+                return true;
+            }
+            let place = if parts.peek().is_some() { Place::Folder } else { Place::File };
+            path.extend(part.trim_end_matches(['.', ' ']).nfc().flat_map(char::to_lowercase));
+            if let Some(taken) = self.0.insert(path.clone(), place)
+                && (taken == Place::File || place == Place::File)
+            {
+                return false;
+            }
+            path.push('/');
+        }
+        true
     }
 }
 
@@ -101,7 +128,18 @@ mod tests {
             assert!(Names::default().check(bad).is_err(), "{bad:?}");
         }
         let mut names = Names::default();
-        assert!(names.check("Caf\u{e9}.txt").is_ok());
-        assert!(names.check("CAFE\u{301}.TXT").is_err());
+        for (good, bad) in [
+            ("Caf\u{e9}.txt", "CAFE\u{301}.TXT"),
+            ("a", "a/b"),
+            ("b/c/d", "B/C"),
+            ("e./f.", "E/F . "),
+            ("Img/1.png", "img/1.PNG"),
+        ] {
+            assert!(names.check(good).is_ok(), "{good}");
+            assert!(names.check(bad).is_err(), "{bad}");
+        }
+        for folder in ["Img/", "img/2.png", "IMG/", "img/Week 1/"] {
+            assert!(names.check(folder).is_ok(), "{folder}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Bad zips, made here: each from a good one by the change an attacker would make.
 
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 
 use ::zip::ZipWriter;
 use ::zip::write::SimpleFileOptions;
@@ -148,6 +148,12 @@ fn every_trick_is_refused() {
             },
             Reason::ArchiveUnsafe,
         ),
+        ("says a larger size", both_headers(24, 22, &[5, 0, 0, 0]), Reason::Corrupt),
+        ("a file and a folder", zip_of(&[("a", b"1"), ("a/b.txt", b"2")]), Reason::ArchiveUnsafe),
+        ("behind a dot", zip_of(&[("run.bat. .", b"del")]), Reason::TypeNotAllowed),
+        ("RAR", zip_of(&[("a.rar", b"Rar!\x1a\x07\x01\0")]), Reason::ArchiveUnsafe),
+        ("Zstandard file", zip_of(&[("a.png", b"\x28\xb5\x2f\xfd\x20\0")]), Reason::ArchiveUnsafe),
+        ("LZ4 file", zip_of(&[("a.lz4", b"\x04\x22\x4d\x18\x40")]), Reason::ArchiveUnsafe),
         ("link", with_links(), Reason::ArchiveUnsafe),
         ("leads out", zip_of(&[("a/../../b", b"")]), Reason::ArchiveUnsafe),
         ("drive", zip_of(&[("C:/b", b"")]), Reason::ArchiveUnsafe),
@@ -212,9 +218,25 @@ fn a_walk_ends_at_its_deadline() {
 
 #[test]
 fn a_zip_behind_something_else_is_seen() {
-    let mut polyglot = b"GIF89a".to_vec();
-    polyglot.write_all(&zip_of(&[("a", b"a")])).unwrap();
-    let size = polyglot.len() as u64;
-    assert!(refuse_appended(&mut Cursor::new(polyglot), size).is_err());
-    assert!(refuse_appended(&mut Cursor::new(b"PK\x05\x06 is a signature".to_vec()), 24).is_ok());
+    let seen = |bytes: Vec<u8>, holds_zips| {
+        let size = bytes.len() as u64;
+        refuse_appended(&mut Cursor::new(bytes), size, holds_zips).is_err()
+    };
+    let archive = zip_of(&[("a", b"a")]);
+    let polyglot = [b"GIF89a", &archive[..]].concat();
+    assert!(seen(polyglot.clone(), false) && seen(polyglot.clone(), true));
+    // With bytes behind it, and with another end in its comment.
+    let followed = [&polyglot[..], b"and more"].concat();
+    assert!(seen(followed.clone(), false) && !seen(followed, true));
+    let end = find(&archive, END);
+    let disguised = [&polyglot[..polyglot.len() - 2], &[22, 0], &archive[end..end + 8], &[0; 14]].concat();
+    assert!(seen(disguised, false));
+    // Its directory is where it says, and not before its end.
+    let mut placed = [&archive[..end], b"between", &archive[end..]].concat();
+    placed[..4].copy_from_slice(b"GIF8");
+    assert!(seen(placed, false));
+    let wide = [b"GIF89a", &b"PK\x06\x07"[..], &[0; 16], END, &[0; 4], &[0xff; 12], &[0; 2]].concat();
+    assert!(seen(wide, false));
+    assert!(!seen(b"PK\x05\x06 is a signature of some length".to_vec(), false));
+    assert!(!seen(zip_of(&[]), false));
 }
