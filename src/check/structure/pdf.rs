@@ -93,7 +93,9 @@ fn check_end(source: &mut dyn Source, size: u64) -> Result<(), Stop> {
         .windows(5)
         .rposition(|window| window == b"%%EOF")
         .ok_or_else(|| Stop::corrupt("Its end is missing."))?;
-    let rest = tail[end + 5..].trim_ascii_start();
+    let blank = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    let rest = &tail[end + 5..];
+    let rest = &rest[rest.iter().take_while(|byte| blank(byte)).count()..];
     let foreign: [&[u8]; 6] = [b"PK", b"MZ", b"<", b"Rar!", b"7z\xbc\xaf", b"\x7fELF"];
     if foreign.iter().any(|start| rest.starts_with(start)) {
         return Err(Stop::refuse(

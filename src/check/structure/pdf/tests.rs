@@ -94,6 +94,7 @@ fn broken_ends_and_hidden_tails_are_refused() {
     let whole = pdf(b"");
     assert_eq!(judged(&whole[..whole.len() - 10], Limits::default()), Err(Reason::Corrupt));
     assert_eq!(judged(&[&whole[..], b"<script>"].concat(), Limits::default()), Err(Reason::TypeMismatch));
+    assert_eq!(judged(&[&whole[..], b"\0 \0PK"].concat(), Limits::default()), Err(Reason::TypeMismatch));
     assert_eq!(judged(&[&whole[..], b"\r\n\0\0"].concat(), Limits::default()), Ok(()));
 }
 
