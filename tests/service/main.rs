@@ -18,6 +18,7 @@ mod flags;
 mod holds;
 mod idempotency;
 mod identity;
+mod infected;
 mod kill;
 mod kill_pieces;
 mod memory;
