@@ -106,6 +106,8 @@ pub struct WorkerConfig {
     /// Disk for files that are being checked, where the store is not local.
     pub spool: Size,
     pub poll: Span,
+    /// Claims of a file that never came back, one after the other, before it cannot be checked.
+    pub claims: u32,
 }
 
 impl UploadConfig {
@@ -138,6 +140,7 @@ impl WorkerConfig {
             lease: self.lease.0,
             poll: self.poll.0,
             spool_bytes: self.spool.0,
+            claims: self.claims.max(1),
         }
     }
 }

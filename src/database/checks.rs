@@ -1,16 +1,18 @@
 //! Files on their way through the check: claiming them, and writing what came out.
 //!
 //! The state column is the queue. A worker's claim has an owner, an end and an epoch; every outcome is written under
-//! that epoch, so two workers on one file cannot both write one.
+//! that epoch, so two workers on one file cannot both write one. A claim that ran out without an outcome is counted: a
+//! file that ends its process each time must not do so for ever.
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::files::{file_id, version_text};
 use super::{Database, DatabaseError, Tx, partials, samples};
-use crate::check::{Judgement, Piece};
+use crate::check::scan::ScannerIdentity;
+use crate::check::{Judgement, Piece, Verdict};
 use crate::component::{Component, Section};
-use crate::evidence::{FileState, OriginalName, Reason, Sha256Digest, UniqueName};
+use crate::evidence::{FileState, OriginalName, Reason, Sha256Digest, UniqueName, WaitsFor};
 use crate::ids::{FileId, SampleId};
 use crate::object_store::{ObjectKey, ObjectVersion};
 
@@ -20,6 +22,8 @@ pub(crate) struct CheckRow {
     pub file: FileId,
     pub epoch: i64,
     pub attempts: u32,
+    /// Claims before this one that never came back, one after the other.
+    pub lost: u32,
     pub sample: SampleId,
     /// Candidate id, or `""`.
     pub candidate: String,
@@ -42,16 +46,31 @@ pub(crate) struct CheckRow {
 /// Rows that cannot be read, passed over in one claim.
 const BROKEN_AT_ONCE: usize = 100;
 
-/// Claims the file that has waited longest, small ones before large ones of the same moment. One whose row cannot be
-/// read is put by for a minute, and told in the log: it must not hold up the others.
+/// A look for a file to check.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    Row(Box<CheckRow>),
+    /// The next one never came back before: it is to be checked alone, and was not claimed.
+    Suspect,
+    Nothing,
+}
+
+/// Claims the file that has waited longest, small ones before large ones of the same moment, and those whose claims were
+/// lost after all others. One whose row cannot be read is put by for a minute, and told in the log: it must not hold up
+/// the others. `alone`: nothing else is checked here, so that one whose claims were lost may be taken.
 pub(crate) async fn claim(
     tx: &mut Tx,
     now: Timestamp,
     node: &str,
     ttl_micros: i64,
-) -> Result<Option<CheckRow>, DatabaseError> {
+    alone: bool,
+) -> Result<Claim, DatabaseError> {
     for _ in 0..BROKEN_AT_ONCE {
-        let Some(id) = next(tx, now, node, ttl_micros).await? else { return Ok(None) };
+        let Some((id, suspect)) = next(tx, now).await? else { return Ok(Claim::Nothing) };
+        if suspect && !alone {
+            return Ok(Claim::Suspect);
+        }
+        take(tx, &id, node, ttl_micros).await?;
         match read(tx, &id).await {
             Err(
                 broken @ (DatabaseError::BrokenRow { .. }
@@ -62,46 +81,49 @@ pub(crate) async fn claim(
                     error = &broken as &dyn std::error::Error,
                     "a file cannot be checked"
                 );
-                put_by(tx, &id, now + SignedDuration::from_mins(1)).await?;
+                put_by(tx, &id, now).await?;
             }
-            read => return read.map(Some),
+            read => return read.map(|row| Claim::Row(Box::new(row))),
         }
     }
-    Ok(None)
+    Ok(Claim::Nothing)
 }
 
-async fn next(
-    tx: &mut Tx,
-    now: Timestamp,
-    node: &str,
-    ttl_micros: i64,
-) -> Result<Option<String>, DatabaseError> {
+/// The next file, locked, and whether a claim of it was lost.
+async fn next(tx: &mut Tx, now: Timestamp) -> Result<Option<(String, bool)>, DatabaseError> {
     let engine = tx.engine();
     let sql = format!(
-        "SELECT id FROM files WHERE state IN ('received', 'checking') AND check_after <= $1 \
-         AND (check_until IS NULL OR check_until < {}) ORDER BY check_after, size, id LIMIT 1{}",
+        "SELECT id, CASE WHEN check_lost > 0 OR check_until IS NOT NULL THEN 1 ELSE 0 END AS suspect FROM files \
+         WHERE state IN ('received', 'checking') AND check_after <= $1 AND (check_until IS NULL OR check_until < {}) \
+         ORDER BY suspect, check_after, size, id LIMIT 1{}",
         engine.now(),
         engine.skip_locked()
     );
-    let id: Option<String> =
-        sqlx::query_scalar(AssertSqlSafe(sql)).bind(now.as_microsecond()).fetch_optional(tx.on()).await?;
-    let Some(id) = id else { return Ok(None) };
-    let sql = format!(
-        "UPDATE files SET state = 'checking', check_epoch = check_epoch + 1, check_owner = $2, \
-         check_until = {} + $3, check_attempts = check_attempts + 1 WHERE id = $1",
-        engine.now()
-    );
-    sqlx::query(AssertSqlSafe(sql)).bind(&id).bind(node).bind(ttl_micros).execute(tx.on()).await?;
-    Ok(Some(id))
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(now.as_microsecond()).fetch_optional(tx.on()).await?;
+    row.map(|row| Ok((row.try_get("id")?, row.try_get::<i64, _>("suspect")? != 0))).transpose()
 }
 
-async fn put_by(tx: &mut Tx, id: &str, until: Timestamp) -> Result<(), DatabaseError> {
+/// Claims the file. A claim that is still there ran out: it is counted as lost.
+async fn take(tx: &mut Tx, id: &str, node: &str, ttl_micros: i64) -> Result<(), DatabaseError> {
+    let sql = format!(
+        "UPDATE files SET state = 'checking', check_epoch = check_epoch + 1, check_owner = $2, \
+         check_until = {} + $3, check_attempts = check_attempts + 1, \
+         check_lost = check_lost + CASE WHEN check_until IS NULL THEN 0 ELSE 1 END WHERE id = $1",
+        tx.engine().now()
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(id).bind(node).bind(ttl_micros).execute(tx.on()).await?;
+    Ok(())
+}
+
+async fn put_by(tx: &mut Tx, id: &str, now: Timestamp) -> Result<(), DatabaseError> {
     sqlx::query(
-        "UPDATE files SET check_owner = NULL, check_until = NULL, check_after = $2, waits_for = 'service' \
-         WHERE id = $1",
+        "UPDATE files SET check_owner = NULL, check_until = NULL, check_lost = 0, check_after = $2, \
+         waits_since = COALESCE(waits_since, $3), waits_for = $4 WHERE id = $1",
     )
     .bind(id)
-    .bind(until.as_microsecond())
+    .bind((now + SignedDuration::from_mins(1)).as_microsecond())
+    .bind(now.as_microsecond())
+    .bind(WaitsFor::Service.as_str())
     .execute(tx.on())
     .await?;
     Ok(())
@@ -109,7 +131,7 @@ async fn put_by(tx: &mut Tx, id: &str, until: Timestamp) -> Result<(), DatabaseE
 
 async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
     let row = sqlx::query(
-        "SELECT f.id, f.check_epoch, f.check_attempts, f.sample_id, f.candidate_id, f.kind, f.section, \
+        "SELECT f.id, f.check_epoch, f.check_attempts, f.check_lost, f.sample_id, f.candidate_id, f.kind, f.section, \
          f.original_name, f.unique_name, f.size, f.sha256, f.client_sha256, f.replaces, f.quarantine_key, \
          f.quarantine_version, s.component_id, c.definition, COALESCE(u.epoch, 2) AS leases FROM files f \
          JOIN samples s ON s.id = f.sample_id JOIN components c ON c.id = s.component_id LEFT JOIN uploads u ON u.file_id = f.id WHERE f.id = $1",
@@ -140,6 +162,7 @@ async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
         epoch: row.try_get("check_epoch")?,
         attempts: u32::try_from(row.try_get::<i64, _>("check_attempts")?)
             .map_err(|_| broken("check_attempts"))?,
+        lost: u32::try_from(row.try_get::<i64, _>("check_lost")?).map_err(|_| broken("check_lost"))?,
         sample: text("sample_id")?.parse().map_err(|_| broken("sample_id"))?,
         candidate: text("candidate_id")?,
         rules: rules(&component, &kind, &section).ok_or(broken("section"))?.clone(),
@@ -185,21 +208,23 @@ pub(crate) async fn renew(db: &Database, row: &CheckRow, ttl_micros: i64) -> Res
     Ok(done.rows_affected() == 1)
 }
 
-/// Puts a check off: it stays in *checking*, waiting for `what`.
+/// Puts a check off at `now`: it stays in *checking*, waiting for `what`.
 pub(crate) async fn postpone(
     tx: &mut Tx,
     row: &CheckRow,
-    what: &str,
+    what: WaitsFor,
+    now: Timestamp,
     until: Timestamp,
 ) -> Result<(), DatabaseError> {
     sqlx::query(
-        "UPDATE files SET check_owner = NULL, check_until = NULL, check_after = $3, waits_for = $4 \
-         WHERE id = $1 AND check_epoch = $2 AND state = 'checking'",
+        "UPDATE files SET check_owner = NULL, check_until = NULL, check_lost = 0, check_after = $3, waits_for = $4, \
+         waits_since = COALESCE(waits_since, $5) WHERE id = $1 AND check_epoch = $2 AND state = 'checking'",
     )
     .bind(row.file.to_string())
     .bind(row.epoch)
     .bind(until.as_microsecond())
-    .bind(what)
+    .bind(what.as_str())
+    .bind(now.as_microsecond())
     .execute(tx.on())
     .await?;
     Ok(())
@@ -223,7 +248,7 @@ pub(crate) async fn refuse(
 ) -> Result<bool, DatabaseError> {
     let sql = "UPDATE files SET state = $3, reason = $4, detail = $5, media_type = $6, crc32 = $7, verdict = $8, \
                engine = $9, signatures = $10, checked_at = $11, sha256 = COALESCE(sha256, $12), \
-               check_owner = NULL, check_until = NULL, waits_for = NULL \
+               check_owner = NULL, check_until = NULL, waits_for = NULL, waits_since = NULL \
                WHERE id = $1 AND check_epoch = $2 AND state = 'checking'";
     let scanner = judgement.scanner.as_ref();
     let done = sqlx::query(sql)
@@ -234,7 +259,7 @@ pub(crate) async fn refuse(
         .bind(&refused.detail)
         .bind(judgement.examined.media_type.as_deref())
         .bind(i64::from(judgement.examined.crc32))
-        .bind(verdict_text(row, judgement)?)
+        .bind(verdict_text(row, &judgement.verdict)?)
         .bind(scanner.map(|scanner| scanner.engine.clone()))
         .bind(scanner.map(|scanner| scanner.signatures.clone()))
         .bind(now.as_microsecond())
@@ -244,8 +269,32 @@ pub(crate) async fn refuse(
     Ok(done.rows_affected() == 1)
 }
 
-fn verdict_text(row: &CheckRow, judgement: &Judgement) -> Result<String, DatabaseError> {
-    serde_json::to_string(&judgement.verdict).map_err(|_| DatabaseError::BrokenRow {
+/// Writes the end of a check that never came to one. `false`: the claim is lost, and nothing was written.
+pub(crate) async fn give_up(
+    tx: &mut Tx,
+    row: &CheckRow,
+    refused: &Refused,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let done = sqlx::query(
+        "UPDATE files SET state = $3, reason = $4, detail = $5, verdict = $6, checked_at = $7, check_owner = NULL, \
+         check_until = NULL, waits_for = NULL, waits_since = NULL \
+         WHERE id = $1 AND check_epoch = $2 AND state = 'checking'",
+    )
+    .bind(row.file.to_string())
+    .bind(row.epoch)
+    .bind(refused.state.as_str())
+    .bind(refused.reason.as_str())
+    .bind(&refused.detail)
+    .bind(verdict_text(row, &Verdict::Unscannable { detail: refused.detail.clone() })?)
+    .bind(now.as_microsecond())
+    .execute(tx.on())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn verdict_text(row: &CheckRow, verdict: &Verdict) -> Result<String, DatabaseError> {
+    serde_json::to_string(verdict).map_err(|_| DatabaseError::BrokenRow {
         table: "files",
         id: row.file.to_string(),
         column: "verdict",
@@ -273,8 +322,9 @@ pub(crate) async fn accept(
 ) -> Result<bool, DatabaseError> {
     let sql = "UPDATE files SET state = 'accepted', media_type = $3, crc32 = $4, verdict = $5, engine = $6, \
                signatures = $7, checked_at = $8, accepted_at = $8, evidence_key = $9, evidence_version = $10, \
-               unscanned = $11, duplicate_of = $12, sha256 = $13, check_owner = NULL, check_until = NULL, \
-               waits_for = NULL \
+               unscanned = $11, duplicate_of = $12, sha256 = $13, scanned_at = $8, signatures_at = $14, \
+               check_owner = NULL, check_until = NULL, check_attempts = 0, check_lost = 0, waits_for = NULL, \
+               waits_since = NULL \
                WHERE id = $1 AND check_epoch = $2 AND state = 'checking'";
     let judgement = accepted.judgement;
     let scanner = judgement.scanner.as_ref();
@@ -283,7 +333,7 @@ pub(crate) async fn accept(
         .bind(row.epoch)
         .bind(judgement.examined.media_type.as_deref())
         .bind(i64::from(judgement.examined.crc32))
-        .bind(verdict_text(row, judgement)?)
+        .bind(verdict_text(row, &judgement.verdict)?)
         .bind(scanner.map(|scanner| scanner.engine.clone()))
         .bind(scanner.map(|scanner| scanner.signatures.clone()))
         .bind(accepted.now.as_microsecond())
@@ -292,6 +342,7 @@ pub(crate) async fn accept(
         .bind(i64::from(!accepted.scanned))
         .bind(accepted.duplicate_of.map(|file| file.to_string()))
         .bind(judgement.examined.sha256.to_string())
+        .bind(scanner.and_then(ScannerIdentity::signatures_at).map_or(0, Timestamp::as_microsecond))
         .execute(tx.on())
         .await?;
     Ok(done.rows_affected() == 1)
@@ -347,11 +398,12 @@ pub(crate) async fn hold_sample(tx: &mut Tx, sample: SampleId) -> Result<(), Dat
     Ok(())
 }
 
-/// Lets every claim go. Right only when no other process can have one: at the start of an embedded service.
+/// Lets every claim go; each was lost. Right only when no other process can have one: at the start of an embedded service.
 pub(crate) async fn release_all(db: &Database) -> Result<(), DatabaseError> {
     let mut tx = db.begin().await?;
     for sql in [
-        "UPDATE files SET check_owner = NULL, check_until = NULL WHERE check_until IS NOT NULL",
+        "UPDATE files SET check_owner = NULL, check_until = NULL, check_lost = check_lost + 1 \
+         WHERE check_until IS NOT NULL",
         "UPDATE uploads SET owner = NULL, lease_until = NULL WHERE lease_until IS NOT NULL",
     ] {
         sqlx::query(sql).execute(tx.on()).await?;
@@ -399,6 +451,14 @@ mod tests {
         world
     }
 
+    async fn claimed_by(tx: &mut Tx, now: Timestamp, node: &str) -> Option<CheckRow> {
+        match claim(tx, now, node, 1_000_000, true).await.unwrap() {
+            Claim::Row(row) => Some(*row),
+            Claim::Nothing => None,
+            Claim::Suspect => panic!("who is alone takes everything"),
+        }
+    }
+
     #[tokio::test]
     async fn a_file_whose_section_is_gone_does_not_hold_up_the_others() {
         let world = with_a_file_that_waits().await;
@@ -411,7 +471,7 @@ mod tests {
         let now = crate::clock::Clock::system().now();
         for claimed in [Some(ESSAY), None] {
             let mut tx = db.begin().await.unwrap();
-            let row = claim(&mut tx, now, "node", 1_000_000).await.unwrap();
+            let row = claimed_by(&mut tx, now, "node").await;
             assert_eq!(row.map(|row| row.file.to_string()).as_deref(), claimed);
             tx.commit().await.unwrap();
         }
@@ -428,7 +488,7 @@ mod tests {
         let now = crate::clock::Clock::system().now();
         let claimed = async || {
             let mut tx = world.db.begin().await.unwrap();
-            claim(&mut tx, now, "node", 1_000_000).await.unwrap().map(|row| row.pieces.len())
+            claimed_by(&mut tx, now, "node").await.map(|row| row.pieces.len())
         };
         assert_eq!(claimed().await, Some(0));
         world.run("UPDATE files SET sha256 = NULL").await;
@@ -439,12 +499,52 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_claim_that_never_came_back_is_counted_and_its_file_goes_last_and_alone() {
+        let world = with_a_file_that_waits().await;
+        world
+            .run(&format!(
+                "UPDATE files SET section = 'URS', state = 'received', check_after = 3, \
+                 quarantine_version = evidence_version, quarantine_key = 'quarantine/' || id || '/1' \
+                 WHERE id <> '{ESSAY}'"
+            ))
+            .await;
+        let now = crate::clock::Clock::system().now();
+        let begin = async || world.db.begin().await.unwrap();
+        let mut tx = begin().await;
+        let row = claimed_by(&mut tx, now, "node").await.unwrap();
+        assert_eq!((row.file.to_string().as_str(), row.lost), (ESSAY, 0));
+        tx.commit().await.unwrap();
+        // Its process was killed, and another looks at what it left.
+        release_all(&world.db).await.unwrap();
+        for _ in 0..3 {
+            let mut tx = begin().await;
+            let other = claim(&mut tx, now, "node", 1_000_000, false).await.unwrap();
+            assert!(matches!(other, Claim::Row(row) if row.file.to_string() != ESSAY), "innocent ones go first");
+            tx.commit().await.unwrap();
+        }
+        let mut tx = begin().await;
+        assert!(matches!(claim(&mut tx, now, "node", 1_000_000, false).await.unwrap(), Claim::Suspect));
+        let row = claimed_by(&mut tx, now, "node").await.unwrap();
+        assert_eq!((row.file.to_string().as_str(), row.lost), (ESSAY, 1));
+        tx.commit().await.unwrap();
+        // A lease that ran out counts too; one that was put off came back.
+        world.run(&format!("UPDATE files SET check_until = 1 WHERE id = '{ESSAY}'")).await;
+        let mut tx = begin().await;
+        let row = claimed_by(&mut tx, now, "node").await.unwrap();
+        assert_eq!(row.lost, 2);
+        postpone(&mut tx, &row, WaitsFor::ScannerBusy, now, now).await.unwrap();
+        let row = claimed_by(&mut tx, now, "node").await.unwrap();
+        assert_eq!((row.lost, row.attempts), (0, 4));
+        tx.commit().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn withdrawn_work_is_nobodys_to_judge() {
         let world = with_a_file_that_waits().await;
         let db = &world.db;
         let now = crate::clock::Clock::system().now();
         let mut tx = db.begin().await.unwrap();
-        let row = claim(&mut tx, now, "node", 1_000_000).await.unwrap().unwrap();
+        let row = claimed_by(&mut tx, now, "node").await.unwrap();
         tx.commit().await.unwrap();
         assert!(renew(db, &row, 1_000_000).await.unwrap());
 
@@ -453,8 +553,8 @@ mod tests {
         tx.commit().await.unwrap();
         assert!(!renew(db, &row, 1_000_000).await.unwrap(), "its worker goes on");
         let mut tx = db.begin().await.unwrap();
-        postpone(&mut tx, &row, "scanner", now).await.unwrap();
-        assert!(claim(&mut tx, now, "other", 1_000_000).await.unwrap().is_none());
+        postpone(&mut tx, &row, WaitsFor::Scanner, now, now).await.unwrap();
+        assert!(claimed_by(&mut tx, now, "other").await.is_none());
         tx.commit().await.unwrap();
         let due = |at| crate::database::files::due_discards(db, at, 10);
         assert_eq!(due(now).await.unwrap(), [], "its worker may still be copying it");

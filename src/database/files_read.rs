@@ -10,7 +10,7 @@ use super::uploads::bytes_here;
 use super::{Database, DatabaseError};
 use crate::actor::PersonId;
 use crate::clock::from_micros;
-use crate::evidence::{FileState, PAUSED_AFTER, Reason};
+use crate::evidence::{FileState, PAUSED_AFTER, Reason, WaitsFor};
 use crate::ids::{FileId, SampleId};
 
 /// A file, and its upload while there is one.
@@ -47,6 +47,12 @@ pub struct FileRow {
     pub received_at: Option<Timestamp>,
     pub accepted_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
+    /// What its check waits for, and since when.
+    pub waits: Option<(WaitsFor, Option<Timestamp>)>,
+    /// When a later scan found something in it.
+    pub quarantined_at: Option<Timestamp>,
+    /// Since when its bytes do not leave, because they are not what was accepted.
+    pub withheld_at: Option<Timestamp>,
     pub upload: Option<UploadFacts>,
 }
 
@@ -76,7 +82,7 @@ const COLUMNS: &str = concat!(
     "f.id, f.sample_id, f.candidate_id, c.number, f.kind, f.section, f.state, f.reason, f.detail, \
      f.original_name, f.path, f.unique_name, f.size, f.sha256, f.media_type, f.modified, f.late, f.unscanned, \
      f.duplicate_of, f.replaces, f.created_by, f.created_at, f.received_at, f.accepted_at, f.deleted_at, \
-     ",
+     f.waits_for, f.waits_since, f.quarantined_at, f.withheld_at, ",
     bytes_here!(),
     ", u.length, u.metadata, u.last_byte_at, u.expires_at FROM files f \
      JOIN samples s ON s.id = f.sample_id LEFT JOIN candidates c ON c.id = f.candidate_id \
@@ -131,9 +137,20 @@ fn read(row: &AnyRow) -> Result<FileRow, DatabaseError> {
         received_at: time("received_at")?,
         accepted_at: time("accepted_at")?,
         deleted_at: time("deleted_at")?,
+        waits: waits(text("waits_for")?.as_deref(), time("waits_since")?),
+        quarantined_at: time("quarantined_at")?,
+        withheld_at: time("withheld_at")?,
         upload,
         id: word(&id, "files", &id, "id")?,
     })
+}
+
+/// What a check waits for. A word of a newer node's is no reason to show nothing of the file.
+pub(super) fn waits(
+    what: Option<&str>,
+    since: Option<Timestamp>,
+) -> Option<(WaitsFor, Option<Timestamp>)> {
+    what.map(|word| (word.parse().unwrap_or(WaitsFor::Service), since))
 }
 
 /// One file; `None` when unknown or not theirs to know of.

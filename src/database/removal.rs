@@ -47,7 +47,7 @@ pub(crate) async fn withdraw(
 ) -> Result<(), DatabaseError> {
     let name: String = sqlx::query_scalar(
         "UPDATE files SET state = 'cancelled', check_epoch = check_epoch + 1, check_owner = NULL, \
-         check_until = NULL, waits_for = NULL WHERE id = $1 RETURNING unique_name",
+         check_until = NULL, waits_for = NULL, waits_since = NULL WHERE id = $1 RETURNING unique_name",
     )
     .bind(file.to_string())
     .fetch_one(tx.on())

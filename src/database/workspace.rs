@@ -4,13 +4,14 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
+use super::files_read::waits;
 use super::scope::{allocated, centre_staff, overseer, visible};
 use super::uploads::bytes_here;
 use super::{Database, DatabaseError, samples};
 use crate::actor::PersonId;
 use crate::clock::from_micros;
 use crate::component::Component;
-use crate::evidence::{FileState, Reason};
+use crate::evidence::{FileState, Reason, WaitsFor};
 use crate::ids::{FileId, SampleId};
 use crate::organisation::{AssessmentId, OrganisationId};
 use crate::sample::Sample;
@@ -190,6 +191,12 @@ pub(crate) struct FileRow {
     pub created_at: Timestamp,
     pub received_at: Option<Timestamp>,
     pub accepted_at: Option<Timestamp>,
+    /// What its check waits for, and since when.
+    pub waits: Option<(WaitsFor, Option<Timestamp>)>,
+    /// When a later scan found something in it.
+    pub quarantined_at: Option<Timestamp>,
+    /// Since when its bytes do not leave, because they are not what was accepted.
+    pub withheld_at: Option<Timestamp>,
     /// Of an upload: bytes that are safe, and when the last one came.
     pub offset: u64,
     pub last_byte_at: Option<Timestamp>,
@@ -198,7 +205,7 @@ pub(crate) struct FileRow {
 const FILE_COLUMNS: &str = concat!(
     "f.id, f.sample_id, f.kind, f.section, f.state, f.reason, f.detail, \
 f.original_name, f.path, f.unique_name, f.size, f.sha256, f.media_type, f.late, f.unscanned, f.duplicate_of, \
-f.created_at, f.received_at, f.accepted_at, ",
+f.created_at, f.received_at, f.accepted_at, f.waits_for, f.waits_since, f.quarantined_at, f.withheld_at, ",
     bytes_here!(),
     ", u.length, u.last_byte_at, n.number, n.name"
 );
@@ -330,6 +337,9 @@ fn file_row(row: &AnyRow) -> Result<FileRow, DatabaseError> {
         created_at: from_micros(row.try_get("created_at")?),
         received_at: time("received_at")?,
         accepted_at: time("accepted_at")?,
+        waits: waits(text("waits_for")?.as_deref(), time("waits_since")?),
+        quarantined_at: time("quarantined_at")?,
+        withheld_at: time("withheld_at")?,
         offset: bytes("offset_bytes")?.unwrap_or_default(),
         last_byte_at: time("last_byte_at")?,
     })

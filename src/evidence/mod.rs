@@ -13,7 +13,7 @@ pub use digest::{InvalidDigest, Sha256Digest};
 pub use kind::{FileKind, Group, LARGEST, LINK_EXTENSIONS, catalogue, extension_of};
 pub(crate) use name::hides;
 pub use name::{InvalidName, InvalidUniqueName, OriginalName, RelativePath, UniqueName, UniqueNameParts};
-pub use state::{FileState, InvalidTransition, PAUSED_AFTER, Reason, UnknownWord};
+pub use state::{FileState, InvalidTransition, PAUSED_AFTER, Reason, UnknownWord, WaitsFor};
 
 use crate::candidate::CandidateNumber;
 

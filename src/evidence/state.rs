@@ -174,6 +174,44 @@ reasons! {
     DigestMismatch "digest_mismatch",
 }
 
+/// What a file in *checking* waits for, when its check cannot be made now. The sentence is in `web::words`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsFor {
+    /// The virus scanner does not answer.
+    Scanner,
+    /// It has other files to look at first.
+    ScannerBusy,
+    /// It answers, and is not to be trusted: its canaries fail, or its signatures are too old.
+    ScannerNotTrusted,
+    /// The store, or room to check it in.
+    Storage,
+    /// Something else of ours.
+    Service,
+}
+
+impl WaitsFor {
+    pub const ALL: [Self; 5] =
+        [Self::Scanner, Self::ScannerBusy, Self::ScannerNotTrusted, Self::Storage, Self::Service];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scanner => "scanner",
+            Self::ScannerBusy => "scanner_busy",
+            Self::ScannerNotTrusted => "scanner_not_trusted",
+            Self::Storage => "storage",
+            Self::Service => "service",
+        }
+    }
+}
+
+impl FromStr for WaitsFor {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|what| what.as_str() == text).ok_or_else(|| UnknownWord(text.to_owned()))
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -191,6 +229,9 @@ mod tests {
         }
         for &reason in Reason::ALL {
             assert_eq!(reason.as_str().parse(), Ok(reason));
+        }
+        for what in WaitsFor::ALL {
+            assert_eq!(what.as_str().parse(), Ok(what));
         }
     }
 

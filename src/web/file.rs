@@ -90,7 +90,10 @@ fn details(file: &FileRow, times: &Times) -> Vec<(&'static str, String)> {
         ("Type by content", file.media_type.clone()),
         ("Upload began", moment(Some(file.created_at))),
         ("Every byte received", moment(file.received_at)),
+        ("Waits to be checked since", moment(file.waits.and_then(|(_, since)| since))),
         ("Accepted", moment(file.accepted_at)),
+        ("Withdrawn", moment(file.quarantined_at)),
+        ("Cannot be opened since", moment(file.withheld_at)),
         ("Late", file.late.then(|| "Yes: it came after the due date".to_owned())),
         ("Fingerprint (SHA-256)", file.sha256.clone()),
     ];

@@ -5,7 +5,7 @@
 
 use crate::candidate::CandidateStatus;
 use crate::completeness::{CandidateState, SectionState};
-use crate::evidence::{FileState, Reason};
+use crate::evidence::{FileState, Reason, WaitsFor};
 use crate::sample::SampleState;
 
 /// How a state feels. Always shown as a word and a shape; colour is only an echo.
@@ -66,6 +66,10 @@ pub struct FileFacts<'a> {
     pub unscanned: bool,
     /// The same bytes are held elsewhere in the sample.
     pub same_elsewhere: bool,
+    /// What its check waits for, if it does.
+    pub waits_for: Option<WaitsFor>,
+    /// Accepted, and not as it was: its bytes do not leave for now.
+    pub withheld: bool,
 }
 
 /// A file's state in words.
@@ -83,9 +87,10 @@ pub fn file(state: FileState, facts: FileFacts<'_>) -> Words {
         FileState::Received => {
             Words::new(Tone::Busy, "Received", "Every byte is with us. Checks start in a moment.")
         }
-        FileState::Checking => {
-            Words::new(Tone::Busy, "Checking", "Virus and file type checks. Usually under a minute.")
-        }
+        FileState::Checking => match facts.waits_for {
+            Some(what) => Words::new(Tone::Note, "Waits to be checked", waits(what)),
+            None => Words::new(Tone::Busy, "Checking", "Virus and file type checks. Usually under a minute."),
+        },
         FileState::Accepted => accepted(facts),
         FileState::Rejected => refused(facts.reason.unwrap_or(Reason::Corrupt), facts.detail),
         FileState::Infected => refused(Reason::Infected, facts.detail),
@@ -96,8 +101,12 @@ pub fn file(state: FileState, facts: FileFacts<'_>) -> Words {
         }
         FileState::Quarantined => Words::new(
             Tone::Bad,
-            "Withdrawn after a later check",
-            "A newer virus check refused this file and it is locked away. Send a clean copy.",
+            "Withdrawn: virus found later",
+            said(
+                facts.detail,
+                "It is locked away and nobody can open it. Send a clean copy; if the sample is submitted, ask for it \
+                 to be returned to you first.",
+            ),
         ),
         FileState::Expired => Words::new(
             Tone::Bad,
@@ -110,8 +119,29 @@ pub fn file(state: FileState, facts: FileFacts<'_>) -> Words {
     }
 }
 
+/// Why a check is not made yet, and that nobody need do anything.
+pub fn waits(what: WaitsFor) -> String {
+    let why = match what {
+        WaitsFor::Scanner => "The virus check does not answer at the moment.",
+        WaitsFor::ScannerBusy => "The virus check has other files to look at first.",
+        WaitsFor::ScannerNotTrusted => {
+            "The virus check is not to be relied on at the moment: it is out of date or not set up as it should be."
+        }
+        WaitsFor::Storage => "The store does not answer at the moment, or has no room for the check.",
+        WaitsFor::Service => "The service is busy with itself at the moment.",
+    };
+    said(why, "Every byte is safe with us and the check goes on by itself; you can close this page.")
+}
+
 fn accepted(facts: FileFacts<'_>) -> Words {
-    if facts.unscanned {
+    if facts.withheld {
+        Words::new(
+            Tone::Bad,
+            "Accepted, cannot be opened now",
+            "What the store holds is not what was accepted, so nobody can open it for now. The people who run this \
+             service have been alerted. Keep your own copy.",
+        )
+    } else if facts.unscanned {
         Words::new(
             Tone::Note,
             "Accepted, not virus checked",
@@ -209,8 +239,12 @@ pub fn refused(reason: Reason, detail: &str) -> Words {
         ("", Reason::Corrupt) => "The file is damaged or incomplete.",
         _ => detail,
     };
-    let sentence = if found.is_empty() { what_to_do.to_owned() } else { format!("{found} {what_to_do}") };
-    Words::new(Tone::Bad, label, sentence)
+    Words::new(Tone::Bad, label, said(found, what_to_do))
+}
+
+/// What was found, if anything is said of it, and what to do.
+fn said(found: &str, what_to_do: &str) -> String {
+    if found.is_empty() { what_to_do.to_owned() } else { format!("{found} {what_to_do}") }
 }
 
 fn so_far(facts: FileFacts<'_>) -> String {
@@ -411,6 +445,18 @@ mod tests {
         for state in FileState::ALL {
             let good = file(state, FileFacts::default()).tone == Tone::Good;
             assert_eq!(good, state == FileState::Accepted, "{state}");
+        }
+        let withheld = FileFacts { withheld: true, unscanned: true, ..FileFacts::default() };
+        assert_eq!(file(FileState::Accepted, withheld).tone, Tone::Bad);
+    }
+
+    #[test]
+    fn a_check_that_waits_says_for_what() {
+        let mut said = std::collections::BTreeSet::new();
+        for what in WaitsFor::ALL {
+            let words = file(FileState::Checking, FileFacts { waits_for: Some(what), ..FileFacts::default() });
+            assert!(words.sentence.contains("goes on by itself"), "{what:?}: {words:?}");
+            assert!(said.insert(words.sentence), "{what:?} is told from the others");
         }
     }
 

@@ -12,9 +12,9 @@ use super::spool::SpoolError;
 use crate::check::scan::ScanError;
 use crate::check::{Judgement, Subject, Verdict, judge};
 use crate::database::audit::{self, By, Entry};
-use crate::database::checks::{self, CheckRow, Refused};
+use crate::database::checks::{self, CheckRow, Claim, Refused};
 use crate::database::{DatabaseError, Tx, uploads};
-use crate::evidence::{FileState, Reason};
+use crate::evidence::{FileState, Reason, WaitsFor};
 use crate::ids::FileId;
 use crate::object_store::{ObjectKey, StoreError};
 
@@ -71,26 +71,29 @@ impl ScanFaults {
 
 impl CheckError {
     /// What the file waits for, for people.
-    fn waits_for(&self) -> Option<&'static str> {
+    fn waits_for(&self) -> Option<WaitsFor> {
         match self {
-            Self::Scan(ScanError::File(_) | ScanError::Spool(_)) => Some("storage"),
-            Self::Scan(_) => Some("scanner"),
-            Self::Spool(_) | Self::Store(_) => Some("storage"),
-            Self::Database(_) | Self::Stopping => Some("service"),
+            Self::Scan(ScanError::File(_) | ScanError::Spool(_)) => Some(WaitsFor::Storage),
+            Self::Scan(ScanError::Busy { .. }) => Some(WaitsFor::ScannerBusy),
+            Self::Scan(ScanError::NotReady { .. }) => Some(WaitsFor::ScannerNotTrusted),
+            Self::Scan(_) => Some(WaitsFor::Scanner),
+            Self::Spool(_) | Self::Store(_) => Some(WaitsFor::Storage),
+            Self::Database(_) | Self::Stopping => Some(WaitsFor::Service),
             Self::Fenced => None,
         }
     }
 }
 
 impl Workers {
-    pub(super) async fn claim(&self) -> Result<Option<CheckRow>, DatabaseError> {
+    /// `alone`: nothing else is checked here.
+    pub(super) async fn claim(&self, alone: bool) -> Result<Claim, DatabaseError> {
         let mut tx = self.db.begin().await?;
-        let row = checks::claim(&mut tx, self.clock.now(), &self.node, self.ttl_micros()).await?;
+        let claim = checks::claim(&mut tx, self.clock.now(), &self.node, self.ttl_micros(), alone).await?;
         tx.commit().await?;
-        Ok(row)
+        Ok(claim)
     }
 
-    fn ttl_micros(&self) -> i64 {
+    pub(super) fn ttl_micros(&self) -> i64 {
         i64::try_from(self.limits.lease.as_micros()).unwrap_or(i64::MAX)
     }
 
@@ -122,9 +125,9 @@ impl Workers {
         }
     }
 
-    async fn put_off(&self, row: &CheckRow, waits_for: &str, again: Timestamp) -> Result<(), DatabaseError> {
+    async fn put_off(&self, row: &CheckRow, what: WaitsFor, again: Timestamp) -> Result<(), DatabaseError> {
         let mut tx = self.db.begin().await?;
-        checks::postpone(&mut tx, row, waits_for, again).await?;
+        checks::postpone(&mut tx, row, what, self.clock.now(), again).await?;
         tx.commit().await
     }
 
@@ -152,6 +155,9 @@ impl Workers {
     }
 
     async fn check(&self, row: &CheckRow) -> Result<(), CheckError> {
+        if row.lost >= self.limits.claims {
+            return self.give_up(row).await;
+        }
         fail::fail_point!("check::claimed");
         let (key, version) = &row.quarantine;
         let spooled = self.spool.open(&*self.store, key, version).await?;
@@ -191,6 +197,34 @@ impl Workers {
         Ok(())
     }
 
+    /// Writes that the file cannot be checked: its claims were lost again and again, so it may be what ended their
+    /// processes.
+    async fn give_up(&self, row: &CheckRow) -> Result<(), CheckError> {
+        let lost = row.lost;
+        tracing::error!(file = %row.file, lost, "a check never came to an end, and is given up");
+        let refused = Refused {
+            state: FileState::Unscannable,
+            reason: Reason::Unscannable,
+            detail: format!(
+                "Its check was begun {lost} times and never came to an end; save the work in another way and upload \
+                 it again."
+            ),
+        };
+        let mut obsolete = self.quarantined(row).await?;
+        obsolete.push(evidence_key(row));
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        if !checks::give_up(&mut tx, row, &refused, now).await? {
+            return Err(CheckError::Fenced);
+        }
+        uploads::discard(&mut tx, &obsolete, now).await?;
+        let detail = json!({ "state": refused.state, "reason": refused.reason, "lost_claims": lost });
+        record_refusal(&mut tx, now, row, &refused, detail).await?;
+        tx.commit().await?;
+        self.ended.notify_one();
+        Ok(())
+    }
+
     pub(super) async fn write_refusal(
         &self,
         tx: &mut Tx,
@@ -204,17 +238,9 @@ impl Workers {
             return Err(CheckError::Fenced);
         }
         uploads::discard(tx, obsolete, now).await?;
-        let entry = Entry {
-            sample: Some(row.sample),
-            candidate: &row.candidate,
-            section: &row.section,
-            file: Some(row.file),
-            detail: json!({ "state": refused.state, "reason": refused.reason, "sha256": judgement.examined.sha256 }),
-            ..Entry::new(By::Service, "file.refused")
-        };
-        audit::record(tx, now, entry).await?;
-        metrics::counter!("strongroom_files_refused_total", "reason" => refused.reason.as_str()).increment(1);
-        Ok(())
+        let sha256 = judgement.examined.sha256;
+        let detail = json!({ "state": refused.state, "reason": refused.reason, "sha256": sha256 });
+        Ok(record_refusal(tx, now, row, refused, detail).await?)
     }
 
     /// Every object of the file that is not evidence: its own, and any left by a step that was cut short.
@@ -225,6 +251,26 @@ impl Workers {
         }
         Ok(paths.iter().filter_map(|path| path.parse().ok()).collect())
     }
+}
+
+async fn record_refusal(
+    tx: &mut Tx,
+    now: Timestamp,
+    row: &CheckRow,
+    refused: &Refused,
+    detail: serde_json::Value,
+) -> Result<(), DatabaseError> {
+    let entry = Entry {
+        sample: Some(row.sample),
+        candidate: &row.candidate,
+        section: &row.section,
+        file: Some(row.file),
+        detail,
+        ..Entry::new(By::Service, "file.refused")
+    };
+    audit::record(tx, now, entry).await?;
+    metrics::counter!("strongroom_files_refused_total", "reason" => refused.reason.as_str()).increment(1);
+    Ok(())
 }
 
 /// Where a file goes that is accepted.
@@ -263,9 +309,9 @@ mod tests {
     #[test]
     fn a_full_disk_is_not_the_scanner() {
         let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
-        assert_eq!(CheckError::Scan(ScanError::Spool(full())).waits_for(), Some("storage"));
-        assert_eq!(CheckError::Scan(ScanError::File(full())).waits_for(), Some("storage"));
-        assert_eq!(CheckError::Scan(ScanError::Interrupted).waits_for(), Some("scanner"));
+        assert_eq!(CheckError::Scan(ScanError::Spool(full())).waits_for(), Some(WaitsFor::Storage));
+        assert_eq!(CheckError::Scan(ScanError::File(full())).waits_for(), Some(WaitsFor::Storage));
+        assert_eq!(CheckError::Scan(ScanError::Interrupted).waits_for(), Some(WaitsFor::Scanner));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::scan::Scanner;
 use crate::clock::Clock;
+use crate::database::checks::Claim;
 use crate::database::{Database, DatabaseError, Engine, checks};
 use crate::object_store::ObjectStore;
 use crate::tasks::Tasks;
@@ -38,6 +39,8 @@ pub struct WorkerLimits {
     pub poll: Duration,
     /// Bytes on disk for files that are being checked, where the store is not local.
     pub spool_bytes: u64,
+    /// Claims of a file that never came back, one after the other, before it cannot be checked.
+    pub claims: u32,
 }
 
 impl Default for WorkerLimits {
@@ -47,6 +50,7 @@ impl Default for WorkerLimits {
             lease: Duration::from_secs(30),
             poll: Duration::from_secs(1),
             spool_bytes: 30 << 30,
+            claims: 10,
         }
     }
 }
@@ -121,17 +125,29 @@ impl Workers {
                 () = stop.cancelled() => return,
                 permit = places.clone().acquire_owned() => permit,
             };
-            let Ok(permit) = permit else { return };
-            match self.claim().await {
-                Ok(Some(row)) => {
+            let Ok(mut permit) = permit else { return };
+            let mut claim = self.claim(false).await;
+            if matches!(claim, Ok(Claim::Suspect)) {
+                // Whichever of them ends the process, it takes no other check with it.
+                let all = u32::try_from(self.limits.checks).unwrap_or(u32::MAX).saturating_sub(1);
+                let rest = tokio::select! {
+                    () = stop.cancelled() => return,
+                    rest = places.clone().acquire_many_owned(all) => rest,
+                };
+                let Ok(rest) = rest else { return };
+                permit.merge(rest);
+                claim = self.claim(true).await;
+            }
+            match claim {
+                Ok(Claim::Row(row)) => {
                     let (worker, stop) = (self.clone(), stop.clone());
                     tasks.spawn(async move {
-                        worker.run(row, stop).await;
+                        worker.run(*row, stop).await;
                         drop(permit);
                     });
                     continue;
                 }
-                Ok(None) => {}
+                Ok(Claim::Suspect | Claim::Nothing) => {}
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, "no file could be claimed for its check");

@@ -82,6 +82,13 @@ pub struct ScannerIdentity {
     pub signatures: String,
 }
 
+impl ScannerIdentity {
+    /// Of when its signatures are; `None` where they carry no date.
+    pub fn signatures_at(&self) -> Option<Timestamp> {
+        self.signatures.split_once('/').and_then(|(_, at)| at.parse().ok())
+    }
+}
+
 /// Whether verdicts can be had, and if not, what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ScannerReadiness {

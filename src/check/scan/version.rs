@@ -49,8 +49,10 @@ mod tests {
         let full = parse("ClamAV 1.4.6/27000/Thu Oct 22 17:22:46 2026\0").unwrap();
         assert_eq!(full.identity().signatures, "27000/2026-10-22T17:22:46Z");
         assert_eq!(full.identity().engine, "ClamAV 1.4.6");
+        assert_eq!(full.identity().signatures_at(), full.daily.map(|(_, at)| at));
         assert!(parse("ClamAV 1.4.6/27000/Mon Nov  2 07:02:06 2026\0").unwrap().daily.is_some());
-        assert_eq!(parse("ClamAV 1.4.6\0").unwrap().identity().signatures, "test");
+        let undated = parse("ClamAV 1.4.6\0").unwrap().identity();
+        assert_eq!((undated.signatures_at(), &*undated.signatures), (None, "test"));
         for bad in [
             "",
             "ClamAV 1.4.6",

@@ -231,6 +231,16 @@ pub struct FileView {
     pub deleted_at: Option<Timestamp>,
     #[schema(value_type = Option<String>)]
     pub expires_at: Option<Timestamp>,
+    /// What its check waits for: `scanner scanner_busy scanner_not_trusted storage service`; `null` unless it does.
+    pub waits_for: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub waits_since: Option<Timestamp>,
+    /// When a later virus check found something in it.
+    #[schema(value_type = Option<String>)]
+    pub quarantined_at: Option<Timestamp>,
+    /// Since when nobody can read it, because the store does not hold what was accepted.
+    #[schema(value_type = Option<String>)]
+    pub withheld_at: Option<Timestamp>,
     pub late: bool,
     /// Accepted without a virus check.
     pub unscanned: bool,
@@ -254,6 +264,8 @@ impl FileView {
             paused,
             unscanned: row.unscanned,
             same_elsewhere: row.duplicate_of.is_some(),
+            waits_for: row.waits.map(|(what, _)| what),
+            withheld: row.withheld_at.is_some(),
         };
         let message = words::file(row.state, facts).sentence;
         let open = row.upload.filter(|_| row.state.is_open());
@@ -278,6 +290,10 @@ impl FileView {
             accepted_at: row.accepted_at,
             deleted_at: row.deleted_at,
             expires_at: open.as_ref().map(|upload| upload.expires_at),
+            waits_for: row.waits.map(|(what, _)| what.as_str().to_owned()),
+            waits_since: row.waits.and_then(|(_, since)| since),
+            quarantined_at: row.quarantined_at,
+            withheld_at: row.withheld_at,
             late: row.late,
             unscanned: row.unscanned,
             duplicate_of: row.duplicate_of,

@@ -163,11 +163,16 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
             paused: open && idle >= PAUSED_AFTER,
             unscanned: file.unscanned,
             same_elsewhere: file.duplicate && file.reason != Some(Reason::Duplicate),
+            waits_for: file.waits.map(|(what, _)| what),
+            withheld: file.withheld_at.is_some(),
         },
     );
     let mut facts: Vec<String> = file.size.map(words::bytes).into_iter().collect();
     if let Some(at) = file.accepted_at.or(file.received_at) {
         facts.push(ground.times.minute(at));
+    }
+    if let Some((_, Some(since))) = file.waits {
+        facts.push(format!("waits since {}", ground.times.minute(since)));
     }
     if file.late {
         facts.push("Late".into());
@@ -187,7 +192,7 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
         facts: facts.join(" · "),
         progress: open.then_some((file.offset, file.size.unwrap_or(file.offset).max(1))),
         details: format!("{}/files/{}", ground.sample, file.id),
-        download: accepted.then(|| format!("/api/v1/files/{}/content", file.id)),
+        download: (accepted && file.withheld_at.is_none()).then(|| format!("/api/v1/files/{}/content", file.id)),
         delete: (changeable && (accepted || running))
             .then(|| format!("{}/files/{}/delete", ground.sample, file.id)),
         delete_word: if running { "Cancel" } else { "Delete" },
