@@ -74,11 +74,20 @@ pub enum Role {
     LeadModerator,
     Board,
     Auditor,
+    /// Answers incidents: reads infected originals, and nothing else.
+    Incident,
 }
 
 impl Role {
-    pub const ALL: [Self; 6] =
-        [Self::Teacher, Self::Officer, Self::Moderator, Self::LeadModerator, Self::Board, Self::Auditor];
+    pub const ALL: [Self; 7] = [
+        Self::Teacher,
+        Self::Officer,
+        Self::Moderator,
+        Self::LeadModerator,
+        Self::Board,
+        Self::Auditor,
+        Self::Incident,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -88,6 +97,7 @@ impl Role {
             Self::LeadModerator => "lead_moderator",
             Self::Board => "board",
             Self::Auditor => "auditor",
+            Self::Incident => "incident",
         }
     }
 }
@@ -106,6 +116,15 @@ pub struct Grant {
     pub organisation: Option<OrganisationId>,
     pub centre: Option<CentreNumber>,
     pub component: Option<ComponentId>,
+}
+
+impl Grant {
+    /// Nothing that narrows it leaves the sample out.
+    fn reaches(&self, sample: &Sample) -> bool {
+        self.organisation.as_ref().is_none_or(|id| *id == sample.organisation)
+            && self.centre.as_ref().is_none_or(|number| *number == sample.centre)
+            && self.component.as_ref().is_none_or(|id| *id == sample.component)
+    }
 }
 
 /// A centre's samples of a component in a series, given to a moderator.
@@ -150,10 +169,12 @@ pub enum Action {
     Hold,
     /// Read the audit trail.
     ReadAudit,
+    /// Read an infected original.
+    ReadInfected,
 }
 
 impl Action {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ViewWork,
         Self::ChangeWork,
         Self::Download,
@@ -165,6 +186,7 @@ impl Action {
         Self::Extend,
         Self::Hold,
         Self::ReadAudit,
+        Self::ReadInfected,
     ];
 }
 
@@ -180,6 +202,10 @@ pub enum Denied {
 /// Whether `actor` may do `action` to a sample of `component`. Pure; the sample's state (locked, closed) is a
 /// matter of its rules, not of who asks.
 pub fn decide(actor: &Actor, action: Action, sample: &Sample, component: &Component) -> Result<(), Denied> {
+    // Whoever may has no other business with the sample, and nobody else learns that there is something to read.
+    if action == Action::ReadInfected {
+        return if actor.answers_incidents(sample) { Ok(()) } else { Err(Denied::Unknown) };
+    }
     let roles = actor.roles_for(sample);
     if roles.is_empty() {
         return Err(Denied::Unknown);
@@ -196,6 +222,7 @@ pub fn decide(actor: &Actor, action: Action, sample: &Sample, component: &Compon
         Action::Return => any(&[Board, Moderator, LeadModerator]),
         Action::Extend | Action::Hold => any(&[Board]),
         Action::ReadAudit => any(&[Board, Auditor]),
+        Action::ReadInfected => false,
     };
     if allowed { Ok(()) } else { Err(Denied::Forbidden) }
 }
@@ -213,18 +240,22 @@ impl Actor {
                 })
         };
         let fits = |grant: &&Grant| {
-            let narrowed = grant.organisation.as_ref().is_none_or(|id| *id == sample.organisation)
-                && grant.centre.as_ref().is_none_or(|number| *number == sample.centre)
-                && grant.component.as_ref().is_none_or(|id| *id == sample.component);
-            narrowed
+            grant.reaches(sample)
                 && match grant.role {
                     // A centre's people without a centre reach nothing.
                     Role::Teacher | Role::Officer => grant.centre.is_some(),
                     Role::Moderator | Role::LeadModerator => allocated(),
                     Role::Board | Role::Auditor => true,
+                    // Incidents have an answer of their own; the rest of the sample is not theirs to know of.
+                    Role::Incident => false,
                 }
         };
         self.grants.iter().filter(fits).map(|grant| grant.role).collect()
+    }
+
+    /// Whether this actor reads what was found infected in a sample.
+    pub fn answers_incidents(&self, sample: &Sample) -> bool {
+        self.grants.iter().any(|grant| grant.role == Role::Incident && grant.reaches(sample))
     }
 
     pub fn has(&self, role: Role) -> bool {

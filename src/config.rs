@@ -34,6 +34,8 @@ pub struct Config {
     pub scanner: ScannerConfig,
     pub upload: UploadConfig,
     pub worker: WorkerConfig,
+    pub rescan: RescanConfig,
+    pub incident: IncidentConfig,
     pub session: SessionConfig,
     pub events: EventsConfig,
     pub log: LogConfig,
@@ -110,6 +112,37 @@ pub struct WorkerConfig {
     pub claims: u32,
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RescanConfig {
+    /// The age of a verdict from which newer signatures count.
+    pub after: Span,
+    pub bytes_per_second: Size,
+    pub files_per_minute: u32,
+    /// The age of a verdict from which a file goes first when its sample is downloaded.
+    pub before_download: Span,
+    /// Whether such a download waits until they are scanned.
+    pub hold_download: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentConfig {
+    /// How long infected originals are kept.
+    pub keep: Span,
+}
+
+impl RescanConfig {
+    /// As workers take them.
+    pub fn limits(&self) -> crate::worker::RescanLimits {
+        crate::worker::RescanLimits {
+            after: self.after.0,
+            bytes_per_second: self.bytes_per_second.0,
+            files_per_minute: self.files_per_minute,
+        }
+    }
+}
+
 impl UploadConfig {
     /// As the engine takes them.
     pub fn limits(&self) -> crate::upload::UploadLimits {
@@ -134,13 +167,14 @@ impl UploadConfig {
 
 impl WorkerConfig {
     /// As workers take them.
-    pub fn limits(&self) -> crate::worker::WorkerLimits {
+    pub fn limits(&self, incident: &IncidentConfig) -> crate::worker::WorkerLimits {
         crate::worker::WorkerLimits {
             checks: self.checks,
             lease: self.lease.0,
             poll: self.poll.0,
             spool_bytes: self.spool.0,
             claims: self.claims.max(1),
+            keep_infected: incident.keep.0,
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::submission::{DeclarationError, Submissions};
 use crate::tasks::{PATIENCE, Tasks};
 use crate::telemetry;
 use crate::upload::Uploads;
-use crate::worker::Workers;
+use crate::worker::{self, Workers};
 
 /// How often ended sessions and tokens are removed.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -145,6 +145,7 @@ impl Running {
             config,
             db,
             downloads: Downloads::new(store.clone(), Limits::default()),
+            rescans: Arc::default(),
             store,
             scanner,
             uploads,
@@ -166,6 +167,18 @@ impl Running {
                         tracing::warn!(
                             cause = crate::http::error::chain(&error),
                             "other nodes are not heard"
+                        );
+                    }
+                }
+            });
+            let hearing = service.clone();
+            service.tasks.keep("hear of withdrawals", move || {
+                let service = hearing.clone();
+                async move {
+                    if let Err(error) = hear_of_withdrawals(&service).await {
+                        tracing::warn!(
+                            cause = crate::http::error::chain(&error),
+                            "withdrawals of other nodes are not heard"
                         );
                     }
                 }
@@ -201,10 +214,11 @@ async fn start_workers(service: &Arc<Service>) -> Result<(), DatabaseError> {
         service.store.clone(),
         service.scanner.clone(),
         service.clock.clone(),
-        service.config.worker.limits(),
+        service.config.worker.limits(&service.config.incident),
         service.config.data.join("spool"),
         &service.uploads,
-    );
+    )
+    .rescanning(service.config.rescan.limits(), service.rescans.clone(), service.downloads.withdrawals());
     workers.start(&service.uploads, &service.tasks).await?;
     let sweeping = service.clone();
     service.tasks.keep("sweep sessions", move || {
@@ -212,6 +226,24 @@ async fn start_workers(service: &Arc<Service>) -> Result<(), DatabaseError> {
         async move { sweep_sessions(&service).await }
     });
     Ok(())
+}
+
+/// Makes downloads ask again when another node has withdrawn a file; returns when there are no others, when the service
+/// stops, or when the database broke off.
+async fn hear_of_withdrawals(service: &Service) -> Result<(), DatabaseError> {
+    let stop = service.tasks.stopping();
+    let Some(mut listener) = service.db.listen(worker::WITHDRAWN).await? else {
+        stop.cancelled().await;
+        return Ok(());
+    };
+    loop {
+        // Also at first, and for a connection that was lost: words may have been lost before it, or with it.
+        service.downloads.withdrawals().announce();
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            word = listener.next() => { word?; }
+        }
+    }
 }
 
 async fn sweep_sessions(service: &Service) {

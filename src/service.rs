@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::PersonId;
@@ -29,6 +30,8 @@ pub struct Service {
     pub submissions: Submissions,
     /// Files and zips on their way out.
     pub downloads: Downloads,
+    /// Rung when accepted files were put at the head of the queue of rescans.
+    pub rescans: Arc<Notify>,
     pub clock: Clock,
     /// Background work.
     pub tasks: Tasks,

@@ -51,6 +51,8 @@ pub enum Standing {
 pub enum Withheld {
     /// A later scan found something.
     Quarantined,
+    /// What the store holds is not what was accepted.
+    Unreadable,
     /// Replaced or deleted since, after the sample was returned.
     NotAccepted,
     /// Its bytes were removed at the end of their time.
@@ -63,6 +65,10 @@ impl Withheld {
         match self {
             Self::Quarantined => {
                 "This file was submitted and is withheld because a later virus scan found something in it."
+            }
+            Self::Unreadable => {
+                "This file was submitted and is withheld for now because what the store holds is not what was \
+                 accepted; the people who run the service have been alerted."
             }
             Self::NotAccepted => {
                 "This file was submitted and is withheld because the centre has since replaced or deleted it."

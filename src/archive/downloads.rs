@@ -8,8 +8,10 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::send::{Download, Gate, Parcel, Patience, SendError, channel, send};
+use super::Withdrawals;
+use super::send::{Asked, Download, Gate, Parcel, Patience, SendError, channel, send};
 use crate::actor::PersonId;
+use crate::ids::FileId;
 use crate::object_store::ObjectStore;
 use crate::shares::{Crowded, Share, Shares};
 
@@ -39,6 +41,8 @@ pub struct Finished {
     pub bytes: u64,
     /// Why it stopped early: [`SendError::word`].
     pub broken: Option<&'static str>,
+    /// The file whose stored bytes are not those that were judged, or not there.
+    pub doubted: Option<FileId>,
 }
 
 /// Called once, when a download is over however it ended: the place for its row on the audit trail.
@@ -53,6 +57,7 @@ pub struct Downloads {
     store: Arc<dyn ObjectStore>,
     limits: Limits,
     places: Shares<PersonId>,
+    withdrawals: Withdrawals,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -63,9 +68,15 @@ impl Downloads {
             store,
             limits,
             places: Shares::new(limits.all, limits.each),
+            withdrawals: Withdrawals::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
+    }
+
+    /// Where it is said that a file was withdrawn.
+    pub fn withdrawals(&self) -> Withdrawals {
+        self.withdrawals.clone()
     }
 
     /// Takes a place, or says that there is none; nobody waits in line.
@@ -85,22 +96,24 @@ impl Downloads {
         let len = range.end.min(parcel.len()).saturating_sub(range.start);
         let (mut out, download) = channel(len, self.limits.patience);
         let (store, stop) = (self.store.clone(), self.stop.clone());
+        let asked = Asked { gate, withdrawals: self.withdrawals.clone() };
         self.tasks.spawn(async move {
             let _place = place;
             let result = tokio::select! {
                 // What is done is done, even if the service stops at that moment.
                 biased;
-                result = send(&parcel, range, &*store, &gate, &mut out) => result,
+                result = send(&parcel, range, &*store, &asked, &mut out) => result,
                 () = stop.cancelled() => Err(SendError::Stopping),
             };
             let bytes = out.sent;
             let broken = result.as_ref().err().map(SendError::word);
+            let doubted = result.as_ref().err().and_then(SendError::doubted);
             if let Err(why) = result {
                 log(&why, bytes);
                 out.fail(why);
             }
             drop(out);
-            finished(Finished { bytes, broken }).await;
+            finished(Finished { bytes, broken, doubted }).await;
         });
         download
     }

@@ -21,9 +21,11 @@ mod send;
 mod send_tests;
 #[cfg(test)]
 mod tests;
+mod withdrawals;
 
 pub use contents::{Contents, ContentsError, Entry, Selection, Standing, Withheld};
 pub use downloads::{DownloadPlace, Downloads, Finished, Limits, OnFinished};
 pub use layout::{Layout, LayoutError, Member, Segment, Source};
 pub use object::{NotEvidence, StoredObject};
 pub use send::{Cause, Download, Gate, Parcel, Patience, SendError};
+pub use withdrawals::Withdrawals;

@@ -1,10 +1,11 @@
-//! An accepted object, as it may leave.
+//! A stored object, as it may leave.
 
 use crate::evidence::Sha256Digest;
 use crate::ids::FileId;
 use crate::object_store::{ObjectKey, ObjectVersion};
 
-/// One version of an evidence object, with the digest it was judged under. Nothing in quarantine can become one.
+/// One version of an evidence object, with the digest it was judged under; or, for whoever answers incidents, of one in
+/// which something was found. Nothing in quarantine can become one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
     file: FileId,
@@ -13,9 +14,10 @@ pub struct StoredObject {
     sha256: Sha256Digest,
 }
 
-/// The object is not evidence: it never earned a verdict of clean, or is another file's.
+/// The object is not what it is taken for: evidence, which earned a verdict of clean, or an infected original; or it is
+/// another file's.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{key} is not the evidence of file {file}")]
+#[error("{key} is not that of file {file}")]
 pub struct NotEvidence {
     file: FileId,
     key: ObjectKey,
@@ -31,6 +33,19 @@ impl StoredObject {
     ) -> Result<Self, NotEvidence> {
         match &key {
             ObjectKey::Evidence { file: of, .. } if *of == file => Ok(Self { file, key, version, sha256 }),
+            _ => Err(NotEvidence { file, key }),
+        }
+    }
+
+    /// An infected original. Errors: the key is not the place of this file's.
+    pub fn infected(
+        file: FileId,
+        key: ObjectKey,
+        version: ObjectVersion,
+        sha256: Sha256Digest,
+    ) -> Result<Self, NotEvidence> {
+        match &key {
+            ObjectKey::Incident { file: of, .. } if *of == file => Ok(Self { file, key, version, sha256 }),
             _ => Err(NotEvidence { file, key }),
         }
     }

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use super::{Layout, Segment, StoredObject};
+use super::{Layout, Segment, StoredObject, Withdrawals};
 use crate::evidence::Sha256Digest;
 use crate::ids::FileId;
 use crate::object_store::{ObjectStore, StoreError};
@@ -27,11 +27,18 @@ use crate::object_store::{ObjectStore, StoreError};
 /// Why something could not be found out.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Asked for every object when it is opened, and now and then while it is sent: whether it may still leave, to this person, now.
+/// Asked for every object when it is opened, when anything was withdrawn, and now and then while it is sent: whether it
+/// may still leave, to this person, now.
 pub type Gate = Arc<dyn Fn(FileId) -> BoxFuture<'static, Result<bool, Cause>> + Send + Sync>;
 
 /// While one object is on its way, it is asked again this often.
-const GATE_AGAIN: Duration = Duration::from_mins(5);
+const GATE_AGAIN: Duration = Duration::from_mins(1);
+
+/// What a download asks on its way.
+pub(super) struct Asked {
+    pub(super) gate: Gate,
+    pub(super) withdrawals: Withdrawals,
+}
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -112,6 +119,17 @@ impl SendError {
             Self::ReceiverGone => "receiver_gone",
             Self::Stopping => "service_stopping",
             Self::BrokenOff => "broken_off",
+        }
+    }
+
+    /// The file whose stored bytes are not those that were judged, or not there.
+    pub(super) fn doubted(&self) -> Option<FileId> {
+        match self {
+            Self::Mismatch { file }
+            | Self::Store { file, source: StoreError::NotFound { .. } | StoreError::Changed { .. } } => {
+                Some(*file)
+            }
+            _ => None,
         }
     }
 }
@@ -220,13 +238,13 @@ pub(super) async fn send(
     parcel: &Parcel,
     range: Range<u64>,
     store: &dyn ObjectStore,
-    gate: &Gate,
+    asked: &Asked,
     out: &mut Outgoing,
 ) -> Result<(), SendError> {
     for segment in parcel.segments(range) {
         match segment {
             Segment::Bytes(bytes) => out.push(bytes).await?,
-            Segment::Stored { object, range } => send_object(object, range, store, gate, out).await?,
+            Segment::Stored { object, range } => send_object(object, range, store, asked, out).await?,
         }
     }
     Ok(())
@@ -246,13 +264,14 @@ async fn send_object(
     object: &StoredObject,
     range: Range<u64>,
     store: &dyn ObjectStore,
-    gate: &Gate,
+    Asked { gate, withdrawals }: &Asked,
     out: &mut Outgoing,
 ) -> Result<(), SendError> {
     let file = object.file();
     let failed = |source| SendError::Store { file, source };
     let stalled = |_| SendError::StoreStalled { file };
     let patience = out.patience.store;
+    let mut withdrawn = withdrawals.count();
     pass(gate, file, patience).await?;
     let mut passed = Instant::now();
     let mut hash = (range == (0..object.size())).then(Sha256::new);
@@ -262,9 +281,10 @@ async fn send_object(
     while left > 0 {
         let next = timeout(patience, pieces.next()).await.map_err(stalled)?;
         let piece = next.ok_or(SendError::Mismatch { file })?.map_err(failed)?;
-        if passed.elapsed() >= GATE_AGAIN {
+        let count = withdrawals.count();
+        if count != withdrawn || passed.elapsed() >= GATE_AGAIN {
             pass(gate, file, patience).await?;
-            passed = Instant::now();
+            (withdrawn, passed) = (count, Instant::now());
         }
         left = left.checked_sub(piece.len() as u64).ok_or(SendError::Mismatch { file })?;
         if let Some(hash) = &mut hash {

@@ -4,9 +4,12 @@
 //! and promotion takes nothing else. [`judge`] reads a descriptor and gives a [`Judgement`]; who claims files, moves
 //! them and records what came out is elsewhere.
 //!
+//! Accepted bytes are looked at again when signatures are newer ([`again`]).
+//!
 //! The evidence stays byte for byte what the candidate made: nothing here writes to it, re-encodes it or unpacks it
 //! in place.
 
+pub mod again;
 mod examine;
 mod judge;
 pub mod name;

@@ -74,7 +74,7 @@ pub(crate) async fn submission(
 pub(crate) async fn contents(db: &Database, submission: Submission) -> Result<Contents, DatabaseError> {
     let rows = sqlx::query(
         "SELECT f.id, f.kind, f.section, f.state, f.original_name, f.path, f.unique_name, f.size, f.sha256, \
-         f.crc32, f.received_at, f.evidence_key, f.evidence_version, c.number FROM submission_files sf \
+         f.crc32, f.received_at, f.evidence_key, f.evidence_version, f.withheld, c.number FROM submission_files sf \
          JOIN files f ON f.id = sf.file_id LEFT JOIN candidates c ON c.id = f.candidate_id \
          WHERE sf.submission_id = $1",
     )
@@ -129,7 +129,9 @@ fn place(row: &AnyRow, kind: &str, section: &str) -> Result<Option<Place>, Datab
 fn standing(row: &AnyRow, file: FileId) -> Result<Standing, DatabaseError> {
     let broken = |column| DatabaseError::BrokenRow { table: "files", id: file.to_string(), column };
     let state = row.try_get::<String, _>("state")?.parse().map_err(|_| broken("state"))?;
+    let withheld: Option<String> = row.try_get("withheld")?;
     Ok(match state {
+        FileState::Accepted if withheld.is_some() => Standing::Withheld(Withheld::Unreadable),
         FileState::Accepted => match object(row, file)? {
             Some(object) => {
                 let crc32: Option<i64> = row.try_get("crc32")?;
@@ -155,14 +157,14 @@ fn object(row: &AnyRow, file: FileId) -> Result<Option<StoredObject>, DatabaseEr
     StoredObject::new(file, key, version, sha256).map(Some).map_err(|_| broken("evidence_key"))
 }
 
-/// A file whose bytes may leave to this person now: accepted, and of their centre or in a submission allocated to
+/// A file whose bytes may leave to this person now: accepted, not withheld, and of their centre or in a submission allocated to
 /// them. The alias of files is `f`.
 macro_rules! readable {
     ($person:literal, $file:literal) => {
         concat!(
             "FROM files f JOIN samples s ON s.id = f.sample_id WHERE f.id = ",
             $file,
-            " AND f.state = 'accepted' AND f.evidence_key IS NOT NULL AND (",
+            " AND f.state = 'accepted' AND f.withheld IS NULL AND f.evidence_key IS NOT NULL AND (",
             centre_staff!($person),
             " OR (",
             allocated!($person),

@@ -146,10 +146,7 @@ fn read(row: &AnyRow) -> Result<FileRow, DatabaseError> {
 }
 
 /// What a check waits for. A word of a newer node's is no reason to show nothing of the file.
-pub(super) fn waits(
-    what: Option<&str>,
-    since: Option<Timestamp>,
-) -> Option<(WaitsFor, Option<Timestamp>)> {
+pub(super) fn waits(what: Option<&str>, since: Option<Timestamp>) -> Option<(WaitsFor, Option<Timestamp>)> {
     what.map(|word| (word.parse().unwrap_or(WaitsFor::Service), since))
 }
 

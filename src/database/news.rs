@@ -25,8 +25,8 @@ pub struct Happened {
 }
 
 /// What happened to `sample` from `from` on and after the row `after`, oldest first, at most `limit`; nothing while
-/// the sample is not the person's to see. A moderator hears of the sample's returns and submissions alone; who fetched
-/// what is for the audit trail alone.
+/// the sample is not the person's to see. A moderator hears of the sample's returns and submissions and of submitted
+/// files that cannot be read any more or can be again; who fetched what is for the audit trail alone.
 pub async fn since(
     db: &Database,
     person: &PersonId,
@@ -39,8 +39,11 @@ pub async fn since(
         "SELECT a.id, a.chain, a.action, COALESCE(c.number, ''), a.section, a.file_id, COALESCE(f.state, '') \
          FROM audit a JOIN samples s ON s.id = a.chain LEFT JOIN candidates c ON c.id = a.candidate_id \
          LEFT JOIN files f ON f.id = a.file_id WHERE a.chain = $2 AND a.at >= $3 AND a.id > $4 \
-         AND a.outcome = 'done' AND a.action NOT LIKE '%download%' AND (({} OR {}) OR ({} AND \
-         a.action IN ('sample.submitted', 'sample.returned'))) ORDER BY a.id LIMIT $5",
+         AND a.outcome = 'done' AND a.action NOT LIKE '%download%' AND a.action NOT LIKE 'incident.%' \
+         AND (({} OR {}) OR ({} AND (a.action IN ('sample.submitted', 'sample.returned') \
+         OR (a.action IN ('file.quarantined', 'file.withheld', 'file.released') AND EXISTS \
+         (SELECT 1 FROM submission_files sf JOIN submissions b ON b.id = sf.submission_id \
+         WHERE sf.file_id = a.file_id AND b.sample_id = s.id))))) ORDER BY a.id LIMIT $5",
         centre_staff!("$1"),
         overseer!("$1"),
         allocated!("$1")

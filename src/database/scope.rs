@@ -67,6 +67,21 @@ macro_rules! overseer {
 }
 pub(crate) use overseer;
 
+/// The person answers incidents where the sample belongs.
+macro_rules! responder {
+    ($person:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM roles r JOIN people p ON p.id = r.person_id WHERE r.person_id = ",
+            $person,
+            " AND p.disabled = 0 AND r.role = 'incident'",
+            " AND (r.organisation_id = '' OR r.organisation_id = s.organisation_id)",
+            " AND (r.centre_number = '' OR r.centre_number = s.centre_number)",
+            " AND (r.component_id = '' OR r.component_id = s.component_id))"
+        )
+    };
+}
+pub(crate) use responder;
+
 /// The sample exists to the person at all.
 macro_rules! visible {
     ($person:literal) => {
@@ -101,7 +116,7 @@ macro_rules! standing_visible {
 pub(crate) use standing_visible;
 
 /// The file (alias `f`) is the person's to see: all of the work for its centre and the board, what was submitted for
-/// its moderators.
+/// its moderators, also of a file that a later scan withdrew.
 macro_rules! file_visible {
     ($person:literal) => {
         concat!(
@@ -111,7 +126,7 @@ macro_rules! file_visible {
             $crate::database::scope::overseer!($person),
             " OR (",
             $crate::database::scope::allocated!($person),
-            " AND f.state = 'accepted' AND EXISTS (SELECT 1 FROM submission_files sf JOIN submissions b",
+            " AND f.state IN ('accepted', 'quarantined') AND EXISTS (SELECT 1 FROM submission_files sf JOIN submissions b",
             " ON b.id = sf.submission_id WHERE sf.file_id = f.id AND b.sample_id = s.id",
             " AND b.revision = s.revision)))"
         )

@@ -18,7 +18,7 @@ pub(super) async fn read(on: &mut AnyConnection, sample: Sample) -> Result<Stand
     let id = sample.id.to_string();
     let files = sqlx::query(concat!(
         "SELECT f.id, f.candidate_id, f.kind, f.section, f.state, f.original_name, f.path, f.unique_name, f.size, \
-         f.sha256, f.crc32, f.media_type, f.modified, f.late, f.unscanned, f.duplicate_of, f.created_at, \
+         f.sha256, f.crc32, f.media_type, f.modified, f.late, f.unscanned, f.withheld, f.duplicate_of, f.created_at, \
          f.received_at, f.accepted_at, u.last_byte_at, u.length, ",
         bytes_here!(),
         " FROM files f LEFT JOIN uploads u ON u.file_id = f.id WHERE f.sample_id = $1 \
@@ -125,6 +125,7 @@ fn file(row: &AnyRow) -> Result<FileFacts, DatabaseError> {
         modified: text("modified")?,
         late: flag("late")?,
         unscanned: flag("unscanned")?,
+        withheld: text("withheld")?.is_some(),
         duplicate: text("duplicate_of")?.is_some(),
         created_at: from_micros(row.try_get("created_at")?),
         received_at: number("received_at")?.map(from_micros),

@@ -554,9 +554,11 @@ pub(crate) async fn whole(db: &Database, limit: i64) -> Result<Vec<FileId>, Data
     ids(sqlx::query_scalar(AssertSqlSafe(sql)).bind(limit).fetch_all(db.reader()).await?)
 }
 
-/// Whether nothing that is staged of a file or a partial is needed any more; `None` of one that is not known.
+/// Whether nothing that is staged of a file or a partial is needed any more (an infected original is, until it lies in
+/// its own place); `None` of one that is not known.
 pub(crate) async fn is_over(db: &Database, file: FileId) -> Result<Option<bool>, DatabaseError> {
-    let sql = "SELECT CASE WHEN state IN ('created', 'receiving', 'received', 'checking', 'quarantined') \
+    let sql = "SELECT CASE WHEN state IN ('created', 'receiving', 'received', 'checking') OR EXISTS \
+               (SELECT 1 FROM incidents i WHERE i.file_id = files.id AND i.moved = 0) \
                THEN 0 ELSE 1 END FROM files WHERE id = $1 UNION ALL \
                SELECT CASE WHEN state IN ('ended', 'joined') THEN 1 ELSE 0 END FROM partials WHERE id = $1";
     let over: Option<i64> =

@@ -9,6 +9,7 @@ use super::scope::{allocated, centre_staff, overseer, visible};
 use super::uploads::bytes_here;
 use super::{Database, DatabaseError, samples};
 use crate::actor::PersonId;
+use crate::archive::Withheld;
 use crate::clock::from_micros;
 use crate::component::Component;
 use crate::evidence::{FileState, Reason, WaitsFor};
@@ -294,6 +295,149 @@ pub(crate) async fn refused(
         })
     };
     rows.iter().map(read).collect()
+}
+
+/// A file that a later scan withdrew.
+#[derive(Debug)]
+pub(crate) struct Withdrawn {
+    /// `""` for a sample document.
+    pub number: String,
+    pub candidate: String,
+    pub section: String,
+    pub original_name: String,
+    /// What was found, in a sentence.
+    pub detail: String,
+    pub at: Timestamp,
+    /// A submission holds it.
+    pub submitted: bool,
+}
+
+/// The files of a sample that later scans withdrew, latest first, as the sample's centre sees them. At most [`FILES`].
+pub(crate) async fn withdrawn(
+    db: &Database,
+    person: &PersonId,
+    sample: SampleId,
+) -> Result<Vec<Withdrawn>, DatabaseError> {
+    let sql = concat!(
+        "SELECT f.section, f.original_name, f.detail, f.quarantined_at, n.number, n.name, ",
+        "CASE WHEN EXISTS (SELECT 1 FROM submission_files sf WHERE sf.file_id = f.id) THEN 1 ELSE 0 END AS submitted ",
+        "FROM files f JOIN samples s ON s.id = f.sample_id LEFT JOIN candidates n ON n.id = f.candidate_id ",
+        "WHERE f.sample_id = $2 AND f.state = 'quarantined' AND ",
+        works!("$1"),
+        " ORDER BY f.quarantined_at DESC, f.id LIMIT $3"
+    );
+    let rows = sqlx::query(sql)
+        .bind(person.as_str())
+        .bind(sample.to_string())
+        .bind(FILES)
+        .fetch_all(db.reader())
+        .await?;
+    let text = |row: &AnyRow, column: &'static str| row.try_get::<Option<String>, _>(column);
+    rows.iter()
+        .map(|row| {
+            Ok(Withdrawn {
+                number: text(row, "number")?.unwrap_or_default(),
+                candidate: text(row, "name")?.unwrap_or_default(),
+                section: row.try_get("section")?,
+                original_name: row.try_get("original_name")?,
+                detail: text(row, "detail")?.unwrap_or_default(),
+                at: from_micros(row.try_get::<Option<i64>, _>("quarantined_at")?.unwrap_or_default()),
+                submitted: row.try_get::<i64, _>("submitted")? != 0,
+            })
+        })
+        .collect()
+}
+
+/// A sample of which later scans withdrew files.
+#[derive(Debug)]
+pub(crate) struct Bereft {
+    pub sample: SampleId,
+    pub title: String,
+    pub centre: String,
+    pub files: u32,
+}
+
+/// The samples of which files were withdrawn since then, latest first, at most `limit`: as their centre sees them (in
+/// one organisation, where one is named), or as their moderator, of what was submitted.
+pub(crate) async fn bereft(
+    db: &Database,
+    person: &PersonId,
+    lens: Lens,
+    organisation: Option<&OrganisationId>,
+    since: Timestamp,
+    limit: usize,
+) -> Result<Vec<Bereft>, DatabaseError> {
+    let scope = match lens {
+        Lens::Any | Lens::Works => works!("$1"),
+        Lens::Moderates => concat!(
+            "(",
+            allocated!("$1"),
+            " AND EXISTS (SELECT 1 FROM submission_files sf WHERE sf.file_id = f.id))"
+        ),
+    };
+    let sql = format!(
+        "SELECT s.id, k.title, s.centre_number, COUNT(*) AS files, MAX(f.quarantined_at) AS latest FROM files f \
+         JOIN samples s ON s.id = f.sample_id JOIN components k ON k.id = s.component_id \
+         WHERE f.state = 'quarantined' AND f.quarantined_at >= $2 AND ($3 = '' OR s.organisation_id = $3) AND {scope} \
+         GROUP BY s.id, k.title, s.centre_number ORDER BY latest DESC, s.id LIMIT $4"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(person.as_str())
+        .bind(since.as_microsecond())
+        .bind(organisation.map_or("", OrganisationId::as_str))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db.reader())
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("id")?;
+            let broken = |_| DatabaseError::BrokenRow { table: "samples", id: id.clone(), column: "id" };
+            Ok(Bereft {
+                sample: id.parse().map_err(broken)?,
+                title: row.try_get("title")?,
+                centre: row.try_get("centre_number")?,
+                files: u32::try_from(row.try_get::<i64, _>("files")?).unwrap_or(u32::MAX),
+            })
+        })
+        .collect()
+}
+
+/// The files of a submission that do not leave now, why, and since when where that is known.
+pub(crate) async fn withheld(
+    db: &Database,
+    person: &PersonId,
+    sample: SampleId,
+    revision: u32,
+) -> Result<Vec<(FileId, Withheld, Option<Timestamp>)>, DatabaseError> {
+    let sql = format!(
+        "SELECT f.id, f.state, f.quarantined_at, f.withheld_at FROM submission_files sf \
+         JOIN submissions b ON b.id = sf.submission_id JOIN files f ON f.id = sf.file_id \
+         JOIN samples s ON s.id = b.sample_id WHERE b.sample_id = $2 AND b.revision = $3 \
+         AND (f.state <> 'accepted' OR f.withheld IS NOT NULL OR f.evidence_key IS NULL) AND {}",
+        visible!("$1")
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(person.as_str())
+        .bind(sample.to_string())
+        .bind(i64::from(revision))
+        .fetch_all(db.reader())
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("id")?;
+            let broken = |column| DatabaseError::BrokenRow { table: "files", id: id.clone(), column };
+            let at =
+                |column: &'static str| row.try_get::<Option<i64>, _>(column).map(|at| at.map(from_micros));
+            let state = row.try_get::<String, _>("state")?.parse().map_err(|_| broken("state"))?;
+            let (why, since) = match (state, at("withheld_at")?) {
+                (FileState::Quarantined, _) => (Withheld::Quarantined, at("quarantined_at")?),
+                (FileState::Accepted, Some(since)) => (Withheld::Unreadable, Some(since)),
+                (FileState::Accepted, None) => (Withheld::Purged, None),
+                _ => (Withheld::NotAccepted, None),
+            };
+            Ok((id.parse().map_err(|_| broken("id"))?, why, since))
+        })
+        .collect()
 }
 
 /// The accent of an organisation, as it was imported.

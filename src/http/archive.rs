@@ -3,22 +3,28 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, Method};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::attachment::{Asking, Attachment, Trail};
+use super::attachment::{Asking, Attachment, Right, Trail};
 use super::body::{Query, Segments};
 use super::error::ApiError;
 use super::identity::Caller;
 use super::layers::RequestId;
 use crate::archive::{Parcel, Selection};
 use crate::database::archive::{contents, submission};
-use crate::ids::SampleId;
+use crate::database::rescans;
+use crate::ids::{FileId, SampleId, SubmissionId};
 use crate::service::Service;
+
+/// Asked of whoever has to wait until files have been scanned again.
+const SCANNING: Duration = Duration::from_secs(30);
 
 /// What is asked for; all of the latest revision when empty.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -60,9 +66,14 @@ pub(super) async fn zip(
     if !contents.entries.iter().any(|entry| selection.takes(entry)) && selection != Selection::default() {
         return Err(ApiError::NotFound);
     }
+    if method == Method::GET {
+        let chosen = contents.entries.iter().filter(|entry| selection.takes(entry)).map(|entry| entry.file);
+        scan_first(&service, submission, chosen.collect()).await?;
+    }
     let layout = contents.layout(&selection).map_err(ApiError::internal)?;
     let attachment = Attachment {
         parcel: Parcel::Zip(Arc::new(layout)),
+        right: Right::Evidence,
         name,
         media_type: "application/zip".to_owned(),
         trail: Trail {
@@ -79,6 +90,31 @@ pub(super) async fn zip(
         },
     };
     attachment.answer(Asking { service, caller, request, method, headers }).await
+}
+
+/// Puts the submission's files at the head of the queue of rescans whose verdicts are too old, if the scanner has newer
+/// signatures. Where the settings say so, a download of such files waits for it.
+async fn scan_first(
+    service: &Service,
+    submission: SubmissionId,
+    chosen: BTreeSet<FileId>,
+) -> Result<(), ApiError> {
+    let config = &service.config.rescan;
+    let scanner = service.scanner.readiness().await;
+    // Without a scanner nobody knows whether there is something newer.
+    let signatures_at = if scanner.ready { scanner.signatures_at } else { Some(Timestamp::MAX) };
+    let Some(signatures_at) = signatures_at else { return Ok(()) };
+    let age = SignedDuration::try_from(config.before_download.0).unwrap_or(SignedDuration::MAX);
+    let before = service.clock.now().checked_sub(age).unwrap_or(Timestamp::MIN);
+    let old = rescans::old_of(&service.db, submission, before, signatures_at).await?;
+    if old.iter().any(|(_, first)| !first) {
+        rescans::ask_for(&service.db, submission, before).await?;
+        service.rescans.notify_one();
+    }
+    if config.hold_download && old.iter().any(|(file, _)| chosen.contains(file)) {
+        return Err(ApiError::Rescanning { retry_after: SCANNING });
+    }
+    Ok(())
 }
 
 fn list<T: FromStr + Ord>(field: &str, text: Option<&str>) -> Result<Option<BTreeSet<T>>, ApiError>

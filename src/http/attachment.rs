@@ -21,6 +21,7 @@ use super::range::{Asked, asked};
 use crate::archive::{Cause, Finished, Gate, OnFinished, Parcel, SendError};
 use crate::database::archive::may_leave;
 use crate::database::audit::{self, By, Entry};
+use crate::database::{incidents, rescans};
 use crate::evidence::{FileKind, Group, extension_of};
 use crate::ids::{FileId, SampleId};
 use crate::service::Service;
@@ -50,10 +51,20 @@ pub(super) struct Trail {
     pub detail: Value,
 }
 
+/// By which right it leaves: asked before its first byte, and again on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// Accepted work, for its centre and its moderators.
+    Evidence,
+    /// An infected original, for whoever answers incidents.
+    Incident,
+}
+
 /// What is sent, and what it is called.
 #[derive(Debug)]
 pub(super) struct Attachment {
     pub parcel: Parcel,
+    pub right: Right,
     pub name: String,
     pub media_type: String,
     pub trail: Trail,
@@ -139,15 +150,15 @@ impl Attachment {
 
     /// Begins the download; its first piece is there when this returns.
     async fn body(self, asking: Asking, range: std::ops::Range<u64>) -> Result<Body, ApiError> {
-        let Self { parcel, trail, .. } = self;
+        let Self { parcel, right, trail, .. } = self;
         let Asking { service, caller, request, .. } = asking;
         let place = service.downloads.place(caller.person()).map_err(|crowded| match crowded {
             Crowded::Each => ApiError::TooMany { retry_after: CROWDED },
             Crowded::All => ApiError::Unavailable { retry_after: CROWDED, source: Some(crowded.into()) },
         })?;
         let asked_for = json!({"from": range.start, "to": range.end, "etag": parcel.etag().to_string()});
-        trail.write(&service, &caller, request, trail.started, asked_for).await?;
-        let gate = gate(service.clone(), caller.clone());
+        trail.write(&service, &caller, request, trail.started, asked_for, None).await?;
+        let gate = gate(service.clone(), caller.clone(), right);
         let note = trail.closing(service.clone(), caller, request);
         let mut download = service.downloads.start(place, parcel, range, gate, note);
         download.begin().await.map_err(refused)?;
@@ -163,6 +174,7 @@ impl Trail {
         request: RequestId,
         action: &'static str,
         more: Value,
+        doubted: Option<FileId>,
     ) -> Result<(), ApiError> {
         let entry = Entry {
             sample: Some(self.sample),
@@ -175,15 +187,23 @@ impl Trail {
         };
         let mut tx = service.db.begin().await?;
         audit::record(&mut tx, service.clock.now(), entry).await?;
-        Ok(tx.commit().await?)
+        if let Some(file) = doubted {
+            rescans::doubt(&mut tx, file).await?;
+        }
+        tx.commit().await?;
+        if doubted.is_some() {
+            service.rescans.notify_one();
+        }
+        Ok(())
     }
 
-    /// Writes the closing row when the download is over.
+    /// Writes the closing row when the download is over. A file whose stored bytes were not what they should be is
+    /// looked at next.
     fn closing(self, service: Arc<Service>, caller: Caller, request: RequestId) -> OnFinished {
-        Box::new(move |Finished { bytes, broken }| {
+        Box::new(move |Finished { bytes, broken, doubted }| {
             Box::pin(async move {
                 let sent = json!({"sent": bytes, "broken": broken});
-                let row = self.write(&service, &caller, request, self.finished, sent);
+                let row = self.write(&service, &caller, request, self.finished, sent, doubted);
                 match tokio::time::timeout(ROW_DEADLINE, row).await {
                     Ok(Ok(())) => {}
                     Ok(Err(why)) => {
@@ -198,14 +218,21 @@ impl Trail {
     }
 }
 
-/// Asks again, for every object and every few minutes of a long one: is the session or token alive, and may this
-/// person still read this file? Who waits for bytes is there: the session counts as used.
-fn gate(service: Arc<Service>, caller: Caller) -> Gate {
+/// Asks again, for every object, when anything was withdrawn and every minute of a long one: is the session or token
+/// alive, and may this person still read this file? Who waits for bytes is there: the session counts as used.
+fn gate(service: Arc<Service>, caller: Caller, right: Right) -> Gate {
     Arc::new(move |file| {
         let (service, caller) = (service.clone(), caller.clone());
         Box::pin(async move {
             match caller.still(&service).await {
-                Ok(caller) => Ok(may_leave(&service.db, caller.person(), file).await?),
+                Ok(caller) => Ok(match right {
+                    Right::Evidence => may_leave(&service.db, caller.person(), file).await?,
+                    Right::Incident => {
+                        let now = service.clock.now();
+                        let kept = incidents::one(&service.db, caller.person(), now, file).await?;
+                        kept.is_some_and(|kept| kept.object.is_some())
+                    }
+                }),
                 Err(ApiError::SignedOut) => Ok(false),
                 Err(other) => Err(Cause::from(other)),
             }

@@ -118,6 +118,8 @@ pub enum ApiError {
     InsufficientStorage,
     #[error("temporarily out of reach")]
     Unavailable { retry_after: Duration, source: Option<Cause> },
+    #[error("files are being scanned again")]
+    Rescanning { retry_after: Duration },
     #[error("a fault of ours")]
     Internal(#[source] Cause),
 }
@@ -258,6 +260,9 @@ impl ApiError {
             Self::Unavailable { .. } => {
                 (S::SERVICE_UNAVAILABLE, "unavailable", "Not available at the moment")
             }
+            Self::Rescanning { .. } => {
+                (S::SERVICE_UNAVAILABLE, "rescanning", "Files are being checked for viruses again")
+            }
             Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side"),
         }
     }
@@ -294,6 +299,9 @@ impl ApiError {
             Self::BodyTimeout => "Send it again.".into(),
             Self::TooMany { .. } | Self::Busy { .. } | Self::Unavailable { .. } => {
                 "Try again in a moment; nothing that was confirmed is lost.".into()
+            }
+            Self::Rescanning { .. } => {
+                "There is newer knowledge of viruses than when they were accepted. Try again in a few minutes.".into()
             }
             Self::Submitted => "Nothing can be changed unless it is returned to you.".into(),
             Self::Held => "Nothing is deleted until the review, appeal or inquiry is over.".into(),
@@ -375,6 +383,7 @@ impl ApiError {
             Self::TooMany { retry_after }
             | Self::Busy { retry_after }
             | Self::KeyRunning { retry_after }
+            | Self::Rescanning { retry_after }
             | Self::Unavailable { retry_after, .. } => Some(*retry_after),
             _ => None,
         }
@@ -516,6 +525,7 @@ mod tests {
             ApiError::Busy { retry_after: soon },
             ApiError::InsufficientStorage,
             ApiError::Unavailable { retry_after: soon, source: None },
+            ApiError::Rescanning { retry_after: soon },
             ApiError::internal("x"),
         ];
         let table: Vec<_> = all.iter().map(|e| format!("{} {}", e.row().0.as_u16(), e.row().1)).collect();
@@ -562,6 +572,7 @@ mod tests {
         423 busy
         507 no_room
         503 unavailable
+        503 rescanning
         500 internal
         ");
     }

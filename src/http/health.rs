@@ -30,6 +30,8 @@ struct Part {
     name: &'static str,
     ready: bool,
     detail: String,
+    /// It works, and somebody has to look at it.
+    alert: bool,
 }
 
 #[utoipa::path(get, path = "/health/live", security(()), responses((status = 200, body = String)))]
@@ -41,7 +43,7 @@ pub(super) async fn live() -> &'static str {
 #[utoipa::path(get, path = "/health/ready", security(()),
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
-    let (database, store, checks) = tokio::join!(
+    let (database, store, checks, mut evidence) = tokio::join!(
         part("database", async { service.db.ping().await.map(|()| "answers".to_owned()) }),
         part("store", async {
             let free = service.store.probe().await?;
@@ -51,10 +53,13 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
             })
         }),
         part("checks", waiting(&service)),
+        part("evidence", withheld(&service)),
     );
+    evidence.alert |= evidence.detail != WHOLE;
     let scanner = service.scanner.readiness().await;
-    let scanner = Part { name: "scanner", ready: scanner.ready, detail: scanner.detail };
-    let parts = vec![database, store, scanner, checks];
+    let scanner =
+        Part { name: "scanner", ready: scanner.ready, detail: scanner.detail, alert: !scanner.ready };
+    let parts = vec![database, store, scanner, checks, evidence];
     let ready = parts.iter().all(|part| part.ready);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, parts })).into_response()
@@ -73,17 +78,37 @@ async fn waiting(service: &Service) -> Result<String, crate::database::DatabaseE
     })
 }
 
+/// What is said of evidence when nothing is known against it.
+const WHOLE: &str = "nothing is withheld";
+
+/// How many accepted files are not what was accepted. The service goes on without them; somebody has to find them.
+async fn withheld(service: &Service) -> Result<String, crate::database::DatabaseError> {
+    let (files, first) = crate::database::rescans::withheld(&service.db).await?;
+    metrics::gauge!("strongroom_files_withheld").set(files as f64);
+    Ok(match (files, first) {
+        (0, _) => WHOLE.to_owned(),
+        (_, Some(first)) => format!(
+            "{files} accepted files are withheld, since {first}: the store does not hold what was accepted; the audit \
+             trail has file.withheld for each"
+        ),
+        (_, None) => format!("{files} accepted files are withheld"),
+    })
+}
+
 async fn part<E: std::error::Error>(
     name: &'static str,
     asked: impl Future<Output = Result<String, E>>,
 ) -> Part {
     match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(detail)) => Part { name, ready: true, detail },
+        Ok(Ok(detail)) => Part { name, ready: true, detail, alert: false },
         Ok(Err(error)) => {
             tracing::warn!(name, cause = chain(&error), "not ready");
-            Part { name, ready: false, detail: error.to_string() }
+            Part { name, ready: false, detail: error.to_string(), alert: true }
         }
-        Err(_) => Part { name, ready: false, detail: format!("no answer within {} s", PATIENCE.as_secs()) },
+        Err(_) => {
+            let detail = format!("no answer within {} s", PATIENCE.as_secs());
+            Part { name, ready: false, detail, alert: true }
+        }
     }
 }
 

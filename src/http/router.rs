@@ -23,6 +23,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(uploads::routes())
         .route("/api/v1/samples/{sample}/archive", get(archive::zip))
         .route("/api/v1/files/{file}/content", get(content::file))
+        .route("/api/v1/incidents/{file}/content", get(content::infected))
         .merge(web::routes())
         .fallback(web::errors::unknown)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed { allow: "" })

@@ -101,6 +101,8 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/files/{file}", Access::May(Action::ChangeWork)),
     route("GET", "/api/v1/samples/{sample}/archive", Access::May(Action::Download)),
     route("GET", "/api/v1/files/{file}/content", Access::May(Action::Download)),
+    route("GET", "/api/v1/incidents", Access::May(Action::ReadInfected)),
+    route("GET", "/api/v1/incidents/{file}/content", Access::May(Action::ReadInfected)),
     // pages
     route("GET", "/", Access::SignedIn),
     route("GET", "/sign-in", Access::Public),

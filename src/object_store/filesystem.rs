@@ -64,7 +64,7 @@ impl FilesystemStore {
         let made = root.clone();
         blocking("open", "", move || {
             folder::make_root(&made).map_err(|e| trouble("open", "", e))?;
-            for class in ["quarantine", "evidence"] {
+            for class in ["quarantine", "evidence", "incident"] {
                 folder::make(&made, Path::new(class)).map_err(|e| trouble("open", class, e))?;
             }
             Ok(())
@@ -81,11 +81,11 @@ impl FilesystemStore {
     /// Opens the object read-only and holds it to `version`.
     async fn open_version(&self, key: &ObjectKey, version: &ObjectVersion) -> Result<File, StoreError> {
         let (place, path, version) = (self.place(key), key.path(), version.clone());
-        let evidence = matches!(key, ObjectKey::Evidence { .. });
+        let settled = key.is_settled();
         blocking("read", &key.path(), move || {
             let file = File::open(place).map_err(|e| trouble("read", &path, e))?;
             let now = file.metadata().map_err(|e| trouble("read", &path, e))?;
-            if same(&version_of(&now), &version, evidence) {
+            if same(&version_of(&now), &version, settled) {
                 Ok(file)
             } else {
                 Err(StoreError::Changed { path })
@@ -218,13 +218,13 @@ impl ObjectStore for FilesystemStore {
     ) -> Result<ObjectVersion, StoreError> {
         let (root, source, target) = (self.root.clone(), from.path(), to.path());
         let version = version.clone();
-        let evidence = matches!(from, ObjectKey::Evidence { .. });
-        blocking("promote", &to.path(), move || link(&root, &source, &version, &target, evidence)).await
+        let settled = from.is_settled();
+        blocking("promote", &to.path(), move || link(&root, &source, &version, &target, settled)).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
         let (root, path) = (self.root.clone(), key.path());
-        let durable = matches!(key, ObjectKey::Evidence { .. });
+        let durable = key.is_settled();
         blocking("delete", &key.path(), move || {
             folder::remove(&root, Path::new(&path), durable).map_err(|e| trouble("delete", &path, e))
         })
@@ -296,14 +296,14 @@ fn version_of(found: &Metadata) -> ObjectVersion {
 }
 
 /// Whether an object is the version it should be.
-fn same(now: &ObjectVersion, version: &ObjectVersion, evidence: bool) -> bool {
+fn same(now: &ObjectVersion, version: &ObjectVersion, settled: bool) -> bool {
     fn seconds(etag: &str) -> Option<&str> {
         let (_inode, rest) = etag.split_once('-')?;
         let (nanoseconds, _size) = rest.split_once('-')?;
         Some(nanoseconds.get(..nanoseconds.len().checked_sub(9)?).unwrap_or_default())
     }
     now.etag == version.etag
-        || evidence && now.size == version.size && seconds(&now.etag) == seconds(&version.etag)
+        || settled && now.size == version.size && seconds(&now.etag) == seconds(&version.etag)
 }
 
 /// Holds the file to its size and syncs it whole: `fdatasync` may leave the modification time behind, and the time
@@ -330,12 +330,12 @@ fn link(
     from: &str,
     version: &ObjectVersion,
     to: &str,
-    evidence: bool,
+    settled: bool,
 ) -> Result<ObjectVersion, StoreError> {
     let (source, target) = (root.join(from), root.join(to));
     let failed = |e| trouble("promote", to, e);
     match std::fs::metadata(&source) {
-        Ok(now) if !same(&version_of(&now), version, evidence) => {
+        Ok(now) if !same(&version_of(&now), version, settled) => {
             return Err(StoreError::Changed { path: from.to_owned() });
         }
         Ok(_) => {
@@ -355,7 +355,7 @@ fn link(
         }
         Err(e) => return Err(failed(e)),
     };
-    if !same(&found, version, evidence) {
+    if !same(&found, version, settled) {
         return Err(StoreError::Occupied { path: to.to_owned() });
     }
     folder::sync_parent(root, Path::new(to)).map_err(failed)?;

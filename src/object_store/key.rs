@@ -15,6 +15,8 @@ pub enum ObjectKey {
     Tail { file: FileId, epoch: i64, start: u64, len: u64 },
     /// An accepted file, for good.
     Evidence { sample: SampleId, file: FileId, name: UniqueName },
+    /// A file in which a scan found something, for a time.
+    Incident { sample: SampleId, file: FileId },
 }
 
 impl ObjectKey {
@@ -23,7 +25,15 @@ impl ObjectKey {
             Self::Quarantine { file, epoch } => format!("quarantine/{file}/{epoch}"),
             Self::Tail { file, epoch, start, len } => format!("tail/{file}/{epoch}/{start}-{len}"),
             Self::Evidence { sample, file, name } => format!("evidence/{sample}/{file}/{name}"),
+            Self::Incident { sample, file } => format!("incident/{sample}/{file}"),
         }
+    }
+}
+
+impl ObjectKey {
+    /// It lies where it is for good, or for a time: made once by a copy within the store, and never written again.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self, Self::Evidence { .. } | Self::Incident { .. })
     }
 }
 
@@ -62,6 +72,10 @@ impl FromStr for ObjectKey {
                 file: file.parse().map_err(|_| invalid())?,
                 name: name.parse().map_err(|_| invalid())?,
             },
+            ["incident", sample, file] => Self::Incident {
+                sample: sample.parse().map_err(|_| invalid())?,
+                file: file.parse().map_err(|_| invalid())?,
+            },
             _ => return Err(invalid()),
         };
         if key.path() == path { Ok(key) } else { Err(invalid()) }
@@ -80,6 +94,7 @@ mod tests {
             ObjectKey::Quarantine { file, epoch: 3 },
             ObjectKey::Tail { file, epoch: 3, start: 8 << 20, len: 17 },
             ObjectKey::Evidence { sample: SampleId::new(), file, name },
+            ObjectKey::Incident { sample: SampleId::new(), file },
         ] {
             assert_eq!(key.path().parse(), Ok(key));
         }

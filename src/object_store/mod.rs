@@ -5,8 +5,8 @@
 //! whose every [`Durable`] says exactly what may be acknowledged.
 //!
 //! A file's bytes move through three keys ([`ObjectKey`]): tails (pieces of an unfinished upload, S3 only), one
-//! quarantined object, and, after a verdict of clean, one evidence object. No key is ever written twice with
-//! different bytes.
+//! quarantined object, and, after a verdict of clean, one evidence object. What a scan finds something in goes to a place
+//! of its own, for a time. No key is ever written twice with different bytes.
 //!
 //! What is deliberately absent: no call returns a whole object, no call lists without a bound, nothing here knows
 //! who may read.
@@ -214,8 +214,8 @@ pub trait ObjectStore: Send + Sync + Debug {
     /// What is there now.
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectVersion>, StoreError>;
 
-    /// Copies an object (a quarantined one that was judged clean, or evidence that moves), pinned to its version, to
-    /// an evidence key, which is never overwritten with other bytes. The source stays. May be repeated: an equal target
+    /// Copies an object (a quarantined one that was judged, or evidence that moves), pinned to its version, to an
+    /// evidence or incident key, which is never overwritten with other bytes. The source stays. May be repeated: an equal target
     /// is success.
     async fn promote(
         &self,
@@ -227,7 +227,7 @@ pub trait ObjectStore: Send + Sync + Debug {
     /// Removes an object; one that is not there is success.
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError>;
 
-    /// Paths under a prefix (`quarantine/`, `tail/`, `evidence/` or `""`), at most `limit`, after `after` in order:
+    /// Paths under a prefix (`quarantine/`, `tail/`, `evidence/`, `incident/` or `""`), at most `limit`, after `after` in order:
     /// for sweeps and audits.
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError>;
 

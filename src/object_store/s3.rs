@@ -146,7 +146,7 @@ impl ObjectStore for S3Store {
         let path = key.path();
         // A copy by parts that was broken off is no object yet; nothing else is left of a check whose file was
         // withdrawn.
-        if matches!(key, ObjectKey::Evidence { .. }) {
+        if key.is_settled() {
             self.bucket.abort_all(&path).await?;
         }
         self.bucket.delete(&path).await

@@ -13,7 +13,7 @@ use crate::sample::SampleState;
 /// One thing that blocks or is doubtful, in words a person can act on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Finding {
-    /// Stable: `section_unresolved`, `document_absent`, `file_running`, `not_drawn`, `closed`, `submitted`;
+    /// Stable: `section_unresolved`, `document_absent`, `file_running`, `file_withheld`, `not_drawn`, `closed`, `submitted`;
     /// `upload_paused`, `duplicate`, `late_file`, `late_submission`, `not_virus_checked`, `incomplete`.
     pub code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,6 +163,10 @@ fn of_file(standing: &Standing, file: &FileFacts, now: Timestamp, check: &mut Ch
             let sentence = format!("{name} is still being uploaded. Wait for it, or cancel it.");
             return check.blocking.push(finding("file_running", sentence));
         }
+    }
+    if file.withheld {
+        let sentence = format!("{name} cannot be read from our store. Delete it and send it again.");
+        check.blocking.push(finding("file_withheld", sentence));
     }
     if file.duplicate {
         check.doubtful.push(finding("duplicate", format!("{name} has the same content as another file.")));

@@ -109,6 +109,8 @@ pub struct FileFacts {
     pub late: bool,
     /// Accepted without a virus check.
     pub unscanned: bool,
+    /// Its bytes do not leave, because the store does not hold what was accepted.
+    pub withheld: bool,
     /// The same bytes are elsewhere too.
     pub duplicate: bool,
     pub created_at: Timestamp,

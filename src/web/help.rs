@@ -122,6 +122,7 @@ fn group_of(path: &str) -> &'static str {
         path if path.starts_with("/files") || path.starts_with("/api/v1/uploads") => "Uploads",
         path if path.starts_with("/api/v1/files") => "Files",
         path if path.starts_with("/api/v1/samples") => "Samples",
+        path if path.starts_with("/api/v1/incidents") => "Incidents",
         path if path.starts_with("/api/") => "People and lists",
         _ => "Health",
     }
@@ -141,5 +142,6 @@ fn action_words(action: crate::actor::Action) -> &'static str {
         Action::Extend => "give more time",
         Action::Hold => "hold it",
         Action::ReadAudit => "read the audit trail",
+        Action::ReadInfected => "answer incidents",
     }
 }

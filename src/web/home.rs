@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::page::{Frame, Link, Message, OrganisationView, page};
@@ -37,6 +38,8 @@ pub struct Home {
     pub frame: Frame,
     /// What waits for this person as a moderator.
     pub moderation: Option<String>,
+    /// Samples of which later scans withdrew files.
+    pub bereft: Vec<Link>,
     pub assessments: Vec<AssessmentCard>,
 }
 
@@ -126,7 +129,33 @@ pub async fn home(
     let moderation = moderates.then(|| "You also moderate.".to_owned());
     let card = |line: AssessmentLine| AssessmentCard { id: line.id, name: line.name, series: line.series };
     let assessments = found.into_iter().map(card).collect();
-    Ok(page(StatusCode::OK, &Home { frame, moderation, assessments }))
+    let bereft = bereft(&service, &visitor, Lens::Works, Some(&id)).await?;
+    Ok(page(StatusCode::OK, &Home { frame, moderation, bereft, assessments }))
+}
+
+/// How long a withdrawal is told of on the way in; the sample's own page tells it always.
+const NEWS: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Samples named there.
+const NAMED: usize = 20;
+
+/// The samples of which later scans withdrew files, as links.
+pub async fn bereft(
+    service: &Service,
+    visitor: &Visitor,
+    lens: Lens,
+    organisation: Option<&OrganisationId>,
+) -> Result<Vec<Link>, ApiError> {
+    let since = service.clock.now().checked_sub(NEWS).unwrap_or(Timestamp::MIN);
+    let person = &visitor.actor.person;
+    let found = workspace::bereft(&service.db, person, lens, organisation, since, NAMED).await?;
+    let link = |one: workspace::Bereft| {
+        let href = match lens {
+            Lens::Moderates => format!("/moderation/{}", one.sample),
+            Lens::Any | Lens::Works => format!("/samples/{}", one.sample),
+        };
+        Link::new(href, format!("{}, centre {}: {}", one.title, one.centre, words::count(one.files, "file")))
+    };
+    Ok(found.into_iter().map(link).collect())
 }
 
 /// Where a list of samples goes on.

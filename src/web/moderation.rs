@@ -1,5 +1,6 @@
 //! The moderator's screens: the samples allocated, and what a centre submitted.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -9,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::home;
-use super::page::{Frame, Problem, page};
+use super::page::{Frame, Link, Problem, page};
 use super::receipt::{absent, not_there, title_of};
 use super::visitor::{Times, Visitor, organisation};
 use super::words;
@@ -19,7 +20,7 @@ use crate::candidate::CandidateNumber;
 use crate::database::workspace::{self, Lens, Narrow, SampleLine};
 use crate::http::body::{Query, Segments};
 use crate::http::error::ApiError;
-use crate::ids::SampleId;
+use crate::ids::{FileId, SampleId};
 use crate::service::Service;
 use crate::submission::{FileEntry, Manifest, Receipt};
 
@@ -30,6 +31,8 @@ const CARDS: usize = 60;
 #[template(path = "screens/moderation.html", config = "src/web/askama.toml")]
 pub struct Moderation {
     pub frame: Frame,
+    /// Samples of which later scans withdrew files.
+    pub bereft: Vec<Link>,
     pub samples: Vec<SampleCard>,
     /// The address of the next samples.
     pub more: Option<String>,
@@ -83,7 +86,10 @@ pub struct SubmittedFile {
     pub section: String,
     pub size: String,
     pub sha256: String,
-    pub download: String,
+    /// `None`: it does not leave now.
+    pub download: Option<String>,
+    /// Why not; empty when it does.
+    pub withheld: String,
 }
 
 fn moderates(visitor: &Visitor, line: &SampleLine) -> bool {
@@ -127,7 +133,8 @@ pub async fn list(
             holds: holds(&receipt),
         });
     }
-    Ok(page(StatusCode::OK, &Moderation { frame, samples, more }))
+    let bereft = home::bereft(&service, &visitor, Lens::Moderates, None).await?;
+    Ok(page(StatusCode::OK, &Moderation { frame, bereft, samples, more }))
 }
 
 /// Which candidate a sample's page is narrowed to.
@@ -163,7 +170,12 @@ pub async fn show(
         Some(number) => format!("/api/v1/samples/{id}/archive?candidates={number}"),
         None => format!("/api/v1/samples/{id}/archive"),
     };
-    let groups = groups(&manifest, &line, only.as_ref());
+    let withheld = workspace::withheld(&service.db, &visitor.actor.person, id, revision).await?;
+    let withheld = withheld.into_iter().map(|(file, why, since)| {
+        let since = since.map(|at| format!(" Since {}.", times.minute(at))).unwrap_or_default();
+        (file, format!("{}{since}", why.sentence()))
+    });
+    let groups = groups(&manifest, &line, only.as_ref(), &withheld.collect());
     if groups.is_empty() && only.is_some() {
         return Err(ApiError::NotFound);
     }
@@ -187,10 +199,16 @@ pub async fn show(
     Ok(page(StatusCode::OK, &view))
 }
 
-fn groups(manifest: &Manifest, line: &SampleLine, only: Option<&CandidateNumber>) -> Vec<Group> {
+/// `withheld`: files that do not leave now, and why.
+fn groups(
+    manifest: &Manifest,
+    line: &SampleLine,
+    only: Option<&CandidateNumber>,
+    withheld: &HashMap<FileId, String>,
+) -> Vec<Group> {
     let files = |number: Option<&CandidateNumber>| {
         let these = manifest.files.iter().filter(|file| file.candidate.as_ref() == number);
-        these.map(|file| submitted(file, line)).collect::<Vec<_>>()
+        these.map(|file| submitted(file, line, withheld.get(&file.id))).collect::<Vec<_>>()
     };
     let documents = Group { number: None, title: "Sample documents".into(), files: files(None) };
     let mut groups = Vec::new();
@@ -213,7 +231,7 @@ fn groups(manifest: &Manifest, line: &SampleLine, only: Option<&CandidateNumber>
     groups
 }
 
-fn submitted(file: &FileEntry, line: &SampleLine) -> SubmittedFile {
+fn submitted(file: &FileEntry, line: &SampleLine, withheld: Option<&String>) -> SubmittedFile {
     let verdict = if file.verdict == "clean" { String::new() } else { format!(" · {}", file.verdict) };
     SubmittedFile {
         name: if file.path.is_empty() {
@@ -225,7 +243,8 @@ fn submitted(file: &FileEntry, line: &SampleLine) -> SubmittedFile {
         section: format!("{}{verdict}", title_of(line, &file.section)),
         size: words::bytes(file.size),
         sha256: file.sha256.to_string(),
-        download: format!("/api/v1/files/{}/content", file.id),
+        download: withheld.is_none().then(|| format!("/api/v1/files/{}/content", file.id)),
+        withheld: withheld.cloned().unwrap_or_default(),
     }
 }
 

@@ -76,7 +76,7 @@ pub async fn show(
     for person in people::list(&service.db).await? {
         let at = match person.grants.first().map(|grant| grant.role) {
             Some(Role::Moderator | Role::LeadModerator) => 1,
-            Some(Role::Board | Role::Auditor) => 2,
+            Some(Role::Board | Role::Auditor | Role::Incident) => 2,
             Some(Role::Teacher | Role::Officer) | None => 0,
         };
         let what = person.grants.iter().map(granted).collect::<Vec<_>>().join("; ");
@@ -98,6 +98,7 @@ fn granted(grant: &Grant) -> String {
         Role::LeadModerator => "Lead moderator",
         Role::Board => "Board staff",
         Role::Auditor => "Auditor",
+        Role::Incident => "Incident responder",
     };
     grant.centre.as_ref().map_or_else(|| role.to_owned(), |centre| format!("{role}, centre {centre}"))
 }

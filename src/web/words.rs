@@ -454,7 +454,8 @@ mod tests {
     fn a_check_that_waits_says_for_what() {
         let mut said = std::collections::BTreeSet::new();
         for what in WaitsFor::ALL {
-            let words = file(FileState::Checking, FileFacts { waits_for: Some(what), ..FileFacts::default() });
+            let words =
+                file(FileState::Checking, FileFacts { waits_for: Some(what), ..FileFacts::default() });
             assert!(words.sentence.contains("goes on by itself"), "{what:?}: {words:?}");
             assert!(said.insert(words.sentence), "{what:?} is told from the others");
         }

@@ -41,6 +41,8 @@ pub struct Workspace {
     pub panel: Option<Panel>,
     pub undo: Option<Undo>,
     pub problem: Option<String>,
+    /// Files that later scans withdrew: which, when and why.
+    pub withdrawn: Vec<String>,
 }
 
 /// The sample in the page's head.
@@ -215,6 +217,7 @@ pub async fn show(
     let times = Times::new(&line.time_zone, service.clock.now());
     let returned = submissions::last_return(&service.db, id).await?;
     let refused = workspace::refused(&service.db, person, id).await?;
+    let withdrawn = workspace::withdrawn(&service.db, person, id).await?;
     let documents = workspace::files_of(&service.db, person, id, "").await?;
     let undo = match asked.deleted {
         Some(file) => workspace::file(&service.db, person, file).await?,
@@ -229,5 +232,5 @@ pub async fn show(
     let mut frame = visitor.frame_of(bench.line.component.title.clone(), &bench.line, false);
     frame.sample = Some(id.to_string());
     frame.goal = goal;
-    Ok(page(StatusCode::OK, &bench.page(frame, &documents, &files, undo)))
+    Ok(page(StatusCode::OK, &bench.page(frame, &documents, &files, undo, &withdrawn)))
 }

@@ -13,6 +13,7 @@ use crate::check::scan::ScanError;
 use crate::check::{Judgement, Subject, Verdict, judge};
 use crate::database::audit::{self, By, Entry};
 use crate::database::checks::{self, CheckRow, Claim, Refused};
+use crate::database::incidents::{self, FoundBy, NewIncident};
 use crate::database::{DatabaseError, Tx, uploads};
 use crate::evidence::{FileState, Reason, WaitsFor};
 use crate::ids::FileId;
@@ -39,6 +40,9 @@ pub(super) enum CheckError {
 
 /// Objects of one file looked for when it leaves quarantine.
 const LEFTOVERS: usize = 1000;
+
+/// Tries at an object that is not there, or not what was received, before that is its file's end.
+const STORE_TRIES: u32 = 10;
 
 /// Tries that end in a scanner's error of the file's own before that is its verdict.
 const SCAN_TRIES: u32 = 10;
@@ -102,7 +106,7 @@ impl Workers {
         let started = std::time::Instant::now();
         let outcome = tokio::select! {
             outcome = self.check(&row) => outcome,
-            lost = self.keep(&row) => Err(lost),
+            lost = self.keep((row.file, row.epoch)) => Err(lost),
             () = shutdown.cancelled() => Err(CheckError::Stopping),
         };
         metrics::histogram!("strongroom_check_seconds").record(started.elapsed().as_secs_f64());
@@ -132,33 +136,43 @@ impl Workers {
     }
 
     /// A second after the first try, twice as long after each, a minute at most.
-    fn later(&self, attempts: u32) -> Timestamp {
+    pub(super) fn later(&self, attempts: u32) -> Timestamp {
         let wait = SignedDuration::from_secs(1 << attempts.saturating_sub(1).min(6))
             .min(SignedDuration::from_mins(1));
         self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX)
     }
 
-    /// Renews the claim until it is lost.
-    async fn keep(&self, row: &CheckRow) -> CheckError {
+    /// Renews the claim (of a file, its epoch) until it is lost.
+    pub(super) async fn keep(&self, claim: (FileId, i64)) -> CheckError {
         loop {
             tokio::time::sleep(self.limits.lease / 3).await;
-            match checks::renew(&self.db, row, self.ttl_micros()).await {
+            match checks::renew(&self.db, claim, self.ttl_micros()).await {
                 Ok(true) => {}
                 Ok(false) => return CheckError::Fenced,
                 // The lease outlives two such failures; then another worker takes the file.
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(file = %row.file, error, "a claim could not be renewed");
+                    tracing::warn!(file = %claim.0, error, "a claim could not be renewed");
                 }
             }
         }
     }
 
     async fn check(&self, row: &CheckRow) -> Result<(), CheckError> {
-        if row.lost >= self.limits.claims {
-            return self.give_up(row).await;
+        if let Some(refused) = self.hopeless(row, None) {
+            return self.give_up(row, &refused).await;
         }
         fail::fail_point!("check::claimed");
+        match self.come_to_a_verdict(row).await {
+            Err(error) => match self.hopeless(row, Some(&error)) {
+                Some(refused) => self.give_up(row, &refused).await,
+                None => Err(error),
+            },
+            done => done,
+        }
+    }
+
+    async fn come_to_a_verdict(&self, row: &CheckRow) -> Result<(), CheckError> {
         let (key, version) = &row.quarantine;
         let spooled = self.spool.open(&*self.store, key, version).await?;
         let subject = Subject {
@@ -180,7 +194,8 @@ impl Workers {
         }
     }
 
-    /// Writes a refusal and gives the bytes up.
+    /// Writes a refusal and gives the bytes up, but for an infected original, which is kept for whoever answers
+    /// incidents.
     pub(super) async fn refuse(
         &self,
         row: &CheckRow,
@@ -190,36 +205,73 @@ impl Workers {
         let mut obsolete = self.quarantined(row).await?;
         // An earlier try may have copied it, and then found no end.
         obsolete.push(evidence_key(row));
+        let now = self.clock.now();
+        let kept = match (&judgement.verdict, &judgement.scanner) {
+            (Verdict::Infected { signature }, Some(scanner)) => Some(NewIncident {
+                file: row.file,
+                sample: row.sample,
+                candidate: &row.candidate,
+                section: &row.section,
+                by: FoundBy::Check,
+                signature,
+                scanner,
+                sha256: judgement.examined.sha256,
+                object: (&row.quarantine.0, &row.quarantine.1),
+                now,
+                expires_at: self.incident_ends(now),
+            }),
+            _ => None,
+        };
+        if kept.is_some() {
+            obsolete.retain(|key| *key != row.quarantine.0);
+        }
         let mut tx = self.db.begin().await?;
         self.write_refusal(&mut tx, row, judgement, &refused, &obsolete).await?;
+        if let Some(incident) = &kept {
+            incidents::insert(&mut tx, incident).await?;
+        }
         tx.commit().await?;
+        fail::fail_point!("check::refused");
         self.ended.notify_one();
+        self.to_move.notify_one();
         Ok(())
     }
 
-    /// Writes that the file cannot be checked: its claims were lost again and again, so it may be what ended their
-    /// processes.
-    async fn give_up(&self, row: &CheckRow) -> Result<(), CheckError> {
+    /// The end of a check that cannot come to a verdict by trying again; `None` while it can. Its claims were lost again
+    /// and again, so the file may be what ended their processes; or what was received is not there any more.
+    fn hopeless(&self, row: &CheckRow, error: Option<&CheckError>) -> Option<Refused> {
         let lost = row.lost;
-        tracing::error!(file = %row.file, lost, "a check never came to an end, and is given up");
-        let refused = Refused {
-            state: FileState::Unscannable,
-            reason: Reason::Unscannable,
-            detail: format!(
+        if lost >= self.limits.claims {
+            tracing::error!(file = %row.file, lost, "a check never came to an end, and is given up");
+            let detail = format!(
                 "Its check was begun {lost} times and never came to an end; save the work in another way and upload \
                  it again."
-            ),
+            );
+            return Some(Refused { state: FileState::Unscannable, reason: Reason::Unscannable, detail });
+        }
+        let gone = match error? {
+            CheckError::Store(gone) | CheckError::Spool(SpoolError::Store(gone)) => gone,
+            _ => return None,
         };
+        let other = matches!(gone, StoreError::NotFound { .. } | StoreError::Changed { .. });
+        (other && row.attempts >= STORE_TRIES).then(|| {
+            tracing::error!(file = %row.file, error = gone as &dyn std::error::Error, "what was received is not there");
+            not_what_was_received()
+        })
+    }
+
+    /// Writes the end of a check without a verdict.
+    async fn give_up(&self, row: &CheckRow, refused: &Refused) -> Result<(), CheckError> {
         let mut obsolete = self.quarantined(row).await?;
         obsolete.push(evidence_key(row));
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        if !checks::give_up(&mut tx, row, &refused, now).await? {
+        if !checks::give_up(&mut tx, row, refused, now).await? {
             return Err(CheckError::Fenced);
         }
         uploads::discard(&mut tx, &obsolete, now).await?;
-        let detail = json!({ "state": refused.state, "reason": refused.reason, "lost_claims": lost });
-        record_refusal(&mut tx, now, row, &refused, detail).await?;
+        let detail = json!({ "state": refused.state, "reason": refused.reason, "lost_claims": row.lost });
+        record_refusal(&mut tx, now, row, refused, detail).await?;
         tx.commit().await?;
         self.ended.notify_one();
         Ok(())
@@ -293,11 +345,15 @@ fn refusal(judgement: &Judgement) -> Refused {
             Refused { state: FileState::Unscannable, reason: Reason::Unscannable, detail: detail.clone() }
         }
         // Clean, and yet not admitted: the stored version is not of the size that was read.
-        Verdict::Clean => Refused {
-            state: FileState::Rejected,
-            reason: Reason::DigestMismatch,
-            detail: "The stored file is not the one that was received; upload it again.".into(),
-        },
+        Verdict::Clean => not_what_was_received(),
+    }
+}
+
+fn not_what_was_received() -> Refused {
+    Refused {
+        state: FileState::Rejected,
+        reason: Reason::DigestMismatch,
+        detail: "The stored file is not the one that was received; upload it again.".into(),
     }
 }
 

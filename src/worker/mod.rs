@@ -1,11 +1,13 @@
-//! What the service does without being asked: putting files together from their pieces, checking received files, and
-//! sweeping.
+//! What the service does without being asked: putting files together from their pieces, checking received files,
+//! scanning accepted ones again, putting infected originals away, and sweeping.
 //!
 //! The database is the queue; a ring of the bell only spares the wait for the next look. A pass that fails is logged
 //! and tried again; nothing here ends but at shutdown.
 
 mod accept;
 mod check;
+mod incidents;
+mod rescan;
 mod spool;
 
 use std::path::PathBuf;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::archive::Withdrawals;
 use crate::check::scan::Scanner;
 use crate::clock::Clock;
 use crate::database::checks::Claim;
@@ -24,6 +27,11 @@ use crate::tasks::Tasks;
 use crate::upload::Uploads;
 use check::ScanFaults;
 use spool::Spool;
+
+pub use rescan::RescanLimits;
+
+/// The channel on which nodes tell each other that a file was withdrawn.
+pub const WITHDRAWN: &str = "strongroom_withdrawn";
 
 /// Files put together from their pieces at once.
 const JOINS: usize = 4;
@@ -41,6 +49,8 @@ pub struct WorkerLimits {
     pub spool_bytes: u64,
     /// Claims of a file that never came back, one after the other, before it cannot be checked.
     pub claims: u32,
+    /// How long an infected original is kept for whoever answers incidents.
+    pub keep_infected: Duration,
 }
 
 impl Default for WorkerLimits {
@@ -51,6 +61,7 @@ impl Default for WorkerLimits {
             poll: Duration::from_secs(1),
             spool_bytes: 30 << 30,
             claims: 10,
+            keep_infected: Duration::from_secs(30 * 24 * 3600),
         }
     }
 }
@@ -68,6 +79,12 @@ pub struct Workers {
     scan_faults: ScanFaults,
     /// Rung when something changed that sweeps care for.
     ended: Arc<Notify>,
+    rescans: RescanLimits,
+    /// Rung when files were put at the head of the queue of rescans.
+    asked_for: Arc<Notify>,
+    /// Rung when an infected original is to be put away.
+    to_move: Arc<Notify>,
+    withdrawals: Withdrawals,
 }
 
 impl Workers {
@@ -84,7 +101,28 @@ impl Workers {
         let node = format!("{:032x}", rand::random::<u128>());
         let spool = Spool::new(spool, limits.spool_bytes);
         let (scan_faults, ended) = (ScanFaults::default(), uploads.ended());
-        Self { db, store, scanner, clock, limits, spool, node, scan_faults, ended }
+        Self {
+            db,
+            store,
+            scanner,
+            clock,
+            limits,
+            spool,
+            node,
+            scan_faults,
+            ended,
+            rescans: RescanLimits::default(),
+            asked_for: Arc::default(),
+            to_move: Arc::default(),
+            withdrawals: Withdrawals::default(),
+        }
+    }
+
+    /// How accepted files are scanned again. `asked_for`: rung when some were put at the head of the queue.
+    /// `withdrawals`: where it is said that one was withdrawn.
+    #[must_use]
+    pub fn rescanning(self, rescans: RescanLimits, asked_for: Arc<Notify>, withdrawals: Withdrawals) -> Self {
+        Self { rescans, asked_for, withdrawals, ..self }
     }
 
     /// Starts the loops on `tasks`; they end with it.
@@ -94,6 +132,16 @@ impl Workers {
             checks::release_all(&self.db).await?;
         }
         let (poll, bell) = (self.limits.poll, uploads.received());
+        let again = (self.clone(), tasks.clone());
+        tasks.keep("rescans", move || {
+            let (workers, tasks) = again.clone();
+            workers.rescan_loop(tasks)
+        });
+        let incidents = (self.clone(), tasks.clone());
+        tasks.keep("incidents", move || {
+            let (workers, tasks) = incidents.clone();
+            workers.incident_loop(tasks)
+        });
         let checking = (self, tasks.clone());
         tasks.keep("checks", move || {
             let (workers, tasks) = checking.clone();

@@ -9,9 +9,9 @@ use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
 
-use crate::kill_pieces;
 use crate::support::line::{Append, Dialect, Framing, Line};
 use crate::support::{Actor, Installation, Process, sources};
+use crate::{kill_pieces, rescan_kill};
 
 /// The most bytes one request brings.
 const PATCH: usize = 6 << 20;
@@ -68,8 +68,8 @@ fn the_plug_is_pulled_at_every_step_there_is() {
         let marked = text.split("fail_point!(\"").skip(1);
         labels.extend(marked.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
     }
-    let pulled =
-        STEPS.iter().chain(kill_pieces::STEPS).chain([&CLEARED]).map(|step| (*step).to_owned()).collect();
+    let tried = STEPS.iter().chain(kill_pieces::STEPS).chain(rescan_kill::STEPS).chain([&CLEARED]);
+    let pulled = tried.map(|step| (*step).to_owned()).collect();
     assert_eq!(labels, pulled, "the steps of the sources, and those of these tests");
 }
 

@@ -29,6 +29,8 @@ mod outage;
 mod pages;
 mod reading;
 mod refusals;
+mod rescan;
+mod rescan_kill;
 mod returned;
 mod roles;
 mod routes;

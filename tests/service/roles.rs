@@ -11,8 +11,9 @@ use strongroom::http::routes::{Access, ROUTES};
 
 use crate::support::{Answer, CENTRE, Strongroom, send};
 
-/// The columns: the sample's teacher and officer, those of another centre, its moderator, another, board, auditor.
-const PEOPLE: [&str; 8] = [
+/// The columns: the sample's teacher and officer, those of another centre, its moderator, another, board, auditor, who
+/// answers incidents.
+const PEOPLE: [&str; 9] = [
     "teacher.98765",
     "officer.98765",
     "teacher.20461",
@@ -21,62 +22,65 @@ const PEOPLE: [&str; 8] = [
     "moderator.2",
     "board",
     "auditor",
+    "incident",
 ];
 
 /// A route, then who may while the sample is open with an accepted file, then when both are submitted. `y`: may (the
 /// probe changes nothing, so a conflict is a yes); `f`: 403; `.`: 404, as for an unknown id; `m`: sent on to what was
 /// submitted. Of what is not there yet even its own people hear 404.
 const TABLE: &str = "
-GET    /api/v1/samples/{sample}/check                                               yy....yy yy..f.yy
-POST   /api/v1/samples/{sample}/submissions                                         fy....ff fy..f.ff
-GET    /api/v1/samples/{sample}/submissions/{revision}                              ........ yy..y.yy
-GET    /api/v1/samples/{sample}/submissions/{revision}/manifest.json                ........ yy..y.yy
-GET    /api/v1/samples/{sample}/submissions/{revision}/manifest.csv                 ........ yy..y.yy
-POST   /api/v1/samples/{sample}/returns                                             ff....yf ff..y.yf
-GET    /api/v1/samples/{sample}                                                     yy....yy yy..y.yy
-GET    /api/v1/samples/{sample}/candidates                                          yy....yy yy..y.yy
-GET    /api/v1/samples/{sample}/candidates/{number}                                 yy....yy yy..y.yy
-PUT    /api/v1/samples/{sample}/candidates/{number}/sections/{section}/missing      yy....ff yy..f.ff
-DELETE /api/v1/samples/{sample}/candidates/{number}/sections/{section}/missing      yy....ff yy..f.ff
-PUT    /api/v1/samples/{sample}/candidates/{number}/sections/{section}/incomplete   yy....ff yy..f.ff
-DELETE /api/v1/samples/{sample}/candidates/{number}/sections/{section}/incomplete   yy....ff yy..f.ff
-PUT    /api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_means  fy....ff fy..f.ff
-DELETE /api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_means  fy....ff fy..f.ff
-PUT    /api/v1/samples/{sample}/candidates/{number}/absent                          yy....ff yy..f.ff
-DELETE /api/v1/samples/{sample}/candidates/{number}/absent                          yy....ff yy..f.ff
-POST   /api/v1/samples/{sample}/extensions                                          ff....yf ff..f.yf
-GET    /api/v1/samples/{sample}/holds                                               ff....yy ff..f.yy
-POST   /api/v1/samples/{sample}/holds                                               ff....yf ff..f.yf
-DELETE /api/v1/samples/{sample}/holds/{hold}                                        ff.....f ff..f..f
-GET    /api/v1/files/{file}                                                         yy....yy yy..y.yy
-DELETE /api/v1/files/{file}                                                         yy....ff yy..f.ff
-POST   /api/v1/files/{file}/restore                                                 yy....ff yy..f.ff
-POST   /api/v1/files/{file}/move                                                    yy....ff yy..f.ff
-GET    /api/v1/audit                                                                ffffffyy ffffffyy
-POST   /files/to/{sample}/Documents                                                 yy...... yy......
-POST   /files/to/{sample}/Documents/{document}                                      yy...... yy......
-POST   /files/to/{sample}/{candidate}/{section}                                     yy...... yy......
-GET    /files/{file}                                                                yy...... yy......
-HEAD   /files/{file}                                                                yy...... yy......
-PATCH  /files/{file}                                                                yy...... yy......
-DELETE /files/{file}                                                                yy...... yy......
-GET    /api/v1/samples/{sample}/archive                                             ........ yy..y...
-GET    /api/v1/files/{file}/content                                                 yy...... yy..y...
-GET    /samples/{sample}                                                            yy....yy yy..m.yy
-GET    /samples/{sample}/help                                                       yy....yy yy..y.yy
-GET    /samples/{sample}/files/{file}                                               yy....yy yy..f.yy
-POST   /samples/{sample}/files/{file}/delete                                        yy....ff yy..f.ff
-POST   /samples/{sample}/files/{file}/restore                                       yy....ff yy..f.ff
-GET    /samples/{sample}/candidates/{number}/sections/{section}/missing             yy....ff yy..f.ff
-POST   /samples/{sample}/candidates/{number}/sections/{section}/missing             yy....ff yy..f.ff
-POST   /samples/{sample}/candidates/{number}/sections/{section}/missing/clear       yy....ff yy..f.ff
-GET    /samples/{sample}/check                                                      yy....yy yy..f.yy
-GET    /samples/{sample}/declarations/{declaration}                                 fy....ff fy..f.ff
-POST   /samples/{sample}/declarations/{declaration}                                 fy....ff fy..f.ff
-GET    /samples/{sample}/submit                                                     fy....ff fy..f.ff
-POST   /samples/{sample}/submit                                                     fy....ff fy..f.ff
-GET    /samples/{sample}/submissions/{revision}                                     ........ yy..y.yy
-GET    /moderation/{sample}                                                         ........ ....y...
+GET    /api/v1/samples/{sample}/check                                               yy....yy. yy..f.yy.
+POST   /api/v1/samples/{sample}/submissions                                         fy....ff. fy..f.ff.
+GET    /api/v1/samples/{sample}/submissions/{revision}                              ......... yy..y.yy.
+GET    /api/v1/samples/{sample}/submissions/{revision}/manifest.json                ......... yy..y.yy.
+GET    /api/v1/samples/{sample}/submissions/{revision}/manifest.csv                 ......... yy..y.yy.
+POST   /api/v1/samples/{sample}/returns                                             ff....yf. ff..y.yf.
+GET    /api/v1/samples/{sample}                                                     yy....yy. yy..y.yy.
+GET    /api/v1/samples/{sample}/candidates                                          yy....yy. yy..y.yy.
+GET    /api/v1/samples/{sample}/candidates/{number}                                 yy....yy. yy..y.yy.
+PUT    /api/v1/samples/{sample}/candidates/{number}/sections/{section}/missing      yy....ff. yy..f.ff.
+DELETE /api/v1/samples/{sample}/candidates/{number}/sections/{section}/missing      yy....ff. yy..f.ff.
+PUT    /api/v1/samples/{sample}/candidates/{number}/sections/{section}/incomplete   yy....ff. yy..f.ff.
+DELETE /api/v1/samples/{sample}/candidates/{number}/sections/{section}/incomplete   yy....ff. yy..f.ff.
+PUT    /api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_means  fy....ff. fy..f.ff.
+DELETE /api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_means  fy....ff. fy..f.ff.
+PUT    /api/v1/samples/{sample}/candidates/{number}/absent                          yy....ff. yy..f.ff.
+DELETE /api/v1/samples/{sample}/candidates/{number}/absent                          yy....ff. yy..f.ff.
+POST   /api/v1/samples/{sample}/extensions                                          ff....yf. ff..f.yf.
+GET    /api/v1/samples/{sample}/holds                                               ff....yy. ff..f.yy.
+POST   /api/v1/samples/{sample}/holds                                               ff....yf. ff..f.yf.
+DELETE /api/v1/samples/{sample}/holds/{hold}                                        ff.....f. ff..f..f.
+GET    /api/v1/files/{file}                                                         yy....yy. yy..y.yy.
+DELETE /api/v1/files/{file}                                                         yy....ff. yy..f.ff.
+POST   /api/v1/files/{file}/restore                                                 yy....ff. yy..f.ff.
+POST   /api/v1/files/{file}/move                                                    yy....ff. yy..f.ff.
+GET    /api/v1/audit                                                                ffffffyyf ffffffyyf
+POST   /files/to/{sample}/Documents                                                 yy....... yy.......
+POST   /files/to/{sample}/Documents/{document}                                      yy....... yy.......
+POST   /files/to/{sample}/{candidate}/{section}                                     yy....... yy.......
+GET    /files/{file}                                                                yy....... yy.......
+HEAD   /files/{file}                                                                yy....... yy.......
+PATCH  /files/{file}                                                                yy....... yy.......
+DELETE /files/{file}                                                                yy....... yy.......
+GET    /api/v1/samples/{sample}/archive                                             ......... yy..y....
+GET    /api/v1/files/{file}/content                                                 yy....... yy..y....
+GET    /api/v1/incidents                                                            ffffffffy ffffffffy
+GET    /api/v1/incidents/{file}/content                                             ......... .........
+GET    /samples/{sample}                                                            yy....yy. yy..m.yy.
+GET    /samples/{sample}/help                                                       yy....yy. yy..y.yy.
+GET    /samples/{sample}/files/{file}                                               yy....yy. yy..f.yy.
+POST   /samples/{sample}/files/{file}/delete                                        yy....ff. yy..f.ff.
+POST   /samples/{sample}/files/{file}/restore                                       yy....ff. yy..f.ff.
+GET    /samples/{sample}/candidates/{number}/sections/{section}/missing             yy....ff. yy..f.ff.
+POST   /samples/{sample}/candidates/{number}/sections/{section}/missing             yy....ff. yy..f.ff.
+POST   /samples/{sample}/candidates/{number}/sections/{section}/missing/clear       yy....ff. yy..f.ff.
+GET    /samples/{sample}/check                                                      yy....yy. yy..f.yy.
+GET    /samples/{sample}/declarations/{declaration}                                 fy....ff. fy..f.ff.
+POST   /samples/{sample}/declarations/{declaration}                                 fy....ff. fy..f.ff.
+GET    /samples/{sample}/submit                                                     fy....ff. fy..f.ff.
+POST   /samples/{sample}/submit                                                     fy....ff. fy..f.ff.
+GET    /samples/{sample}/submissions/{revision}                                     ......... yy..y.yy.
+GET    /moderation/{sample}                                                         ......... ....y....
 ";
 
 struct Row {

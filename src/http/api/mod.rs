@@ -8,6 +8,7 @@ pub mod candidates;
 mod events;
 pub mod files;
 pub mod flags;
+mod incidents;
 mod moves;
 mod openapi;
 pub mod samples;
@@ -61,6 +62,7 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/api/v1/files/{file}", get(files::one).delete(files::delete))
         .route("/api/v1/files/{file}/restore", post(files::restore))
         .route("/api/v1/files/{file}/move", post(moves::post))
+        .route("/api/v1/incidents", get(incidents::list))
         .route("/api/v1/audit", get(trail::list))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/uploads", get(files::uploads))

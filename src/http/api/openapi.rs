@@ -13,7 +13,7 @@ use utoipa::openapi::{self, Required};
 use utoipa::{Modify, OpenApi};
 
 use self::uploads::Uploads;
-use super::{absent, board, candidates, events, files, flags, moves, samples, trail};
+use super::{absent, board, candidates, events, files, flags, incidents, moves, samples, trail};
 use crate::http::{archive, content, health, submissions};
 
 #[derive(OpenApi)]
@@ -37,6 +37,7 @@ use crate::http::{archive, content, health, submissions};
         submissions::give_back,
         archive::zip,
         content::file,
+        content::infected,
         samples::me,
         samples::organisations,
         samples::assessments,
@@ -63,6 +64,7 @@ use crate::http::{archive, content, health, submissions};
         moves::post,
         files::uploads,
         trail::list,
+        incidents::list,
         events::stream
     )
 )]

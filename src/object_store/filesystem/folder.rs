@@ -53,7 +53,7 @@ pub(super) fn sync_parent(root: &Path, path: &Path) -> io::Result<()> {
     File::open(root.join(path.parent().unwrap_or(Path::new(""))))?.sync_all()
 }
 
-/// Removes a file, and the folders below the class (`quarantine`, `evidence`) that it leaves empty. A power cut may
+/// Removes a file, and the folders below the class (`quarantine`, `evidence`, `incident`) that it leaves empty. A power cut may
 /// undo a removal that is not `durable`; then it shows in the next sweep.
 pub(super) fn remove(root: &Path, path: &Path, durable: bool) -> io::Result<()> {
     match std::fs::remove_file(root.join(path)) {

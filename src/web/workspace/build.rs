@@ -11,7 +11,7 @@ use super::{Asked, FILTERS, Panel, Query, Row, SORTS, SampleHead, Undo, Workspac
 use crate::actor::{Action, Actor, PersonId, decide};
 use crate::candidate::{CandidateStatus, by_mark};
 use crate::completeness::{CandidateState, Counter, SectionFacts, count};
-use crate::database::workspace::{self, FileRow, Narrow, Refused, SampleLine};
+use crate::database::workspace::{self, FileRow, Narrow, Refused, SampleLine, Withdrawn};
 use crate::evidence::{FileState, SUPPORTING};
 use crate::http::error::ApiError;
 use crate::ids::SampleId;
@@ -19,6 +19,7 @@ use crate::sample::{SampleState, Timeliness};
 use crate::service::Service;
 use crate::submission::{CandidateFacts, Returned, Standing};
 use crate::web::page::{Frame, Link};
+use crate::web::receipt::title_of;
 use crate::web::visitor::Times;
 use crate::web::words;
 
@@ -341,6 +342,7 @@ impl Bench {
         documents: &[FileRow],
         files: &[FileRow],
         undo: Option<FileRow>,
+        withdrawn: &[Withdrawn],
     ) -> Workspace {
         let open = self.open();
         let number = open.map(|candidate| candidate.number.as_str());
@@ -371,7 +373,23 @@ impl Bench {
                 href: format!("/samples/{}/files/{}/restore", self.line.sample.id, file.id),
             }),
             problem: None,
+            withdrawn: withdrawn.iter().map(|file| self.withdrawn(file)).collect(),
         }
+    }
+
+    /// `1005 O'NEILL, Sean · Film: film.mp4 was withdrawn on …`.
+    fn withdrawn(&self, file: &Withdrawn) -> String {
+        let title = title_of(&self.line, &file.section);
+        let place = match file.number.as_str() {
+            "" => title,
+            number => format!("{number} {} · {title}", file.candidate),
+        };
+        let (name, at) = (&file.original_name, self.times.minute(file.at));
+        let standing = match file.submitted {
+            true => "Nobody can open it any more. The submission and its receipt stand as they are.",
+            false => "Nobody can open it any more. Send a clean copy.",
+        };
+        format!("{place}: {name} was withdrawn on {at}. {} {standing}", file.detail)
     }
 
     fn head(&self) -> SampleHead {

@@ -192,7 +192,8 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
         facts: facts.join(" · "),
         progress: open.then_some((file.offset, file.size.unwrap_or(file.offset).max(1))),
         details: format!("{}/files/{}", ground.sample, file.id),
-        download: (accepted && file.withheld_at.is_none()).then(|| format!("/api/v1/files/{}/content", file.id)),
+        download: (accepted && file.withheld_at.is_none())
+            .then(|| format!("/api/v1/files/{}/content", file.id)),
         delete: (changeable && (accepted || running))
             .then(|| format!("{}/files/{}/delete", ground.sample, file.id)),
         delete_word: if running { "Cancel" } else { "Delete" },

@@ -46,6 +46,7 @@ ROUTES = [
     ("GET", "/api/v1/samples/{sample}/archive?files={file}", None, {}),
     ("GET", "/api/v1/files/{file}", None, {}),
     ("GET", "/api/v1/files/{file}/content", None, {}),
+    ("GET", "/api/v1/incidents/{file}/content", None, {}),
     ("DELETE", "/api/v1/files/{file}", None, {}),
     ("POST", "/api/v1/files/{file}/restore", None, {}),
     ("POST", "/api/v1/files/{file}/move", {"candidate": "1005", "section": "URS"}, {}),

@@ -5,6 +5,7 @@ pub mod line;
 pub mod postgres;
 mod process;
 mod scanner;
+pub mod signatures;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
