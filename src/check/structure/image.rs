@@ -1,5 +1,7 @@
 //! Images: a header that can be read, a size that can be shown, an end, and nothing foreign behind it.
 
+mod drawing;
+mod text;
 mod tiff;
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -8,9 +10,12 @@ use ::image::{ImageFormat, ImageReader};
 
 use super::Source;
 use super::budget::Budget;
+use super::foreign;
+use super::media::{self, ChunkKind, Media};
 use super::refuse::Stop;
-use super::view::read_some;
 use crate::evidence::Reason;
+
+pub(super) use drawing::Drawing;
 
 pub(super) fn check(
     source: &mut dyn Source,
@@ -18,24 +23,37 @@ pub(super) fn check(
     format: ImageFormat,
     budget: &Budget<'_>,
 ) -> Result<(), Stop> {
+    let measure = |width, height| check_pixels(width, height, budget);
     if format == ImageFormat::Tiff {
-        tiff::each_page(source, budget, |width, height| check_pixels(width, height, budget))?;
-    } else {
-        let (width, height) = dimensions(source, format)?;
-        check_pixels(width.into(), height.into(), budget)?;
+        let end = tiff::each_page(source, size, budget, measure)?;
+        return foreign::refuse_behind(source, end, size);
+    }
+    let (width, height) = dimensions(source, format)?;
+    measure(width.into(), height.into())?;
+    if format == ImageFormat::WebP {
+        return media::check(source, size, Media::Chunks(ChunkKind::WebP), budget);
     }
     source.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::new(&mut *source);
     let end = match format {
-        ImageFormat::Png => Some(end_of_png(&mut reader, budget)?),
-        ImageFormat::Jpeg => Some(end_of_jpeg(&mut reader, budget)?),
-        ImageFormat::Gif => Some(end_of_gif(&mut reader, budget)?),
-        _ => None,
+        ImageFormat::Png => end_of_png(&mut reader, budget)?,
+        ImageFormat::Jpeg => end_of_jpeg(&mut reader, budget)?,
+        ImageFormat::Gif => end_of_gif(&mut reader, budget)?,
+        ImageFormat::Bmp => end_of_bmp(&mut reader, size)?,
+        _ => size,
     };
-    match end {
-        Some(end) if end < size => refuse_foreign(&read_some(source, end, 512)?),
-        _ => Ok(()),
-    }
+    foreign::refuse_behind(source, end, size)
+}
+
+/// Those that no decoder reads here.
+pub(super) fn check_drawing(
+    source: &mut dyn Source,
+    size: u64,
+    drawing: Drawing,
+    budget: &Budget<'_>,
+) -> Result<(), Stop> {
+    let end = drawing::end(source, size, drawing, budget)?;
+    foreign::refuse_behind(source, end, size)
 }
 
 fn dimensions(source: &mut dyn Source, format: ImageFormat) -> Result<(u32, u32), Stop> {
@@ -44,12 +62,12 @@ fn dimensions(source: &mut dyn Source, format: ImageFormat) -> Result<(u32, u32)
     reader.into_dimensions().map_err(|_| unreadable())
 }
 
-fn unreadable() -> Stop {
+pub(super) fn unreadable() -> Stop {
     Stop::corrupt("The picture cannot be read.")
 }
 
 /// Attack: a small file that claims 50,000 by 50,000 pixels, for whoever decodes it.
-fn check_pixels(width: u64, height: u64, budget: &Budget<'_>) -> Result<(), Stop> {
+pub(super) fn check_pixels(width: u64, height: u64, budget: &Budget<'_>) -> Result<(), Stop> {
     let most = budget.limits.pixels;
     if width.saturating_mul(height) > most {
         return Err(Stop::refuse(
@@ -58,21 +76,6 @@ fn check_pixels(width: u64, height: u64, budget: &Budget<'_>) -> Result<(), Stop
                 "The picture has {width} × {height} pixels; make it smaller than {} million.",
                 most / 1_000_000
             ),
-        ));
-    }
-    Ok(())
-}
-
-/// Attack: a page, script, archive or program behind a picture. What cameras put there (a film, a depth map) stays.
-fn refuse_foreign(rest: &[u8]) -> Result<(), Stop> {
-    let start =
-        rest.iter().position(|byte| !matches!(byte, 0 | b' ' | b'\r' | b'\n' | b'\t')).unwrap_or(rest.len());
-    let foreign: [&[u8]; 8] =
-        [b"PK\x03\x04", b"%PDF", b"<", b"MZ", b"Rar!", b"7z\xbc\xaf", b"\x7fELF", b"#!"];
-    if foreign.iter().any(|magic| rest[start..].starts_with(magic)) {
-        return Err(Stop::refuse(
-            Reason::TypeMismatch,
-            "Something else is hidden behind the picture; save it again and upload it.",
         ));
     }
     Ok(())
@@ -102,7 +105,10 @@ fn end_of_png(reader: &mut (impl Read + Seek), budget: &Budget<'_>) -> Result<u6
         reader.read_exact(&mut header).map_err(|_| cut_short())?;
         let [l0, l1, l2, l3, kind @ ..] = header;
         let length = u64::from(u32::from_be_bytes([l0, l1, l2, l3]));
-        skip(reader, length)?;
+        let next = reader.stream_position()? + length;
+        text::of_png(kind, &mut (&mut *reader).take(length))?;
+        let read = reader.stream_position()?;
+        skip(reader, next.saturating_sub(read))?;
         let mut checksum = [0; 4];
         reader.read_exact(&mut checksum).map_err(|_| cut_short())?;
         if &kind == b"IEND" {
@@ -114,14 +120,10 @@ fn end_of_png(reader: &mut (impl Read + Seek), budget: &Budget<'_>) -> Result<u6
 /// Segments up to the end of the image; entropy-coded data has no length and is read through.
 fn end_of_jpeg(reader: &mut (impl Read + Seek), budget: &Budget<'_>) -> Result<u64, Stop> {
     skip(reader, 2)?;
-    let mut coded = false;
     loop {
         budget.in_time()?;
-        if coded {
-            while byte(reader)? != 0xff {}
-        } else if byte(reader)? != 0xff {
-            return Err(Stop::corrupt("The picture cannot be read."));
-        }
+        // What no decoder reads may stand between two segments too.
+        while byte(reader)? != 0xff {}
         let marker = loop {
             match byte(reader)? {
                 0xff => {}
@@ -133,9 +135,15 @@ fn end_of_jpeg(reader: &mut (impl Read + Seek), budget: &Budget<'_>) -> Result<u
             // An escaped 0xff, restart markers, and markers without a length.
             0x00 | 0x01 | 0xd0..=0xd8 => {}
             _ => {
-                let length = u16::from_be_bytes([byte(reader)?, byte(reader)?]);
-                skip(reader, u64::from(length.saturating_sub(2)))?;
-                coded = marker == 0xda;
+                let length = u16::from_be_bytes([byte(reader)?, byte(reader)?]).saturating_sub(2);
+                // What a camera or a person says of it.
+                if matches!(marker, 0xe0..=0xef | 0xfe) {
+                    let mut told = vec![0; length.into()];
+                    reader.read_exact(&mut told).map_err(|_| cut_short())?;
+                    foreign::refuse_script(&told)?;
+                } else {
+                    skip(reader, length.into())?;
+                }
             }
         }
     }
@@ -144,14 +152,20 @@ fn end_of_jpeg(reader: &mut (impl Read + Seek), budget: &Budget<'_>) -> Result<u
 /// Blocks up to the trailer.
 fn end_of_gif(reader: &mut (impl Read + Seek), budget: &Budget<'_>) -> Result<u64, Stop> {
     let color_table = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 0x07) + 1) };
-    skip(reader, 10)?;
-    let flags = byte(reader)?;
+    let mut head = [0; 11];
+    reader.read_exact(&mut head).map_err(|_| cut_short())?;
+    let [.., w0, w1, h0, h1, flags] = head;
+    // Attack: a width and height that read as the beginning of a script.
+    if [w0, w1] == *b"/*" || [w0, w1, h0, h1].iter().all(u8::is_ascii_graphic) {
+        return Err(foreign::hidden());
+    }
     skip(reader, 2 + color_table(flags))?;
     loop {
         budget.in_time()?;
+        let (mut is_comment, mut comment) = (false, Vec::new());
         match byte(reader)? {
             0x3b => return Ok(reader.stream_position()?),
-            0x21 => skip(reader, 1)?,
+            0x21 => is_comment = byte(reader)? == 0xfe,
             0x2c => {
                 skip(reader, 8)?;
                 let flags = byte(reader)?;
@@ -166,7 +180,40 @@ fn end_of_gif(reader: &mut (impl Read + Seek), budget: &Budget<'_>) -> Result<u6
             if length == 0 {
                 break;
             }
-            skip(reader, length.into())?;
+            if is_comment && comment.len() < LONGEST_COMMENT {
+                let from = comment.len();
+                comment.resize(from + usize::from(length), 0);
+                reader.read_exact(&mut comment[from..]).map_err(|_| cut_short())?;
+            } else {
+                skip(reader, length.into())?;
+            }
         }
+        foreign::refuse_script(&comment)?;
     }
 }
+
+/// Bytes of a comment that are read.
+const LONGEST_COMMENT: usize = 64 << 10;
+
+/// Lines of pixels, of a length that follows from the header; packed ones tell theirs.
+fn end_of_bmp(reader: &mut impl Read, size: u64) -> Result<u64, Stop> {
+    let mut head = [0; 38];
+    reader.read_exact(&mut head).map_err(|_| cut_short())?;
+    let number = |at: usize, width: usize| {
+        head[at..at + width].iter().rev().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte))
+    };
+    let (width, height, depth, packing, told) = if number(14, 4) == 12 {
+        (number(18, 2), number(20, 2), number(24, 2), 0, 0)
+    } else {
+        // A height below zero: the first line is at the top.
+        let height = i64::from(number(22, 4) as u32 as i32).unsigned_abs();
+        (number(18, 4), height, number(28, 2), number(30, 4), number(34, 4))
+    };
+    let lines = (width * depth).div_ceil(32) * 4 * height;
+    let pixels = if matches!(packing, 0 | 3 | 6) { lines } else { told };
+    let end = number(10, 4) + pixels;
+    if end > size { Err(cut_short()) } else { Ok(end.max(number(2, 4).min(size))) }
+}
+
+#[cfg(test)]
+mod tests;

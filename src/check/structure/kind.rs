@@ -2,9 +2,11 @@
 
 use std::io::SeekFrom;
 
+use ::image::ImageFormat;
 use file_format::FileFormat as F;
-use image::ImageFormat;
 
+use super::image::Drawing;
+use super::media::{ChunkKind, Media, Stream};
 use super::office::MainPart;
 use super::refuse::Stop;
 use super::view::read_some;
@@ -25,12 +27,16 @@ pub(super) enum Content {
     /// Pages and Keynote.
     Iwork,
     Image(ImageFormat),
-    /// MP4 and its relatives: boxes.
-    IsoMedia,
+    /// Pictures that no decoder reads here.
+    Drawing(Drawing),
+    Media(Media),
+    SevenZip,
+    /// A database of Access.
+    Access,
     Rtf,
     Text,
-    /// Its first bytes are all there is to check.
-    ByMagic,
+    /// Only where a section names programs: its first bytes are all there is to check.
+    Program,
 }
 
 impl Content {
@@ -40,6 +46,10 @@ impl Content {
             self,
             Self::Zip | Self::Tar | Self::Gzip | Self::Office(_) | Self::OpenDocument | Self::Iwork
         )
+    }
+
+    pub(super) fn is_picture_or_recording(self) -> bool {
+        matches!(self, Self::Image(_) | Self::Drawing(_) | Self::Media(_))
     }
 }
 
@@ -107,15 +117,68 @@ fn allowed(extension: &str, seen: &F, head: &[u8]) -> Option<Content> {
         "jpg" | "jpeg" | "jfif" => when(head.starts_with(b"\xff\xd8\xff"), Content::Image(ImageFormat::Jpeg)),
         "png" => when(head.starts_with(b"\x89PNG\r\n\x1a\n"), Content::Image(ImageFormat::Png)),
         "gif" => when(*seen == F::GraphicsInterchangeFormat, Content::Image(ImageFormat::Gif)),
-        "bmp" => when(*seen == F::WindowsBitmap, Content::Image(ImageFormat::Bmp)),
+        // Those of OS/2 too.
+        "bmp" => when(head.starts_with(b"BM"), Content::Image(ImageFormat::Bmp)),
         "tif" | "tiff" => when(is_tiff(head), Content::Image(ImageFormat::Tiff)),
         "webp" => when(*seen == F::Webp, Content::Image(ImageFormat::WebP)),
-        "mp4" | "m4v" | "mov" | "3gp" | "3g2" | "m4a" | "m4b" | "heic" if is_boxes(head) => {
-            when((extension == "heic") == is_heif(head), Content::IsoMedia)
-        }
-        "3ga" | "aac" if is_boxes(head) => Some(Content::IsoMedia),
-        _ => when(by_magic(extension, seen, head), Content::ByMagic),
+        "heic" => when(is_boxes(head) && is_heif(head), Content::Media(Media::PictureBoxes)),
+        "psd" => when(head.starts_with(b"8BPS"), Content::Drawing(Drawing::Photoshop)),
+        "pcx" => when(matches!(head, [0x0a, 0..=5, ..]), Content::Drawing(Drawing::Pcx)),
+        "wmf" => when(is_metafile(head), Content::Drawing(Drawing::Metafile)),
+        "7z" => when(head.starts_with(b"7z\xbc\xaf\x27\x1c"), Content::SevenZip),
+        "mdb" => when(head.get(4..19) == Some(b"Standard Jet DB"), Content::Access),
+        "accdb" => when(head.get(4..19) == Some(b"Standard ACE DB"), Content::Access),
+        "exe" => when(head.starts_with(b"MZ"), Content::Program),
+        _ => recording(extension, seen, head).map(Content::Media),
     }
+}
+
+/// The container of this extension; `None` when these are not its first bytes.
+fn recording(extension: &str, seen: &F, head: &[u8]) -> Option<Media> {
+    let when = |fits: bool, media: Media| fits.then_some(media);
+    let iff = |kind: &[u8]| head.starts_with(b"RIFF") && head.get(8..12) == Some(kind);
+    // MPEG audio frames have eleven set bits and no signature.
+    let audio = head.starts_with(b"ID3") || matches!(head, [0xff, second, ..] if second & 0xe0 == 0xe0);
+    let speech = head.starts_with(b"#!AMR");
+    let transport = head.first() == Some(&0x47);
+    match extension {
+        "mp4" | "m4v" | "mov" | "3gp" | "3g2" | "m4a" | "m4b" | "3ga" | "aac" if is_boxes(head) => {
+            when(!is_heif(head), Media::Boxes)
+        }
+        "mp3" => {
+            let seen = matches!(seen, F::Mpeg12AudioLayer3 | F::Mpeg12AudioLayer2);
+            when(audio || seen, Media::Stream(Stream::Audio))
+        }
+        "aac" => {
+            let seen = *seen == F::AdvancedAudioCoding;
+            when(audio || seen || head.starts_with(b"ADIF"), Media::Stream(Stream::Audio))
+        }
+        "amr" | "3ga" => when(speech, Media::Stream(Stream::Speech)),
+        "wav" => {
+            let long = head.starts_with(b"RF64") || head.starts_with(b"BW64");
+            when(iff(b"WAVE") || long, Media::Chunks(ChunkKind::Wave))
+        }
+        "aiff" => {
+            let iff = head.starts_with(b"FORM") && matches!(head.get(8..12), Some(b"AIFF" | b"AIFC"));
+            when(iff, Media::Chunks(ChunkKind::Aiff))
+        }
+        "ogg" => when(head.starts_with(b"OggS"), Media::Ogg),
+        "avi" => when(iff(b"AVI "), Media::Chunks(ChunkKind::Avi)),
+        "flv" => when(head.starts_with(b"FLV\x01"), Media::Flash),
+        "mkv" | "webm" => when(head.starts_with(b"\x1a\x45\xdf\xa3"), Media::Matroska),
+        "wmv" => when(head.starts_with(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"), Media::Asf),
+        "mts" => when(transport || head.get(4) == Some(&0x47), Media::Stream(Stream::Transport)),
+        "mpg" | "mpeg" => {
+            let program = matches!(head, [0, 0, 1, 0xba | 0xb3, ..]);
+            when(program || transport, Media::Stream(Stream::Program))
+        }
+        _ => None,
+    }
+}
+
+/// Windows Metafile, with its place on the page or without.
+fn is_metafile(head: &[u8]) -> bool {
+    head.starts_with(b"\xd7\xcd\xc6\x9a") || head.starts_with(b"\x01\0\x09\0\0")
 }
 
 fn is_tiff(head: &[u8]) -> bool {
@@ -135,39 +198,6 @@ fn is_heif(head: &[u8]) -> bool {
     let brands: [&[u8]; 9] =
         [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif"];
     head.get(4..12).is_some_and(|start| start.starts_with(b"ftyp") && brands.contains(&&start[4..]))
-}
-
-fn by_magic(extension: &str, seen: &F, head: &[u8]) -> bool {
-    let iff = |kind: &[u8]| head.starts_with(b"RIFF") && head.get(8..12) == Some(kind);
-    // MPEG audio frames have eleven set bits and no signature.
-    let frame = head.len() > 2 && head[0] == 0xff && head[1] & 0xe0 == 0xe0;
-    let id3 = head.starts_with(b"ID3");
-    match extension {
-        "mp3" => id3 || frame || matches!(seen, F::Mpeg12AudioLayer3 | F::Mpeg12AudioLayer2),
-        "aac" => id3 || frame || head.starts_with(b"ADIF") || *seen == F::AdvancedAudioCoding,
-        "amr" | "3ga" => head.starts_with(b"#!AMR"),
-        "wav" => iff(b"WAVE") || head.starts_with(b"RF64") || head.starts_with(b"BW64"),
-        "aiff" => head.starts_with(b"FORM") && matches!(head.get(8..12), Some(b"AIFF" | b"AIFC")),
-        "ogg" => head.starts_with(b"OggS"),
-        "avi" => iff(b"AVI "),
-        "flv" => head.starts_with(b"FLV\x01"),
-        "mkv" | "webm" => head.starts_with(b"\x1a\x45\xdf\xa3"),
-        "wmv" => head.starts_with(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
-        "mts" => head.first() == Some(&0x47) || head.get(4) == Some(&0x47),
-        "mpg" | "mpeg" => {
-            head.starts_with(b"\0\0\x01\xba")
-                || head.starts_with(b"\0\0\x01\xb3")
-                || head.first() == Some(&0x47)
-        }
-        "7z" => head.starts_with(b"7z\xbc\xaf\x27\x1c"),
-        "psd" => head.starts_with(b"8BPS"),
-        "wmf" => head.starts_with(b"\xd7\xcd\xc6\x9a") || head.starts_with(b"\x01\0\x09\0\0"),
-        "pcx" => head.first() == Some(&0x0a) && head.get(1).is_some_and(|version| *version <= 5),
-        "mdb" => head.get(4..19) == Some(b"Standard Jet DB"),
-        "accdb" => head.get(4..19) == Some(b"Standard ACE DB"),
-        "exe" => head.starts_with(b"MZ"),
-        _ => false,
-    }
 }
 
 /// Programs, installers, disk images, shortcuts: what a double click runs or opens with rights of its own.
@@ -208,19 +238,21 @@ pub(super) fn is_program(seen: &F) -> bool {
 }
 
 fn runs_by_second_opinion(head: &[u8]) -> bool {
-    infer::get(head).is_some_and(|kind| {
-        matches!(
-            kind.mime_type(),
-            "application/x-executable"
-                | "application/vnd.microsoft.portable-executable"
-                | "application/x-mach-binary"
-                | "application/vnd.android.dex"
-                | "application/x-shockwave-flash"
-                | "application/vnd.debian.binary-package"
-                | "application/x-rpm"
-                | "application/x-google-chrome-extension"
-                | "text/x-shellscript"
-                | "text/html"
-        )
-    })
+    // Sound of telephones begins like a script.
+    !head.starts_with(b"#!AMR")
+        && infer::get(head).is_some_and(|kind| {
+            matches!(
+                kind.mime_type(),
+                "application/x-executable"
+                    | "application/vnd.microsoft.portable-executable"
+                    | "application/x-mach-binary"
+                    | "application/vnd.android.dex"
+                    | "application/x-shockwave-flash"
+                    | "application/vnd.debian.binary-package"
+                    | "application/x-rpm"
+                    | "application/x-google-chrome-extension"
+                    | "text/x-shellscript"
+                    | "text/html"
+            )
+        })
 }

@@ -6,10 +6,12 @@
 
 mod budget;
 mod compound;
+mod foreign;
 mod image;
 mod kind;
 mod media;
 mod office;
+mod opaque;
 mod open_document;
 mod pdf;
 mod refuse;
@@ -27,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use self::budget::Budget;
 use self::kind::Content;
-use self::view::View;
+use self::view::{View, read_some};
 use crate::evidence::FileKind;
 
 pub use budget::Limits;
@@ -103,6 +105,9 @@ fn judge_content(
     if !content.is_archive() {
         zip::refuse_appended(view, size, content == Content::Compound)?;
     }
+    if content.is_picture_or_recording() {
+        foreign::refuse_second_start(&read_some(view, 0, kind::HEAD)?)?;
+    }
     match content {
         Content::Pdf => pdf::check(view, size, budget),
         Content::Office(part) => office::check_document(view, size, Some(part), budget),
@@ -116,9 +121,12 @@ fn judge_content(
         Content::Gzip => tar::check_gzip(view, kind.extension, budget),
         Content::Iwork => zip::check_iwork(view, size, budget),
         Content::Image(format) => image::check(view, size, format, budget),
-        Content::IsoMedia => media::check_boxes(view, size, kind.extension, budget),
+        Content::Drawing(drawing) => image::check_drawing(view, size, drawing, budget),
+        Content::Media(media) => media::check(view, size, media, budget),
+        Content::SevenZip => opaque::check_seven_zip(view, size),
+        Content::Access => opaque::check_access(view, size),
         Content::Rtf => rtf::check(view, size, budget),
         Content::Text => text::check(view, size, budget),
-        Content::ByMagic => Ok(()),
+        Content::Program => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! TIFF and BigTIFF: the size of every page, by its two tags.
+//! TIFF and BigTIFF: the size of every page, by its two tags, and where its strips of pixels end.
 //!
 //! A decoder is not asked: those at hand know few of the colours that scanners and fax programs write.
 
@@ -6,7 +6,7 @@ use super::super::Source;
 use super::super::budget::Budget;
 use super::super::refuse::Stop;
 use super::super::view::read_some;
-use super::unreadable;
+use super::{cut_short, unreadable};
 
 /// Pages that are looked at; a scan of a long work has hundreds.
 const MOST_PAGES: usize = 10_000;
@@ -14,6 +14,13 @@ const MOST_PAGES: usize = 10_000;
 const MOST_TAGS: u64 = 4_096;
 const WIDTH: u64 = 256;
 const HEIGHT: u64 = 257;
+const COMPRESSION: u64 = 259;
+/// Places and lengths of strips, and of tiles.
+const PIECES: [(u64, u64); 2] = [(273, 279), (324, 325)];
+/// Strips or tiles of one page.
+const MOST_PIECES: u64 = 1 << 18;
+/// Pictures of cameras in the old way, whose strips tell nothing.
+const OLD_JPEG: u64 = 6;
 
 /// How numbers and tables are written.
 #[derive(Clone, Copy, Debug)]
@@ -44,18 +51,65 @@ impl Layout {
         if self.number(count) == 1 { Ok(self.number(&value[..width])) } else { Err(unreadable()) }
     }
 
+    /// Bytes of one of this kind of value.
+    fn width(self, kind: u64) -> u64 {
+        match kind {
+            3 | 8 => 2,
+            4 | 9 | 11 | 13 => 4,
+            5 | 10 | 12 | 16 | 17 | 18 => 8,
+            _ => 1,
+        }
+    }
+
+    /// Where the values of a tag lie when they do not fit into it, and how many bytes they have.
+    fn elsewhere(self, tag: &[u8]) -> Option<(u64, u64)> {
+        let (count, place) = tag[4..].split_at(self.place());
+        let bytes = self.number(count).saturating_mul(self.width(self.number(&tag[2..4])));
+        (bytes > self.place() as u64).then(|| (self.number(place), bytes))
+    }
+
+    /// All values of a tag.
+    fn values(self, source: &mut dyn Source, tag: &[u8]) -> Result<Vec<u64>, Stop> {
+        let (count, place) = tag[4..].split_at(self.place());
+        let (count, width) = (self.number(count), self.width(self.number(&tag[2..4])));
+        if count > MOST_PIECES {
+            return Err(unreadable());
+        }
+        let bytes = (count * width) as usize;
+        let values = match self.elsewhere(tag) {
+            Some((at, _)) => read_some(source, at, bytes)?,
+            None => place[..bytes].to_vec(),
+        };
+        Ok(values.chunks_exact(width as usize).map(|value| self.number(value)).collect())
+    }
+
+    /// Where the pixels of a page end.
+    fn end_of_pixels(self, source: &mut dyn Source, tags: &[&[u8]]) -> Result<u64, Stop> {
+        let tag = |wanted: u64| tags.iter().find(|tag| self.number(&tag[..2]) == wanted);
+        let mut end = 0;
+        for (places, lengths) in PIECES {
+            let (Some(places), Some(lengths)) = (tag(places), tag(lengths)) else { continue };
+            let (places, lengths) = (self.values(source, places)?, self.values(source, lengths)?);
+            for (place, length) in places.into_iter().zip(lengths) {
+                end = end.max(place.saturating_add(length));
+            }
+        }
+        Ok(end)
+    }
+
     /// Bytes of a place in the file, of a count and of a value.
     fn place(self) -> usize {
         if self.wide { 8 } else { 4 }
     }
 }
 
-/// Calls back with width and height of each page, pixels.
+/// Calls back with width and height of each page, pixels. Returns where the last of what is known ends.
 pub(super) fn each_page(
     source: &mut dyn Source,
+    size: u64,
     budget: &Budget<'_>,
     mut each: impl FnMut(u64, u64) -> Result<(), Stop>,
-) -> Result<(), Stop> {
+) -> Result<u64, Stop> {
     let head = read_some(source, 0, 16)?;
     let (layout, first) = match head.as_slice() {
         [b'I', b'I', 42, 0, rest @ ..] => (Layout { big_endian: false, wide: false }, rest.get(..4)),
@@ -70,6 +124,7 @@ pub(super) fn each_page(
     };
     let mut place = layout.number(first.ok_or_else(unreadable)?);
     let (count_bytes, tag_bytes) = if layout.wide { (8, 20) } else { (2, 12) };
+    let mut end = 0;
     for _ in 0..MOST_PAGES {
         budget.in_time()?;
         let count = read_some(source, place, count_bytes)?;
@@ -80,21 +135,31 @@ pub(super) fn each_page(
         let length = usize::try_from(tags).map_err(|_| unreadable())? * tag_bytes;
         let table = read_some(source, place.saturating_add(count_bytes as u64), length + layout.place())?;
         let (tags, next) = table.split_at_checked(length).ok_or_else(unreadable)?;
-        let (mut width, mut height) = (0, 0);
-        for tag in tags.chunks_exact(tag_bytes) {
+        end = end.max(place + (count_bytes + table.len()) as u64);
+        let tags: Vec<_> = tags.chunks_exact(tag_bytes).collect();
+        let (mut width, mut height, mut compression) = (0, 0, 0);
+        for tag in &tags {
             match layout.number(&tag[..2]) {
                 WIDTH => width = layout.value(tag)?,
                 HEIGHT => height = layout.value(tag)?,
+                COMPRESSION => compression = layout.value(tag).unwrap_or_default(),
                 _ => {}
             }
+            let values = layout.elsewhere(tag).map_or(0, |(at, bytes)| at.saturating_add(bytes));
+            end = end.max(values.min(size));
         }
         if width == 0 || height == 0 {
             return Err(unreadable());
         }
         each(width, height)?;
+        let pixels = layout.end_of_pixels(source, &tags)?;
+        if pixels > size && compression != OLD_JPEG {
+            return Err(cut_short());
+        }
+        end = end.max(pixels.min(size));
         place = layout.number(next);
         if place == 0 {
-            return Ok(());
+            return Ok(end);
         }
     }
     // Attack: a page that is followed by itself.
