@@ -13,7 +13,9 @@ mod bounds;
 mod documents;
 mod lies;
 mod malware;
+mod media;
 mod names;
+mod ordinary;
 mod polyglots;
 mod scanner;
 mod sizes;
@@ -40,6 +42,7 @@ fn all() -> Vec<Case> {
         lies::cases(),
         polyglots::cases(),
         documents::cases(),
+        media::cases(),
         text::cases(),
         names::cases(),
     ];

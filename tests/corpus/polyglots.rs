@@ -76,7 +76,7 @@ fn behind() -> Vec<Case> {
         bad("MP4 and a zip in disguise", "film.mp4", TypeMismatch, {
             [&film[..], &boxed(b"free", &disguised_archive())].concat()
         }),
-        bad("MP4 and a page", "film.mp4", Corrupt, [&film[..], b"<html></html>"].concat()),
+        bad("MP4 and a page", "film.mp4", TypeMismatch, [&film[..], b"<html></html>"].concat()),
         bad("RTF and a zip", "essay.rtf", TypeMismatch, [b"{\\rtf1 a}", &archive()[..]].concat()),
         bad("text and a zip", "notes.txt", TypeMismatch, [b"words\n", &archive()[..]].concat()),
     ]);
