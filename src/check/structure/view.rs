@@ -42,6 +42,10 @@ impl Read for View {
         }
         let left = usize::try_from(self.size.saturating_sub(self.position)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
+        // Attack: a place beyond all places, which no disk can be asked for.
+        if wanted == 0 {
+            return Ok(0);
+        }
         match self.file.read_at(&mut buffer[..wanted], self.position) {
             Ok(read) => {
                 self.position += read as u64;
