@@ -12,8 +12,10 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// What `detail` quotes of a file may hold anything; no database takes a NUL, and nobody reads a control character.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        let detail = detail.into().chars().map(|c| if c.is_control() { '·' } else { c }).collect();
+        Self { reason, detail }
     }
 }
 
