@@ -98,6 +98,7 @@ pub(super) fn walk(
     let (mut names, mut long_name, mut count) = (Names::default(), None::<String>, 0);
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;
+        check_size(&entry.header().as_old().size)?;
         count += 1;
         budget.take_entries(1)?;
         if count > budget.limits.layer_entries {
@@ -148,6 +149,19 @@ fn refuse_appended(mut rest: impl BufRead, budget: &Budget<'_>) -> Result<(), St
         }
         let length = piece.len();
         rest.consume(length);
+    }
+}
+
+/// Octal digits, or a large number after 0x80.
+///
+/// Attack: a size that programs read in different ways, so that the next header is elsewhere for each.
+fn check_size(field: &[u8; 12]) -> Result<(), Stop> {
+    let digits = field.split(|&byte| byte == 0).next().unwrap_or_default().trim_ascii();
+    let plain = digits.iter().all(|byte| matches!(byte, b'0'..=b'7'));
+    if plain || field.starts_with(&[0x80, 0, 0, 0]) {
+        Ok(())
+    } else {
+        Err(Stop::corrupt("A header in the archive cannot be read."))
     }
 }
 

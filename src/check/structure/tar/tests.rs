@@ -136,6 +136,24 @@ fn bad_tars_are_refused() {
 }
 
 #[test]
+fn a_size_has_one_meaning() {
+    let sized = |size: &[u8; 12]| {
+        let mut bytes = tar_of(&[("a", FILE, b"a")]);
+        bytes[124..136].copy_from_slice(size);
+        bytes[148..156].fill(b' ');
+        let sum: u32 = bytes[..512].iter().map(|&byte| u32::from(byte)).sum();
+        bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        judged(bytes, "tar")
+    };
+    for one in [b"00000000001\0", b"          1 ", b"1\0rubbish\0\0\0", b"\x80\0\0\0\0\0\0\0\0\0\0\x01"] {
+        assert!(sized(one).is_ok(), "{one:?}");
+    }
+    for other in [b"\x9b\0\0\0\0\0\0\0\0\0\0\x01", b"\x80\x01\0\0\0\0\0\0\0\0\0\x01", b"+0000000001\0"] {
+        assert_eq!(sized(other), Err(Reason::Corrupt), "{other:?}");
+    }
+}
+
+#[test]
 fn an_archive_without_files_is_empty() {
     let folder = tar_of(&[("./", EntryType::Directory, b""), ("./a/", EntryType::Directory, b"")]);
     for (bytes, extension) in [
