@@ -223,7 +223,8 @@ impl UniqueName {
 fn parse(name: &str) -> Option<UniqueNameParts> {
     // The stem has no dot (ids are [A-Za-z0-9_-]), so the first dot begins the extension.
     let (stem, extension) = match name.split_once('.') {
-        Some((stem, extension)) => (stem, Some(extension.to_owned())),
+        Some((stem, extension)) if is_extension(extension) => (stem, Some(extension.to_owned())),
+        Some(_) => return None,
         None => (name, None),
     };
     let mut fields: Vec<&str> = stem.split('_').collect();
@@ -249,9 +250,15 @@ fn parse(name: &str) -> Option<UniqueNameParts> {
     Some(UniqueNameParts { component, centre, candidate, stamp, ordinal, extension })
 }
 
+/// One of the catalogue is: letters, digits, a dot between them.
+fn is_extension(text: &str) -> bool {
+    text.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 fn stamp_of(fields: &[&str]) -> Option<DateTime> {
     let tail = fields.get(fields.len().checked_sub(6)?..)?;
-    if tail.iter().map(|field| field.len()).ne([2, 2, 4, 2, 2, 2]) {
+    let digits = tail.iter().all(|field| field.bytes().all(|byte| byte.is_ascii_digit()));
+    if !digits || tail.iter().map(|field| field.len()).ne([2, 2, 4, 2, 2, 2]) {
         return None;
     }
     DateTime::strptime("%d_%m_%Y_%H_%M_%S", tail.join("_")).ok()
@@ -304,6 +311,18 @@ mod tests {
         assert_eq!(parts.candidate, Some(("1005".parse().unwrap(), "Supporting".into())));
         assert_eq!(parts.stamp, jiff::civil::date(2021, 1, 14).at(12, 14, 11, 0));
         assert_eq!((parts.ordinal, parts.extension), (1, None));
+    }
+
+    #[test]
+    fn an_extension_is_one() {
+        let name = "R085_98765_1005_URS_14_01_2021_12_14_11";
+        for extension in ["pdf", "tar.gz", "7z"] {
+            assert!(format!("{name}.{extension}").parse::<UniqueName>().is_ok(), "{extension}");
+        }
+        for other in ["", "pdf.", ".pdf", "p/df", "p\0df", "../x", "p df"] {
+            assert!(format!("{name}.{other}").parse::<UniqueName>().is_err(), "{other:?}");
+        }
+        assert!(name.replace("_01_", "_\n1_").parse::<UniqueName>().is_err());
     }
 
     #[test]
