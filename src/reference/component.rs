@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::problem::Problems;
-use super::text::Lines;
+use super::text::{Lines, one_line};
 use crate::component::{Component, ComponentId, SampleMode, Section, SubmitBy, ZipAdvice};
 use crate::evidence::{FileKind, Group, LINK_EXTENSIONS, SectionCode, catalogue};
 
@@ -20,6 +20,7 @@ const SUPPORTING_CODE: &str = "SupportingMaterial";
 #[serde(deny_unknown_fields)]
 struct Definition {
     id: Spanned<String>,
+    #[serde(deserialize_with = "one_line")]
     title: String,
     sample_mode: SampleMode,
     #[serde(default)]
@@ -39,6 +40,7 @@ struct Definition {
 #[serde(deny_unknown_fields)]
 struct Slot {
     code: Spanned<String>,
+    #[serde(deserialize_with = "one_line")]
     title: String,
     #[serde(default)]
     required: bool,
@@ -287,6 +289,7 @@ accepts = ["documents", "pdf", "JPG"]
             ("max = 1\n", "max = 1\nzip = \"required\"\n", "c.toml:11: zip is asked for"),
             ("max = 1\n", "max = 1\nmaximum = 2\n", "c.toml:11: unknown field"),
             ("six_rule", "seven_rule", "c.toml:4: "),
+            ("sheet\"", "sheet\\u0000\"", "c.toml:8: a text holds a control character"),
         ];
         for (from, to, expected) in cases {
             let mut problems = Problems::default();

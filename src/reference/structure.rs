@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::dates::When;
 use super::problem::Problems;
-use super::text::{Lines, from_toml};
+use super::text::{Lines, from_toml, one_line};
 use crate::component::ComponentId;
 use crate::organisation::{AssessmentId, OrganisationId, SeriesId};
 
@@ -88,6 +88,7 @@ struct RawFile {
 #[serde(deny_unknown_fields)]
 struct RawOrganisation {
     id: Spanned<String>,
+    #[serde(deserialize_with = "one_line")]
     name: String,
     #[serde(default = "london")]
     time_zone: Spanned<String>,
@@ -108,6 +109,7 @@ fn ink() -> Spanned<String> {
 struct RawSeries {
     id: Spanned<String>,
     organisation: Spanned<String>,
+    #[serde(deserialize_with = "one_line")]
     name: String,
 }
 
@@ -117,6 +119,7 @@ struct RawAssessment {
     id: Spanned<String>,
     organisation: Spanned<String>,
     series: Spanned<String>,
+    #[serde(deserialize_with = "one_line")]
     name: String,
     #[serde(default, rename = "component")]
     components: Vec<RawOffer>,

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 
 use super::problem::Problems;
 
@@ -42,6 +43,15 @@ pub fn read(path: &Path, file: &str, problems: &mut Problems) -> Option<String> 
 
 fn unreadable(error: &std::io::Error) -> String {
     format!("the file cannot be read ({error}); is it there, and may it be read?")
+}
+
+/// A text that people are shown; no database takes a NUL.
+pub fn one_line<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.chars().any(char::is_control) {
+        return Err(D::Error::custom("a text holds a control character; take it out"));
+    }
+    Ok(text)
 }
 
 /// Reads TOML; what is wrong gets its line.
