@@ -38,3 +38,6 @@ pub mod running;
 pub mod service;
 pub mod tasks;
 pub mod telemetry;
+
+#[cfg(test)]
+mod fuzz;

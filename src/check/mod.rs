@@ -11,6 +11,8 @@
 
 pub mod again;
 mod examine;
+#[cfg(test)]
+mod fuzz;
 mod judge;
 pub mod name;
 pub mod scan;

@@ -13,6 +13,8 @@ mod content;
 #[cfg(test)]
 mod download_tests;
 pub mod error;
+#[cfg(test)]
+mod fuzz;
 mod health;
 mod idempotency;
 pub mod identity;

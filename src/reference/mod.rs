@@ -17,6 +17,8 @@
 
 mod component;
 mod dates;
+#[cfg(test)]
+mod fuzz;
 mod lists;
 mod load;
 mod problem;

@@ -71,7 +71,8 @@ fn what_may_stand_where() {
 }
 
 fn is_test(name: &str) -> bool {
-    name.ends_with("tests.rs") || name.contains("/tests/")
+    let fuzz = name.ends_with("/fuzz.rs") || name.contains("/fuzz/");
+    fuzz || name.ends_with("tests.rs") || name.contains("/tests/")
 }
 
 #[test]

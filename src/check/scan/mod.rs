@@ -9,6 +9,8 @@
 pub(crate) mod canary;
 mod clamd;
 mod config;
+#[cfg(test)]
+mod fuzz;
 mod managed;
 mod reply;
 mod signatures;

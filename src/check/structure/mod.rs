@@ -7,6 +7,8 @@
 mod budget;
 mod compound;
 mod foreign;
+#[cfg(test)]
+mod fuzz;
 mod image;
 mod kind;
 mod media;

@@ -8,6 +8,8 @@
 //! its sender nothing.
 
 mod concatenation;
+#[cfg(test)]
+mod fuzz;
 mod metadata;
 mod rufh;
 mod shared;

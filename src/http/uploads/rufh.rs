@@ -472,6 +472,9 @@ fn integer(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

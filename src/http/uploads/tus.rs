@@ -301,6 +301,9 @@ pub(super) fn answer(outcome: Result<Response, ApiError>) -> Response {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
