@@ -9,7 +9,7 @@ use tracing_subscriber::filter::ParseError;
 use crate::config::{LogConfig, LogFormat};
 
 /// Upper bounds of the buckets of every histogram, seconds.
-const BUCKETS: [f64; 9] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 

@@ -4,12 +4,13 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::examine::{Piece, Sums, sum_up};
 use super::name::{Refusal, check_name};
 use super::scan::{Finding, LARGEST_SCAN, ScanError, ScanOutcome, Scanner, ScannerIdentity};
 use super::structure::{self, Findings, Limits, Member, Stop, too_slow};
+use super::took;
 use super::verdict::{Clean, Examined, Verdict};
 use crate::component::Section;
 use crate::evidence::{FileKind, Group, LARGEST, OriginalName, Reason, Sha256Digest};
@@ -84,7 +85,9 @@ pub async fn judge_within(
     let reading = Arc::clone(&file);
     let longest = LARGEST.max(subject.size);
     let pieces = subject.pieces.clone();
+    let began = Instant::now();
     let sums = blocking(move || sum_up(&reading, longest, &pieces)).await?.map_err(ScanError::File)?;
+    took("sums", began.elapsed());
     let examined = Examined { sha256: sums.sha256, crc32: sums.crc32, size: sums.size, media_type: None };
     let mut judgement = Judgement {
         examined,
@@ -98,7 +101,10 @@ pub async fn judge_within(
         Ok(kind) => kind,
         Err(refusal) => return Ok(judgement.refused(refusal)),
     };
-    match look_inside(subject, kind, &file, sums.size, (spool, limits)).await? {
+    let began = Instant::now();
+    let inside = look_inside(subject, kind, &file, sums.size, (spool, limits)).await?;
+    took("structure", began.elapsed());
+    match inside {
         Ok(findings) => {
             judgement.examined.media_type = Some(findings.media_type);
             judgement.listing = findings.listing;

@@ -25,3 +25,8 @@ pub use examine::Piece;
 pub use judge::{Judgement, Subject, judge, judge_within};
 pub use name::{Refusal, check_name};
 pub use verdict::{Clean, Examined, Verdict};
+
+/// Tells operators how long a step of a check took.
+pub(crate) fn took(step: &'static str, time: std::time::Duration) {
+    metrics::histogram!("strongroom_check_step_seconds", "step" => step).record(time.as_secs_f64());
+}

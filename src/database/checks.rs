@@ -11,6 +11,7 @@ use super::files::{file_id, version_text};
 use super::{Database, DatabaseError, Tx, partials, samples};
 use crate::check::scan::ScannerIdentity;
 use crate::check::{Judgement, Piece, Verdict};
+use crate::clock::from_micros;
 use crate::component::{Component, Section};
 use crate::evidence::{FileState, OriginalName, Reason, Sha256Digest, UniqueName, WaitsFor};
 use crate::ids::{FileId, SampleId};
@@ -38,6 +39,8 @@ pub(crate) struct CheckRow {
     pub pieces: Vec<Piece>,
     pub client_sha256: Option<Sha256Digest>,
     pub replaces: Option<FileId>,
+    /// When its last byte was durable.
+    pub received_at: Timestamp,
     pub quarantine: (ObjectKey, ObjectVersion),
     /// More than one request brought it: cut ones may have left pieces.
     pub resumed: bool,
@@ -133,7 +136,7 @@ async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
     let row = sqlx::query(
         "SELECT f.id, f.check_epoch, f.check_attempts, f.check_lost, f.sample_id, f.candidate_id, f.kind, f.section, \
          f.original_name, f.unique_name, f.size, f.sha256, f.client_sha256, f.replaces, f.quarantine_key, \
-         f.quarantine_version, s.component_id, c.definition, COALESCE(u.epoch, 2) AS leases FROM files f \
+         f.quarantine_version, f.received_at, s.component_id, c.definition, COALESCE(u.epoch, 2) AS leases FROM files f \
          JOIN samples s ON s.id = f.sample_id JOIN components c ON c.id = s.component_id LEFT JOIN uploads u ON u.file_id = f.id WHERE f.id = $1",
     )
     .bind(id)
@@ -177,6 +180,7 @@ async fn read(tx: &mut Tx, id: &str) -> Result<CheckRow, DatabaseError> {
             .transpose()
             .map_err(|_| broken("client_sha256"))?,
         replaces: optional("replaces")?.map(|id| id.parse()).transpose().map_err(|_| broken("replaces"))?,
+        received_at: from_micros(row.try_get("received_at")?),
         quarantine: (text("quarantine_key")?.parse().map_err(|_| broken("quarantine_key"))?, version),
         resumed: row.try_get::<i64, _>("leases")? > 1,
     })
@@ -434,7 +438,7 @@ pub(crate) async fn queue(db: &Database) -> Result<(i64, Option<Timestamp>), Dat
     .fetch_one(db.reader())
     .await?;
     let oldest: Option<i64> = row.try_get("oldest")?;
-    Ok((row.try_get("waiting")?, oldest.map(crate::clock::from_micros)))
+    Ok((row.try_get("waiting")?, oldest.map(from_micros)))
 }
 
 #[cfg(test)]

@@ -5,11 +5,13 @@
 //! duplicates, room, replacement, Missing. The quarantined object is discarded by the same transaction. A crash
 //! before it leaves a copy that the next try finds equal.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use super::Workers;
 use super::check::{CheckError, evidence_key};
-use crate::check::{Clean, Judgement};
+use crate::check::{Clean, Judgement, took};
 use crate::database::audit::{self, By, Entry};
 use crate::database::checks::{self, Accepted, CheckRow, Refused};
 use crate::database::files::{self, PlaceRef};
@@ -27,10 +29,13 @@ impl Workers {
     ) -> Result<(), CheckError> {
         let key = evidence_key(row);
         fail::fail_point!("promote::before_copy");
+        let began = Instant::now();
         let version = self.store.promote(&row.quarantine.0, clean.version(), &key).await?;
         fail::fail_point!("promote::copied");
         let mut obsolete = self.quarantined(row).await?;
+        took("promote", began.elapsed());
 
+        let began = Instant::now();
         let mut tx = self.db.begin().await?;
         checks::hold_sample(&mut tx, row.sample).await?;
         samples::lock_place(&mut tx, row.sample, &row.candidate, &row.section).await?;
@@ -50,6 +55,7 @@ impl Workers {
             self.write_acceptance(&mut tx, row, &accepted, &obsolete).await?;
         }
         tx.commit().await?;
+        took("commit", began.elapsed());
         fail::fail_point!("promote::accepted");
         self.ended.notify_one();
         Ok(())

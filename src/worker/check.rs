@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -10,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Workers;
 use super::spool::SpoolError;
 use crate::check::scan::ScanError;
-use crate::check::{Judgement, Subject, Verdict, judge};
+use crate::check::{Judgement, Subject, Verdict, judge, took};
 use crate::database::audit::{self, By, Entry};
 use crate::database::checks::{self, CheckRow, Claim, Refused};
 use crate::database::incidents::{self, FoundBy, NewIncident};
@@ -93,8 +94,19 @@ impl Workers {
     pub(super) async fn claim(&self, alone: bool) -> Result<Claim, DatabaseError> {
         let mut tx = self.db.begin().await?;
         let claim = checks::claim(&mut tx, self.clock.now(), &self.node, self.ttl_micros(), alone).await?;
-        tx.commit().await?;
+        // Undone by a power cut, it is claimed again: nobody is told of a claim.
+        tx.commit_quietly().await?;
+        // A file that was put off has waited for something else.
+        if let Claim::Row(row) = &claim
+            && row.attempts == 1
+        {
+            took("wait", self.since(row.received_at));
+        }
         Ok(claim)
+    }
+
+    fn since(&self, at: Timestamp) -> Duration {
+        Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default()
     }
 
     pub(super) fn ttl_micros(&self) -> i64 {
@@ -103,7 +115,7 @@ impl Workers {
 
     /// Checks a claimed file, and puts it off if that cannot be done now.
     pub(super) async fn run(&self, row: CheckRow, shutdown: CancellationToken) {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let outcome = tokio::select! {
             outcome = self.check(&row) => outcome,
             lost = self.keep((row.file, row.epoch)) => Err(lost),
@@ -111,7 +123,11 @@ impl Workers {
         };
         metrics::histogram!("strongroom_check_seconds").record(started.elapsed().as_secs_f64());
         self.scan_faults.learn(row.file, outcome.as_ref().copied());
-        let Err(error) = outcome else { return };
+        let Err(error) = outcome else {
+            metrics::histogram!("strongroom_verdict_seconds")
+                .record(self.since(row.received_at).as_secs_f64());
+            return;
+        };
         tracing::warn!(
             file = %row.file,
             attempts = row.attempts,
@@ -174,7 +190,9 @@ impl Workers {
 
     async fn come_to_a_verdict(&self, row: &CheckRow) -> Result<(), CheckError> {
         let (key, version) = &row.quarantine;
+        let began = Instant::now();
         let spooled = self.spool.open(&*self.store, key, version).await?;
+        took("open", began.elapsed());
         let subject = Subject {
             name: row.name.clone(),
             section: row.rules.clone(),
@@ -225,12 +243,14 @@ impl Workers {
         if kept.is_some() {
             obsolete.retain(|key| *key != row.quarantine.0);
         }
+        let began = Instant::now();
         let mut tx = self.db.begin().await?;
         self.write_refusal(&mut tx, row, judgement, &refused, &obsolete).await?;
         if let Some(incident) = &kept {
             incidents::insert(&mut tx, incident).await?;
         }
         tx.commit().await?;
+        took("commit", began.elapsed());
         fail::fail_point!("check::refused");
         self.ended.notify_one();
         self.to_move.notify_one();

@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use clamav_client::tokio as client;
@@ -33,6 +33,7 @@ use super::config::{ScanLimits, SignaturePolicy};
 use super::reply::{Handover, LONGEST, ReplyError, parse_reply};
 use super::version::ClamdVersion;
 use super::{Finding, LARGEST_SCAN, ScanError, ScanOutcome, Scanner, ScannerIdentity, ScannerReadiness};
+use crate::check::took;
 use crate::clock::Clock;
 
 /// Bytes of one INSTREAM chunk: below 64 KiB streaming is three times slower.
@@ -297,16 +298,21 @@ impl Clamd {
 #[async_trait]
 impl Scanner for Clamd {
     async fn scan(&self, file: &File, size: u64) -> Result<ScanOutcome, ScanError> {
-        let waited = self.limits.queue();
+        let (asked, waited) = (Instant::now(), self.limits.queue());
         let slot = timeout(waited, self.slots.acquire()).await.map_err(|_| ScanError::Busy { waited })?;
         let _slot = slot.map_err(|_| ScanError::Interrupted)?;
+        took("thread", asked.elapsed());
         let scanner = self.trusted()?;
         if size > LARGEST_SCAN {
             let limit = format!("more than {LARGEST_SCAN} bytes");
             return Ok(ScanOutcome { finding: Finding::BeyondLimits { limit }, scanner });
         }
+        let began = Instant::now();
         match self.exchange(file, size, self.limits.reply()).await {
-            Ok(finding) => Ok(ScanOutcome { finding, scanner }),
+            Ok(finding) => {
+                took("scan", began.elapsed());
+                Ok(ScanOutcome { finding, scanner })
+            }
             Err(error) => {
                 // An error it reports is of this file; whether it is of the scanner too, the next canaries tell.
                 if !matches!(error, ScanError::File(_) | ScanError::Reply(ReplyError::Reported(_))) {
