@@ -57,6 +57,11 @@ impl Content {
 pub(super) const HEAD: usize = 8192;
 
 pub(super) fn detect(source: &mut dyn Source) -> Result<F, Stop> {
+    let head = read_some(source, 0, HEAD)?;
+    // A PDF would be searched to its end for whether Illustrator wrote it, which is nothing to us.
+    if head.starts_with(b"%PDF-") {
+        return Ok(F::PortableDocumentFormat);
+    }
     source.seek(SeekFrom::Start(0))?;
     Ok(F::from_reader(source)?)
 }

@@ -153,6 +153,23 @@ enum Link {
     TwoNumbers,
 }
 
+/// Ends a word.
+const DELIMITER: u8 = 1;
+/// Stands in numbers and keywords.
+const PIECE: u8 = 2;
+/// What every byte is: each byte of a document is looked at.
+static CLASSES: [u8; 256] = {
+    const fn mark(mut classes: [u8; 256], bytes: &[u8], class: u8) -> [u8; 256] {
+        let mut at = 0;
+        while at < bytes.len() {
+            classes[bytes[at] as usize] |= class;
+            at += 1;
+        }
+        classes
+    }
+    mark(mark([0; 256], b" \t\n\x0c\r\0()<>[]{}/%", DELIMITER), b"0123456789+-.truefalsnR", PIECE)
+};
+
 /// Counts what a lenient parser can make of a word: `1+1.5.5` are four numbers, `nullnull` is two words.
 #[derive(Debug, Default)]
 struct Pieces {
@@ -164,7 +181,7 @@ struct Pieces {
 impl Pieces {
     /// How many pieces begin with this byte, at most.
     fn begun_by(&mut self, byte: u8) -> u64 {
-        self.over |= !(byte.is_ascii_digit() || b"+-.truefalsnR".contains(&byte));
+        self.over |= CLASSES[usize::from(byte)] & PIECE == 0;
         if self.over {
             return 0;
         }
@@ -189,7 +206,7 @@ impl Spans {
         const OBJ: u64 = 0x006f_626a;
         const ENDOBJ: u64 = 0x656e_646f_626a;
         self.last = self.last << 8 | u64::from(byte);
-        if self.last & 0x00ff_ffff != OBJ {
+        if byte != b'j' || self.last & 0x00ff_ffff != OBJ {
             return 0;
         }
         if self.last & 0xffff_ffff_ffff != ENDOBJ {
@@ -221,19 +238,27 @@ fn scan(
             return Ok(());
         }
         let length = piece.len();
-        for (offset, &byte) in piece.iter().enumerate() {
-            seen.spanned = seen.spanned.saturating_add(spans.take(byte, at + offset as u64));
-            let delimiter = byte.is_ascii_whitespace() || b"\0()<>[]{}/%".contains(&byte);
-            if !delimiter {
-                seen.words += pieces.begun_by(byte);
-                if word.len() < LONGEST {
-                    word.push(byte);
-                }
-                if !current.in_stream {
-                    current.place.take(byte);
-                }
-                continue;
+        let mut offset = 0;
+        while offset < length {
+            let rest = &piece[offset..];
+            let ends = |byte: &u8| CLASSES[usize::from(*byte)] & DELIMITER != 0;
+            let (part, behind) = rest.split_at(rest.iter().position(ends).unwrap_or(rest.len()));
+            for (index, &byte) in (offset..).zip(part) {
+                seen.spanned = seen.spanned.saturating_add(spans.take(byte, at + index as u64));
             }
+            for &byte in part {
+                if pieces.over {
+                    break;
+                }
+                seen.words += pieces.begun_by(byte);
+            }
+            word.extend_from_slice(&part[..part.len().min(LONGEST - word.len())]);
+            if !current.in_stream {
+                part.iter().for_each(|&byte| current.place.take(byte));
+            }
+            offset += part.len();
+            let Some(&byte) = behind.first() else { break };
+            seen.spanned = seen.spanned.saturating_add(spans.take(byte, at + offset as u64));
             let begins_stream = end_of_word(&word, &mut current, seen);
             // Attack: the word among compressed objects, for what follows to pass as a stream's data.
             if begins_stream
@@ -255,6 +280,7 @@ fn scan(
             if byte == b'/' {
                 word.push(byte);
             }
+            offset += 1;
         }
         at += length as u64;
         bytes.consume(length);
