@@ -56,7 +56,7 @@ pub struct WorkerLimits {
 impl Default for WorkerLimits {
     fn default() -> Self {
         Self {
-            checks: 2,
+            checks: 4,
             lease: Duration::from_secs(30),
             poll: Duration::from_secs(1),
             spool_bytes: 30 << 30,
