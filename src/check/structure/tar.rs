@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read, SeekFrom};
 
-use ::tar::{Archive, EntryType};
+use ::tar::{Archive, EntryType, Header};
 use flate2::bufread::MultiGzDecoder;
 
 use super::Source;
@@ -99,6 +99,7 @@ pub(super) fn walk(
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;
         check_size(&entry.header().as_old().size)?;
+        check_prefix(entry.header())?;
         count += 1;
         budget.take_entries(1)?;
         if count > budget.limits.layer_entries {
@@ -163,6 +164,15 @@ fn check_size(field: &[u8; 12]) -> Result<(), Stop> {
     } else {
         Err(Stop::corrupt("A header in the archive cannot be read."))
     }
+}
+
+/// Attack: a folder before the name (`../..`), which the standard has in one kind of header, and some programs read in
+/// all.
+fn check_prefix(header: &Header) -> Result<(), Stop> {
+    if header.as_ustar().is_some() || header.as_bytes()[345..500].iter().all(|&byte| byte == 0) {
+        return Ok(());
+    }
+    Err(Stop::unsafe_archive("programs would not agree on its names"))
 }
 
 fn read_extension(entry: &mut impl Read) -> Result<Vec<u8>, Stop> {

@@ -154,6 +154,22 @@ fn a_size_has_one_meaning() {
 }
 
 #[test]
+fn a_name_has_one_meaning() {
+    for (magic, fine) in
+        [(b"ustar\x0000", true), (b"ustar  \0", false), (b"ustar\x0001", false), (&[0; 8], false)]
+    {
+        let mut bytes = tar_of(&[("a", FILE, b"a")]);
+        bytes[257..265].copy_from_slice(magic);
+        bytes[345..348].copy_from_slice(b"b/c");
+        bytes[148..156].fill(b' ');
+        let sum: u32 = bytes[..512].iter().map(|&byte| u32::from(byte)).sum();
+        bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        let expected = if fine { Ok(vec!["b/c/a".to_owned()]) } else { Err(Reason::ArchiveUnsafe) };
+        assert_eq!(judged(bytes, "tar"), expected, "{magic:?}");
+    }
+}
+
+#[test]
 fn an_archive_without_files_is_empty() {
     let folder = tar_of(&[("./", EntryType::Directory, b""), ("./a/", EntryType::Directory, b"")]);
     for (bytes, extension) in [
