@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use strongroom::check::scan::Scanner;
 use strongroom::check::{Subject, Verdict, judge};
@@ -37,6 +38,8 @@ pub struct Judged {
     pub found: Result<(), Reason>,
     /// What a person is told, or the scanner says.
     pub detail: String,
+    /// How long it took to make and to judge it.
+    pub time: Duration,
 }
 
 impl Case {
@@ -106,8 +109,16 @@ impl Case {
     /// Makes the file and has it judged, as the service does with one that was received.
     pub async fn judge(self, scanner: &dyn Scanner, spool: &Path) -> Judged {
         let Self { group, what, name, expected, section, announced, make } = self;
-        let told =
-            |found, detail| Judged { group, what: what.clone(), name: name.clone(), expected, found, detail };
+        let began = Instant::now();
+        let told = |found, detail| Judged {
+            group,
+            what: what.clone(),
+            name: name.clone(),
+            expected,
+            found,
+            detail,
+            time: began.elapsed(),
+        };
         // A name that cannot be one is refused before a byte is sent.
         let parsed = match name.parse() {
             Ok(parsed) => parsed,

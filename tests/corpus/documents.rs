@@ -1,10 +1,14 @@
 //! Documents that do something, hide something, or cannot be read.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
 use strongroom::evidence::Reason::{self, ActiveContent, Corrupt, Encrypted, TypeMismatch};
 
 use crate::case::{Case, holding};
 use crate::make::documents::{
-    EXCEL, POWERPOINT, WORD, compound, open_document, pdf, pdf_of, relation, stream, word_block, zlib,
+    EXCEL, ONE_PAGE, POWERPOINT, WORD, compound, open_document, pdf, pdf_of, relation, stream, word_block,
+    write_pdf, zlib, zlib_blanks,
 };
 use crate::make::{program, replaced, zip};
 
@@ -57,23 +61,24 @@ fn active_pdfs() -> Vec<Case> {
         bad("JavaScript in a PDF in a zip", "work.zip", ActiveContent, {
             zip::files(&[("a.pdf", &pdf("/OpenAction << /S /JavaScript /JS (1) >>", &[]))])
         }),
-        bad("JavaScript among a million objects", "essay.pdf", ActiveContent, {
-            many_objects(Some("<< /S /JavaScript /JS (1) >>"))
+        Case::bad(GROUP, "JavaScript among a million objects", "essay.pdf", ActiveContent, |file| {
+            write_million(file, &[b"<< /S /JavaScript /JS (1) >>"])
         }),
     ]);
     cases
 }
 
-/// A PDF of a million objects.
-fn many_objects(one: Option<&str>) -> Vec<u8> {
-    let more: Vec<&[u8]> =
-        one.into_iter().map(str::as_bytes).chain(std::iter::repeat_n(&b"7"[..], 1_000_000)).collect();
-    pdf("", &more)
+/// Writes a PDF of these objects and a million others.
+fn write_million(file: &mut File, more: &[&[u8]]) -> io::Result<()> {
+    let others = std::iter::repeat_n(&b"7"[..], 1_000_000);
+    let mut writer = BufWriter::new(file);
+    write_pdf(&mut writer, ONE_PAGE.into_iter().chain(more.iter().copied()).chain(others))?;
+    writer.flush()
 }
 
 fn broken_pdfs() -> Vec<Case> {
     let whole = pdf("", &[]);
-    let zeros = zlib(&vec![b' '; 256 << 20]);
+    let blanks = zlib_blanks(256);
     vec![
         bad("no page", "essay.pdf", Corrupt, {
             pdf_of(
@@ -95,11 +100,10 @@ fn broken_pdfs() -> Vec<Case> {
             )
         }),
         bad("packed objects that fill memory", "essay.pdf", ActiveContent, {
-            pdf("", &[&stream("/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode", &zeros)])
+            pdf("", &[&stream("/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode", &blanks)])
         }),
         bad("many packed objects that together fill memory", "essay.pdf", ActiveContent, {
-            let some =
-                stream("/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode", &zlib(&vec![b' '; 20 << 20]));
+            let some = stream("/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode", &zlib_blanks(20));
             pdf("", &[&some[..]; 10])
         }),
         bad("packed objects that cannot be unpacked", "essay.pdf", Corrupt, {
@@ -296,7 +300,7 @@ fn good() -> Vec<Case> {
         .collect();
     vec![
         // Drawings of engineers have as many; they cost no more than their bytes.
-        good("a million objects", "plan.pdf", many_objects(None)),
+        Case::good(GROUP, "a million objects", "plan.pdf", |file| write_million(file, &[])),
         good("opens at its first page", "essay.pdf", pdf("/OpenAction [3 0 R /Fit]", &[])),
         good("a form to fill in", "essay.pdf", pdf("/AcroForm << /Fields [] >>", &[])),
         good("links to the web", "essay.pdf", pdf("", &[b"<< /S /URI /URI (https://example.org/) >>"])),

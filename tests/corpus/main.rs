@@ -22,6 +22,7 @@ mod sizes;
 mod text;
 mod unscannable;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -75,12 +76,15 @@ fn table<'a>(judged: impl Iterator<Item = &'a Judged>) -> String {
     judged.filter(|one| !one.is_as_expected()).map(line).collect()
 }
 
-/// How many there are of each group.
-fn by_group(judged: &[Judged]) -> String {
+/// How many there are of each group, and which took longest.
+fn overview(judged: &[Judged]) -> String {
     let mut groups = BTreeMap::<_, u32>::new();
     judged.iter().for_each(|one| *groups.entry(one.group).or_default() += 1);
     let counts: Vec<_> = groups.iter().map(|(group, count)| format!("{group} {count}")).collect();
-    counts.join(", ")
+    let mut longest: Vec<_> = judged.iter().collect();
+    longest.sort_by_key(|one| Reverse(one.time));
+    let longest = longest.iter().take(12).map(|one| format!("{} s {}", one.time.as_secs(), one.what));
+    format!("{}; longest: {}", counts.join(", "), longest.collect::<Vec<_>>().join(", "))
 }
 
 #[tokio::test]
@@ -88,7 +92,7 @@ async fn every_bad_file_is_refused_for_its_own_reason() {
     let judged = judge_all(all().into_iter().filter(|case| case.expected.is_err()).collect()).await;
     let right = judged.iter().filter(|one| one.is_as_expected()).count();
     println!("corpus: {} bad cases, {right} refused with their own reason", judged.len());
-    println!("corpus: {}", by_group(&judged));
+    println!("corpus: {}", overview(&judged));
     let wrong = table(judged.iter());
     assert!(wrong.is_empty(), "group | what | name | expected | found | detail\n{wrong}");
 }
@@ -98,7 +102,7 @@ async fn what_only_looks_bad_is_accepted() {
     let judged = judge_all(all().into_iter().filter(|case| case.expected.is_ok()).collect()).await;
     let clean = judged.iter().filter(|one| one.is_as_expected()).count();
     println!("corpus: {} good cases, {clean} clean", judged.len());
-    println!("corpus: {}", by_group(&judged));
+    println!("corpus: {}", overview(&judged));
     let wrong = table(judged.iter());
     assert!(wrong.is_empty(), "group | what | name | expected | found | detail\n{wrong}");
 }

@@ -35,8 +35,10 @@ pub fn cases() -> Vec<Case> {
         // Announced and never sent: who sends them is refused before the first.
         bad("more than a file may have was announced", "film.mp4", DigestMismatch, png())
             .announced((25 << 30) + 1),
-        good("the largest picture", "photo.png", picture(PICTURE)),
-        bad("a picture of one byte more", "photo.png", TooLarge, picture(PICTURE + 1)),
+        Case::good(GROUP, "the largest picture", "photo.png", |file| holding(picture(PICTURE))(file)),
+        Case::bad(GROUP, "a picture of one byte more", "photo.png", TooLarge, |file| {
+            holding(picture(PICTURE + 1))(file)
+        }),
         Case::good(GROUP, "more than a picture, as a film", "film.mp4", |file| {
             write_film(file, PICTURE as u64 + 1, &[])
         }),

@@ -1,7 +1,7 @@
 //! Documents: of Office, of LibreOffice, PDF and RTF.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Write};
+use std::io::{self, Cursor, Write};
 use std::sync::Arc;
 
 use cfb::CompoundFile;
@@ -10,6 +10,7 @@ use flate2::write::ZlibEncoder;
 use lopdf::encryption::crypt_filters::{Aes128CryptFilter, Aes256CryptFilter, CryptFilter};
 use lopdf::{Document, EncryptionState, EncryptionVersion, Object, Permissions};
 
+use super::Repeated;
 use super::zip::{self, Member};
 
 /// An Office document of today: what it is and where its main part lies.
@@ -109,31 +110,46 @@ pub fn open_document(kind: &str, more: &[(&str, &[u8])], manifest: &str) -> Vec<
 /// A PDF of one page: `catalogue` is added to its catalogue, `more` are objects from number 4 on.
 pub fn pdf(catalogue: &str, more: &[&[u8]]) -> Vec<u8> {
     let catalogue = format!("<< /Type /Catalog /Pages 2 0 R {catalogue} >>");
-    let own: [&[u8]; 3] = [
-        catalogue.as_bytes(),
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] >>",
-    ];
+    let own = [catalogue.as_bytes(), ONE_PAGE[1], ONE_PAGE[2]];
     pdf_of(own.into_iter().chain(more.iter().copied()))
 }
 
 /// A PDF of these objects, the first of them its catalogue.
-pub fn pdf_of<'a>(objects: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut bytes = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec();
-    let (mut table, mut count) = (b"0000000000 65535 f \n".to_vec(), 1);
-    for object in objects {
-        writeln!(table, "{:010} 00000 n ", bytes.len()).unwrap();
-        writeln!(bytes, "{count} 0 obj").unwrap();
-        bytes.extend_from_slice(object);
-        bytes.extend_from_slice(b"\nendobj\n");
-        count += 1;
-    }
-    let start = bytes.len();
-    write!(bytes, "xref\n0 {count}\n").unwrap();
-    bytes.extend_from_slice(&table);
-    writeln!(bytes, "trailer\n<< /Size {count} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF").unwrap();
+pub fn pdf_of<'a>(objects: impl Iterator<Item = &'a [u8]> + Clone) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_pdf(&mut bytes, objects).unwrap();
     bytes
 }
+
+/// Writes a PDF of these objects, which are gone through twice.
+pub fn write_pdf<'a>(to: &mut impl Write, objects: impl Iterator<Item = &'a [u8]> + Clone) -> io::Result<()> {
+    const START: &[u8] = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n";
+    const END: &[u8] = b"\nendobj\n";
+    let head = |number: usize| format!("{number} 0 obj\n");
+    let mut place = START.len();
+    let mut count = 1;
+    to.write_all(START)?;
+    for object in objects.clone() {
+        let head = head(count);
+        [head.as_bytes(), object, END].into_iter().try_for_each(|part| to.write_all(part))?;
+        place += head.len() + object.len() + END.len();
+        count += 1;
+    }
+    write!(to, "xref\n0 {count}\n0000000000 65535 f \n")?;
+    let mut at = START.len();
+    for (number, object) in (1..).zip(objects) {
+        writeln!(to, "{at:010} 00000 n ")?;
+        at += head(number).len() + object.len() + END.len();
+    }
+    writeln!(to, "trailer\n<< /Size {count} /Root 1 0 R >>\nstartxref\n{place}\n%%EOF")
+}
+
+/// The objects of a PDF of one page with nothing on it.
+pub const ONE_PAGE: [&[u8]; 3] = [
+    b"<< /Type /Catalog /Pages 2 0 R >>",
+    b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+    b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] >>",
+];
 
 /// An object of a PDF with a stream; `dictionary` says what it is, but for its length.
 pub fn stream(dictionary: &str, content: &[u8]) -> Vec<u8> {
@@ -146,6 +162,20 @@ pub fn zlib(bytes: &[u8]) -> Vec<u8> {
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
     packer.write_all(bytes).unwrap();
     packer.finish().unwrap()
+}
+
+/// So many MiB of blanks, as [`zlib`] packs them.
+pub fn zlib_blanks(mebibytes: u64) -> Vec<u8> {
+    let mut bytes = zlib(b"");
+    bytes.truncate(2);
+    let blanks = Repeated::new(&[(&vec![b' '; 1 << 20], mebibytes)]);
+    blanks.write(&mut bytes).unwrap();
+    // Adler-32: the sum of all, and the sum of all sums.
+    let (count, each) = (u128::from(mebibytes) << 20, u128::from(b' '));
+    let sum = (1 + count * each) % 65_521;
+    let sums = (count + each * count * (count + 1) / 2) % 65_521;
+    bytes.extend_from_slice(&((sums << 16 | sum) as u32).to_be_bytes());
+    bytes
 }
 
 /// How a PDF is sealed.
