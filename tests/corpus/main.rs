@@ -77,7 +77,7 @@ fn table<'a>(judged: impl Iterator<Item = &'a Judged>) -> String {
 }
 
 /// How many there are of each group, and which took longest.
-fn overview(judged: &[Judged]) -> String {
+fn by_group(judged: &[Judged]) -> String {
     let mut groups = BTreeMap::<_, u32>::new();
     judged.iter().for_each(|one| *groups.entry(one.group).or_default() += 1);
     let counts: Vec<_> = groups.iter().map(|(group, count)| format!("{group} {count}")).collect();
@@ -92,7 +92,7 @@ async fn every_bad_file_is_refused_for_its_own_reason() {
     let judged = judge_all(all().into_iter().filter(|case| case.expected.is_err()).collect()).await;
     let right = judged.iter().filter(|one| one.is_as_expected()).count();
     println!("corpus: {} bad cases, {right} refused with their own reason", judged.len());
-    println!("corpus: {}", overview(&judged));
+    println!("corpus: {}", by_group(&judged));
     let wrong = table(judged.iter());
     assert!(wrong.is_empty(), "group | what | name | expected | found | detail\n{wrong}");
 }
@@ -102,7 +102,7 @@ async fn what_only_looks_bad_is_accepted() {
     let judged = judge_all(all().into_iter().filter(|case| case.expected.is_ok()).collect()).await;
     let clean = judged.iter().filter(|one| one.is_as_expected()).count();
     println!("corpus: {} good cases, {clean} clean", judged.len());
-    println!("corpus: {}", overview(&judged));
+    println!("corpus: {}", by_group(&judged));
     let wrong = table(judged.iter());
     assert!(wrong.is_empty(), "group | what | name | expected | found | detail\n{wrong}");
 }
