@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Write};
+use std::os::unix::fs::FileExt;
 
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use zip::write::SimpleFileOptions;
@@ -21,23 +22,28 @@ pub(super) struct Canary {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Virus,
+    /// In an archive, which takes clamd's temporary folder.
+    PackedVirus,
     Harmless,
     BeyondLimits,
 }
 
 impl Canary {
-    /// The three canaries for one way of handing files over.
+    /// The canaries of every round, for one way of handing files over.
     ///
     /// Beyond the limits is, for descriptors, a sparse file of one byte more than `MaxFileSize` can be (under 1 ms). A
     /// stream would have to send those 2 GiB, so there it is a zip forty layers deep: it exceeds any recursion limit,
     /// and both are reported only under `AlertExceedsMax`.
-    pub(super) fn all(handover: Handover) -> io::Result<[Self; 3]> {
+    pub(super) fn all(handover: Handover) -> io::Result<[Self; 4]> {
         let beyond = match handover {
-            Handover::Descriptor => Self::sparse(LARGEST_SCAN + 1)?,
+            Handover::Descriptor => {
+                Self { file: zeros(LARGEST_SCAN + 1)?, size: LARGEST_SCAN + 1, kind: Kind::BeyondLimits }
+            }
             Handover::Stream => Self::holding(&nested_zip(40)?, Kind::BeyondLimits)?,
         };
         Ok([
             Self::holding(&eicar(), Kind::Virus)?,
+            Self::holding(&zip(CompressionMethod::Deflated, "eicar.com", &eicar())?, Kind::PackedVirus)?,
             Self::holding(b"nothing to see here\n", Kind::Harmless)?,
             beyond,
         ])
@@ -46,10 +52,13 @@ impl Canary {
     /// The sentence for the operator when clamd gives this canary another verdict.
     pub(super) fn complaint(&self, finding: &Finding) -> Option<&'static str> {
         match (self.kind, finding) {
-            (Kind::Virus, Finding::Infected { .. })
+            (Kind::Virus | Kind::PackedVirus, Finding::Infected { .. })
             | (Kind::Harmless, Finding::Clean)
             | (Kind::BeyondLimits, Finding::BeyondLimits { .. }) => None,
             (Kind::Virus, _) => Some("clamd does not find the EICAR test virus; load its signatures"),
+            (Kind::PackedVirus, _) => {
+                Some("clamd does not find the EICAR test virus in a zip; set `ScanArchive yes`")
+            }
             (Kind::Harmless, _) => Some("clamd reports a harmless text; look at its signatures"),
             (Kind::BeyondLimits, _) => Some(
                 "clamd passes files beyond its limits as OK; set `AlertExceedsMax yes` and `MaxFileSize 0`",
@@ -62,12 +71,20 @@ impl Canary {
         file.write_all(bytes)?;
         Ok(Self { file, size: bytes.len() as u64, kind })
     }
+}
 
-    fn sparse(size: u64) -> io::Result<Self> {
-        let file = anonymous()?;
-        ftruncate(&file, size)?;
-        Ok(Self { file, size, kind: Kind::BeyondLimits })
-    }
+/// `size` bytes of which only the last are not zero: the test virus.
+pub(super) fn ending_in_a_virus(size: u64) -> io::Result<File> {
+    let (file, virus) = (zeros(size)?, eicar());
+    file.write_all_at(&virus, size.saturating_sub(virus.len() as u64))?;
+    Ok(file)
+}
+
+/// A sparse file.
+fn zeros(size: u64) -> io::Result<File> {
+    let file = anonymous()?;
+    ftruncate(&file, size)?;
+    Ok(file)
 }
 
 /// A file without a name, in memory.
@@ -82,13 +99,15 @@ pub(crate) fn eicar() -> Vec<u8> {
 }
 
 fn nested_zip(layers: usize) -> io::Result<Vec<u8>> {
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    let mut inner = b"deep".to_vec();
-    for layer in 0..layers {
-        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-        zip.start_file(format!("{layer}.zip"), options)?;
-        zip.write_all(&inner)?;
-        inner = zip.finish()?.into_inner();
-    }
-    Ok(inner)
+    (0..layers).try_fold(b"deep".to_vec(), |inner, layer| {
+        zip(CompressionMethod::Stored, &format!("{layer}.zip"), &inner)
+    })
+}
+
+/// A zip of one file.
+fn zip(method: CompressionMethod, name: &str, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file(name, SimpleFileOptions::default().compression_method(method))?;
+    zip.write_all(bytes)?;
+    Ok(zip.finish()?.into_inner())
 }

@@ -1,12 +1,22 @@
-//! Asking clamd.
+//! Asking one clamd.
 //!
 //! Over a unix socket the descriptor is passed (`FILDES`): no copy of the bytes, and clamd needs no permission on the
 //! file. Elsewhere the bytes are streamed (`INSTREAM`). PING and VERSION come from the `clamav-client` crate; scans do
 //! not: it has no `FILDES`, and when clamd closes a stream early its reason ("size limit exceeded") is lost with the
 //! write error. Here the answer is still read after a failed write.
 //!
-//! Every step has a deadline, every scan a place in a queue that is shorter than clamd's threads, and no scan counts
-//! while the canaries fail.
+//! Every step has a deadline, every scan a place in a queue that is shorter than clamd's threads. What an `OK` is
+//! worth is known by what clamd answers to files whose verdicts are known:
+//!
+//! - each round (and after every trouble) the canaries: a test virus, the same in an archive, a harmless text, something
+//!   beyond the limits. While they fail nothing is scanned.
+//! - once in each life of clamd, told by its [`Line`], how large a file it looks at to its end: 4 MiB at once, then
+//!   64 MiB, then all of [`LARGEST_SCAN`] (16 s), each of zeros that end in the test virus. Larger files than were
+//!   proven wait for the proof. It is made in the background; for a clamd of ours, whose settings we wrote, when a file
+//!   asks for it or a round has passed, and for others at once. One that fails it is not trusted with any file.
+//!
+//! A proof goes by what this clamd said of the 4 MiB. Where signatures know the test virus only as a file of its own,
+//! that was `OK`, and so it must be of more: then the limits are proven, and that all was read is not.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -14,8 +24,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use clamav_client::tokio as client;
@@ -24,12 +35,14 @@ use jiff::tz::TimeZone;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::{Notify, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::canary::Canary;
+use super::canary::{Canary, ending_in_a_virus};
 use super::config::{ScanLimits, SignaturePolicy};
+use super::line::{Line, Peer, Trouble};
+use super::news::{News, ScannerNews};
 use super::reply::{Handover, LONGEST, ReplyError, parse_reply};
 use super::version::ClamdVersion;
 use super::{Finding, LARGEST_SCAN, ScanError, ScanOutcome, Scanner, ScannerIdentity, ScannerReadiness};
@@ -41,18 +54,33 @@ const CHUNK: usize = 1 << 20;
 /// The command of a streamed scan; chunks follow, each after its length (32 bits, big-endian).
 const INSTREAM: &[u8] = b"zINSTREAM\0";
 const END_OF_STREAM: &[u8] = &[0; 4];
+/// Sizes that are proven one after the other, bytes. The first costs 30 ms and is a part of the round.
+const PROOFS: [u64; 3] = [4 << 20, 64 << 20, LARGEST_SCAN];
+/// Between two looks at a clamd that is not trusted.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A clamd that is asked over one address.
 #[derive(Debug)]
 pub struct Clamd {
     address: Address,
+    /// Its place in the settings, from 1: what readiness and counters call it.
+    number: usize,
+    /// We wrote its settings.
+    ours: bool,
     zone: TimeZone,
     limits: ScanLimits,
     signatures: SignaturePolicy,
     clock: Clock,
     slots: Semaphore,
-    state: Mutex<State>,
+    /// Scans it has, and that wait for it.
+    in_hand: AtomicUsize,
+    state: watch::Sender<State>,
+    line: Mutex<Option<Line>>,
     probe_now: Notify,
+    prove_now: Notify,
+    /// The largest file that waits for a proof, bytes.
+    wanted: AtomicU64,
+    news: Arc<News>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,11 +89,36 @@ pub(super) enum Address {
     Tcp(String),
 }
 
-/// What the last probe found; `identity` only while it passed.
-#[derive(Debug)]
+/// What is known of it now.
+#[derive(Clone, Debug)]
 struct State {
     readiness: ScannerReadiness,
+    /// Only while it is trusted.
     identity: Option<ScannerIdentity>,
+    /// Raised when clamd turns out to be another, or the same begun anew.
+    life: u64,
+    /// Of this life: bytes that it looks at to their end; 0 before the first proof.
+    proven: u64,
+    /// Of this life: its signatures find the test virus at the end of something else.
+    finds_tails: bool,
+    /// Of this life: why it cannot be trusted until it is begun anew or passes the proof.
+    flaw: Option<String>,
+    /// Of this life: the engine it told.
+    engine: Option<String>,
+}
+
+impl State {
+    fn of_a_new_life(life: u64, why: &str) -> Self {
+        Self {
+            readiness: not_ready(why),
+            identity: None,
+            life,
+            proven: 0,
+            finds_tails: false,
+            flaw: None,
+            engine: None,
+        }
+    }
 }
 
 impl Clamd {
@@ -88,40 +141,106 @@ impl Clamd {
         clock: Clock,
     ) -> Self {
         let slots = Semaphore::new(limits.parallel_scans());
-        let state = Mutex::new(State { readiness: not_ready("it has not been tried yet"), identity: None });
-        Self { address, zone, limits, signatures, clock, slots, state, probe_now: Notify::new() }
+        Self {
+            address,
+            number: 1,
+            ours: false,
+            zone,
+            limits,
+            signatures,
+            clock,
+            slots,
+            in_hand: AtomicUsize::new(0),
+            state: watch::Sender::new(State::of_a_new_life(0, "it has not been tried yet")),
+            line: Mutex::new(None),
+            probe_now: Notify::new(),
+            prove_now: Notify::new(),
+            wanted: AtomicU64::new(0),
+            news: Arc::default(),
+        }
+    }
+
+    /// The same as one of several that tell `news` together.
+    pub(super) fn numbered(self, number: usize, news: Arc<News>) -> Self {
+        metrics::gauge!("strongroom_clamd_trusted", "clamd" => number.to_string()).set(0.0);
+        Self { number, news, ..self }
+    }
+
+    /// The same with settings that we wrote.
+    pub(super) fn of_ours(self) -> Self {
+        Self { ours: true, ..self }
     }
 
     /// Runs the canaries now and keeps the result.
     pub async fn probe(&self) -> ScannerReadiness {
         let (readiness, identity) = match self.ask_canaries().await {
             Ok(version) => self.judge_age(&version),
-            Err(error) => (not_ready(&sentence(&error)), None),
-        };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.readiness.ready != readiness.ready {
-            if readiness.ready {
-                tracing::info!(engine = readiness.engine, detail = readiness.detail, "scanner ready");
-            } else {
-                tracing::warn!(detail = readiness.detail, "scanner not ready");
+            Err(error) => {
+                metrics::counter!("strongroom_canary_failures_total", "clamd" => self.number.to_string())
+                    .increment(1);
+                (not_ready(&sentence(&error)), None)
             }
-        }
-        *state = State { readiness: readiness.clone(), identity };
-        readiness
+        };
+        self.change(|state| (state.readiness, state.identity) = (readiness, identity));
+        self.state.borrow().readiness.clone()
     }
 
-    /// Probes for as long as the service runs: every round, and at once after a broken connection.
+    /// Probes for as long as the service runs: every round, and at once when something broke.
     pub async fn keep_probing(&self, stop: CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.keep_watch() => {}
+        }
+    }
+
+    async fn keep_watch(&self) {
+        let mut proven_life = None;
         loop {
-            self.probe().await;
+            let trusted = self.probe().await.ready;
+            let (life, flawed) = {
+                let state = self.state.borrow();
+                (state.life, state.flaw.is_some())
+            };
+            // Ours may have a round without files first.
+            let due = flawed || (trusted && (!self.ours || proven_life == Some(life)));
+            proven_life = Some(life);
+            if due {
+                self.prove(LARGEST_SCAN).await;
+            }
+            self.wait_for_a_reason(trusted || flawed).await;
+        }
+    }
+
+    /// Until the next round; less when something happens.
+    async fn wait_for_a_reason(&self, settled: bool) {
+        let every = self.limits.probe_every();
+        let round = Instant::now() + if settled { every } else { every.min(AGAIN) };
+        loop {
             tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(self.limits.probe_every()) => {}
+                () = tokio::time::sleep_until(round) => return,
                 // A clamd that is gone must not be asked in a tight loop.
-                () = async {
-                    self.probe_now.notified().await;
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                } => {}
+                () = self.probe_now.notified() => return sleep(Duration::from_millis(200)).await,
+                trouble = self.trouble(true) => return self.in_trouble(&trouble).await,
+                () = self.prove_now.notified() => self.prove(self.wanted.load(Ordering::Relaxed)).await,
+            }
+        }
+    }
+
+    /// Waits until the line breaks, or when `asking` is silent; for ever when there is none.
+    async fn trouble(&self, asking: bool) -> Trouble {
+        match &mut *self.line.lock().await {
+            Some(line) => line.trouble(asking, self.limits.probe()).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn in_trouble(&self, trouble: &Trouble) {
+        match trouble {
+            Trouble::Silent(limit) => self.distrust(&format!("clamd does not answer within {limit:?}")),
+            Trouble::Broken(error) => {
+                *self.line.lock().await = None;
+                self.begin_life(&format!("clamd ended, or was begun anew: {error}"));
+                self.probe_now.notify_one();
             }
         }
     }
@@ -137,18 +256,122 @@ impl Clamd {
     }
 
     async fn ask_canaries(&self) -> Result<ClamdVersion, ScanError> {
-        self.ping().await?;
+        let mut held = self.line.lock().await;
+        let mut line = match held.take() {
+            Some(line) => line,
+            None => {
+                self.begin_life("its canaries are on their way");
+                self.open_line().await?
+            }
+        };
+        let asked = match self.ask_along(&mut line).await {
+            Ok(asked) => asked,
+            Err(Trouble::Silent(limit)) => Err(ScanError::Deadline { step: "answer PING", limit }),
+            Err(Trouble::Broken(error)) => {
+                self.begin_life("clamd ended, or was begun anew");
+                return Err(ScanError::Connection(error));
+            }
+        };
+        *held = Some(line);
+        asked
+    }
+
+    /// The canaries between two PINGs of one session: they were all of one life.
+    async fn ask_along(&self, line: &mut Line) -> Result<Result<ClamdVersion, ScanError>, Trouble> {
+        line.ping(self.limits.probe()).await?;
+        let asked = self.ask_round().await;
+        if asked.is_ok() {
+            line.ping(self.limits.probe()).await?;
+        }
+        Ok(asked)
+    }
+
+    async fn ask_round(&self) -> Result<ClamdVersion, ScanError> {
         let answer = self.command("tell its version", Command::Version).await?;
         let version = ClamdVersion::parse(&answer, &self.zone).ok_or_else(|| {
             ReplyError::Unknown(String::from_utf8_lossy(&answer).chars().take(200).collect())
         })?;
+        // Behind one address there may be several; what is proven of one is not proven of another.
+        if self.state.borrow().engine.as_ref().is_some_and(|engine| *engine != version.engine) {
+            self.begin_life("clamd became another");
+        }
+        self.change(|state| state.engine = Some(version.engine.clone()));
         for canary in Canary::all(self.handover()).map_err(ScanError::File)? {
             let finding = self.exchange(&canary.file, canary.size, self.limits.probe()).await?;
             if let Some(complaint) = canary.complaint(&finding) {
                 return Err(ScanError::NotReady { detail: complaint.to_owned() });
             }
         }
-        Ok(version)
+        if self.state.borrow().proven == 0 {
+            let first = PROOFS[0];
+            let tail = ending_in_a_virus(first).map_err(ScanError::File)?;
+            let finding = self.exchange(&tail, first, self.limits.probe()).await?;
+            let finds_tails = matches!(finding, Finding::Infected { .. });
+            if !finds_tails && finding != Finding::Clean {
+                return Err(ScanError::NotReady { detail: too_little(first) });
+            }
+            self.change(|state| (state.proven, state.finds_tails) = (first, finds_tails));
+        }
+        match &self.state.borrow().flaw {
+            Some(flaw) => Err(ScanError::NotReady { detail: flaw.clone() }),
+            None => Ok(version),
+        }
+    }
+
+    /// Proves sizes up to `size`, as far as that goes.
+    async fn prove(&self, size: u64) {
+        loop {
+            let state = self.state.borrow().clone();
+            let Some(&next) = PROOFS.iter().find(|proof| **proof > state.proven) else { return };
+            if state.proven == 0 || state.proven >= size {
+                return;
+            }
+            let started = Instant::now();
+            let asked = tokio::select! {
+                asked = self.ask_to_the_end_of(next) => asked,
+                // It has no thread for a PING while it has this, if all the others scan.
+                trouble = self.trouble(false) => return self.in_trouble(&trouble).await,
+                // A scan failed: whether it is to be trusted with any is asked first.
+                () = self.probe_now.notified() => return self.probe_now.notify_one(),
+            };
+            let fits = match asked {
+                Ok(Finding::Infected { .. }) => state.finds_tails,
+                Ok(Finding::Clean) => !state.finds_tails,
+                Ok(_) => false,
+                // It says nothing of its settings; larger files wait on, and the next round asks again.
+                Err(error) => {
+                    tracing::warn!(
+                        clamd = self.number,
+                        size = next,
+                        error = &error as &dyn std::error::Error,
+                        "what clamd looks at could not be proven"
+                    );
+                    return;
+                }
+            };
+            let seconds = started.elapsed().as_secs_f64();
+            tracing::info!(clamd = self.number, size = next, seconds, fits, "asked what clamd looks at");
+            let mended = fits && state.flaw.is_some();
+            self.change(|state| {
+                if fits {
+                    (state.proven, state.flaw) = (next, None);
+                } else {
+                    (state.identity, state.flaw) = (None, Some(too_little(next)));
+                    state.readiness = not_ready(&too_little(next));
+                }
+            });
+            if mended {
+                self.probe_now.notify_one();
+            }
+            if !fits {
+                return;
+            }
+        }
+    }
+
+    async fn ask_to_the_end_of(&self, size: u64) -> Result<Finding, ScanError> {
+        let file = ending_in_a_virus(size).map_err(ScanError::File)?;
+        self.exchange(&file, size, self.limits.proof()).await
     }
 
     fn judge_age(&self, version: &ClamdVersion) -> (ScannerReadiness, Option<ScannerIdentity>) {
@@ -161,6 +384,8 @@ impl Clamd {
             None => (false, "its signatures carry no date; let freshclam load the daily database".to_owned()),
             Some(at) => {
                 let age = self.clock.now().duration_since(at);
+                metrics::gauge!("strongroom_signature_age_seconds", "clamd" => self.number.to_string())
+                    .set(age.as_secs_f64());
                 let hours = age.as_hours();
                 let older = |limit: u32| age > SignedDuration::from_hours(i64::from(limit));
                 if older(policy.hold_hours) {
@@ -182,6 +407,155 @@ impl Clamd {
         (readiness, ready.then(|| version.identity()))
     }
 
+    /// Changes what is known, and tells it on.
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut turned = None;
+        self.state.send_modify(|state| {
+            let before = state.identity.clone();
+            change(state);
+            if before != state.identity {
+                turned = Some((before, state.identity.clone(), state.readiness.detail.clone()));
+            }
+        });
+        let Some((before, now, detail)) = turned else { return };
+        match (&before, &now) {
+            (None, Some(now)) => {
+                tracing::info!(clamd = self.number, engine = now.engine, detail, "scanner ready");
+            }
+            (Some(_), None) => tracing::warn!(clamd = self.number, detail, "scanner not ready"),
+            (Some(before), Some(now)) => tracing::info!(
+                clamd = self.number,
+                before = before.signatures,
+                now = now.signatures,
+                "the scanner has other signatures"
+            ),
+            (None, None) => {}
+        }
+        let trusted = f64::from(u8::from(now.is_some()));
+        metrics::gauge!("strongroom_clamd_trusted", "clamd" => self.number.to_string()).set(trusted);
+        self.news.tell(before.as_ref(), now);
+    }
+
+    fn begin_life(&self, why: &str) {
+        self.change(|state| *state = State::of_a_new_life(state.life + 1, why));
+    }
+
+    /// From now on nothing is trusted until the canaries have passed again.
+    pub(super) fn distrust(&self, why: &str) {
+        self.change(|state| (state.readiness, state.identity) = (not_ready(why), None));
+        self.probe_now.notify_one();
+    }
+
+    /// Looks at it at once.
+    pub(super) fn probe_soon(&self) {
+        self.probe_now.notify_one();
+    }
+
+    pub(super) fn is_trusted(&self) -> bool {
+        self.state.borrow().identity.is_some()
+    }
+
+    /// What `Clamds` choose by, the least first: whether it must prove itself for a file of `size`, and how many it has.
+    pub(super) fn burden(&self, size: u64) -> (bool, usize) {
+        (self.state.borrow().proven < size, self.in_hand.load(Ordering::Relaxed))
+    }
+
+    /// `clamd 2 (tcp)`: without its address, which is nobody's business.
+    pub(super) fn name(&self) -> String {
+        let kind = match (&self.address, self.ours) {
+            (_, true) => "managed",
+            (Address::Unix(_), _) => "unix",
+            (Address::Tcp(_), _) => "tcp",
+        };
+        format!("clamd {} ({kind})", self.number)
+    }
+
+    /// How the last canaries went, and how far it is proven.
+    pub(super) fn standing(&self) -> ScannerReadiness {
+        let state = self.state.borrow();
+        let mut readiness = state.readiness.clone();
+        if readiness.ready && state.proven < LARGEST_SCAN {
+            let proven = state.proven >> 20;
+            readiness.detail +=
+                &format!("; it has yet to show that it looks at more than {proven} MB of a file");
+        }
+        readiness
+    }
+
+    /// Waits until this clamd may be asked about `size` bytes; the life it was trusted in, and who it is.
+    async fn fit_for(&self, size: u64, until: Instant) -> Result<(u64, ScannerIdentity), ScanError> {
+        let mut states = self.state.subscribe();
+        let fit = states.wait_for(|state| {
+            if state.identity.is_some() && state.proven < size {
+                self.wanted.fetch_max(size, Ordering::Relaxed);
+                self.prove_now.notify_one();
+            }
+            state.identity.is_none() || state.proven >= size
+        });
+        let state = match timeout_at(until, fit).await {
+            Ok(Ok(state)) => state.clone(),
+            Ok(Err(_)) => return Err(ScanError::Interrupted),
+            Err(_) => {
+                let detail = "it did not show in time that it looks at all of so large a file".to_owned();
+                return Err(ScanError::NotReady { detail });
+            }
+        };
+        match state.identity {
+            Some(identity) => Ok((state.life, identity)),
+            None => Err(ScanError::NotReady { detail: state.readiness.detail }),
+        }
+    }
+
+    async fn loses_trust(&self) -> ScanError {
+        let mut states = self.state.subscribe();
+        match states.wait_for(|state| state.identity.is_none()).await {
+            Ok(state) => ScanError::NotReady { detail: state.readiness.detail.clone() },
+            Err(_) => ScanError::Interrupted,
+        }
+    }
+
+    async fn scan_in_turn(&self, file: &File, size: u64) -> Result<ScanOutcome, ScanError> {
+        let (asked, waited) = (Instant::now(), self.limits.queue());
+        let until = asked + waited;
+        self.fit_for(size.min(LARGEST_SCAN), until).await?;
+        let gauge = |name: &'static str| metrics::gauge!(name, "clamd" => self.number.to_string());
+        let slot = {
+            let _waits = Counted::one(gauge("strongroom_scan_queue"));
+            tokio::select! {
+                slot = timeout_at(until, self.slots.acquire()) => slot.map_err(|_| ScanError::Busy { waited })?,
+                lost = self.loses_trust() => return Err(lost),
+            }
+        };
+        let _slot = slot.map_err(|_| ScanError::Interrupted)?;
+        took("thread", asked.elapsed());
+        let _runs = Counted::one(gauge("strongroom_scans_running"));
+        let (life, scanner) = self.fit_for(size.min(LARGEST_SCAN), until).await?;
+        if size > LARGEST_SCAN {
+            let limit = format!("more than {LARGEST_SCAN} bytes");
+            return Ok(ScanOutcome { finding: Finding::BeyondLimits { limit }, scanner });
+        }
+        let started = Instant::now();
+        let answer = self.exchange(file, size, self.limits.reply()).await;
+        let outcome = answer.as_ref().map_or("error", Finding::word);
+        metrics::histogram!("strongroom_scan_seconds", "outcome" => outcome)
+            .record(started.elapsed().as_secs_f64());
+        if answer.is_ok() {
+            took("scan", started.elapsed());
+        }
+        match answer {
+            Ok(finding) if self.state.borrow().life == life => Ok(ScanOutcome { finding, scanner }),
+            // Who answered may not be who was proven.
+            Ok(_) => Err(ScanError::NotReady { detail: "clamd was begun anew during the scan".into() }),
+            Err(error) => {
+                // An error it reports is of this file; whether it is of the scanner too, the next canaries tell.
+                if !matches!(error, ScanError::File(_) | ScanError::Reply(ReplyError::Reported(_))) {
+                    self.distrust(&sentence(&error));
+                }
+                Err(error)
+            }
+        }
+    }
+
     fn handover(&self) -> Handover {
         match self.address {
             Address::Unix(_) => Handover::Descriptor,
@@ -189,16 +563,12 @@ impl Clamd {
         }
     }
 
-    fn trusted(&self) -> Result<ScannerIdentity, ScanError> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.identity.clone().ok_or_else(|| ScanError::NotReady { detail: state.readiness.detail.clone() })
-    }
-
-    /// From now on nothing is trusted until the canaries have passed again.
-    pub(super) fn distrust(&self, detail: &str) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) =
-            State { readiness: not_ready(detail), identity: None };
-        self.probe_now.notify_one();
+    async fn open_line(&self) -> Result<Line, ScanError> {
+        let peer: Box<dyn Peer> = match &self.address {
+            Address::Unix(path) => Box::new(self.connect(UnixStream::connect(path)).await?),
+            Address::Tcp(address) => Box::new(self.connect(TcpStream::connect(address)).await?),
+        };
+        self.step("take the command", self.limits.send(), Line::open(peer)).await
     }
 
     async fn command(&self, step: &'static str, command: Command) -> Result<Vec<u8>, ScanError> {
@@ -298,33 +668,16 @@ impl Clamd {
 #[async_trait]
 impl Scanner for Clamd {
     async fn scan(&self, file: &File, size: u64) -> Result<ScanOutcome, ScanError> {
-        let (asked, waited) = (Instant::now(), self.limits.queue());
-        let slot = timeout(waited, self.slots.acquire()).await.map_err(|_| ScanError::Busy { waited })?;
-        let _slot = slot.map_err(|_| ScanError::Interrupted)?;
-        took("thread", asked.elapsed());
-        let scanner = self.trusted()?;
-        if size > LARGEST_SCAN {
-            let limit = format!("more than {LARGEST_SCAN} bytes");
-            return Ok(ScanOutcome { finding: Finding::BeyondLimits { limit }, scanner });
-        }
-        let began = Instant::now();
-        match self.exchange(file, size, self.limits.reply()).await {
-            Ok(finding) => {
-                took("scan", began.elapsed());
-                Ok(ScanOutcome { finding, scanner })
-            }
-            Err(error) => {
-                // An error it reports is of this file; whether it is of the scanner too, the next canaries tell.
-                if !matches!(error, ScanError::File(_) | ScanError::Reply(ReplyError::Reported(_))) {
-                    self.distrust(&sentence(&error));
-                }
-                Err(error)
-            }
-        }
+        let _has = InHand::of(&self.in_hand);
+        self.scan_in_turn(file, size).await
     }
 
     async fn readiness(&self) -> ScannerReadiness {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).readiness.clone()
+        self.standing()
+    }
+
+    fn news(&self) -> watch::Receiver<ScannerNews> {
+        self.news.subscribe()
     }
 }
 
@@ -369,6 +722,45 @@ async fn send_descriptor(stream: &UnixStream, file: &File) -> io::Result<()> {
         .await
 }
 
+/// Counts a scan for as long as it is held.
+struct InHand<'a>(&'a AtomicUsize);
+
+impl<'a> InHand<'a> {
+    fn of(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The same for who looks at counters.
+struct Counted(metrics::Gauge);
+
+impl Counted {
+    fn one(gauge: metrics::Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+fn too_little(size: u64) -> String {
+    format!(
+        "clamd does not look at files of {size} bytes to their end; set `MaxFileSize 0`, `MaxScanSize 8000M` and \
+         `MaxScanTime 900000`, and for streams `StreamMaxLength 2048M`"
+    )
+}
+
 fn not_ready(detail: &str) -> ScannerReadiness {
     ScannerReadiness {
         ready: false,
@@ -389,4 +781,4 @@ fn sentence(error: &ScanError) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -17,14 +17,16 @@ use jiff::tz::TimeZone;
 use rustix::process::{Pid, Signal, getuid, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::clamd::{Address, Clamd};
 use super::config::{ScanLimits, SignaturePolicy};
+use super::news::News;
 use super::signatures::{self, Database, SYSTEM_DATABASE};
-use super::{ScanError, ScanOutcome, Scanner, ScannerReadiness};
+use super::{ScanError, ScanOutcome, Scanner, ScannerNews, ScannerReadiness};
 use crate::clock::Clock;
 
 /// Where the program is looked for: the path, then the folders that only root's path holds.
@@ -106,6 +108,17 @@ impl ManagedClamd {
         signatures: SignaturePolicy,
         clock: Clock,
     ) -> Result<Self, StartError> {
+        Self::start_as((1, Arc::default()), data, limits, signatures, clock).await
+    }
+
+    /// The same as one of several: its number, and where they tell their news.
+    pub(super) async fn start_as(
+        (number, news): (usize, Arc<News>),
+        data: &Path,
+        limits: ScanLimits,
+        signatures: SignaturePolicy,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let folder = std::path::absolute(data).map(|data| data.join("clamd"));
         let folder = folder.map_err(|source| StartError::Folder { folder: data.to_owned(), source })?;
         let fault = |source| StartError::Folder { folder: folder.clone(), source };
@@ -115,7 +128,9 @@ impl ManagedClamd {
         // Without official signatures there is no date to insist on; readiness says so.
         let accept_undated = signatures.accept_undated || database.test_only;
         let signatures = SignaturePolicy { accept_undated, ..signatures };
-        let clamd = Clamd::new(Address::Unix(socket), TimeZone::UTC, limits, signatures, clock);
+        let clamd = Clamd::new(Address::Unix(socket), TimeZone::UTC, limits, signatures, clock)
+            .numbered(number, news)
+            .of_ours();
 
         let recipe = Recipe { config: folder.join("clamd.conf"), folder };
         let running = Running::start(&recipe, &clamd).await?;
@@ -136,9 +151,8 @@ impl ManagedClamd {
         *self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs the canaries now.
-    pub async fn probe(&self) -> ScannerReadiness {
-        self.clamd.probe().await
+    pub(super) fn clamd(&self) -> Arc<Clamd> {
+        Arc::clone(&self.clamd)
     }
 
     /// Stops clamd: SIGTERM, and after a deadline SIGKILL. Returns when it is gone.
@@ -164,6 +178,10 @@ impl Scanner for ManagedClamd {
 
     async fn readiness(&self) -> ScannerReadiness {
         self.clamd.readiness().await
+    }
+
+    fn news(&self) -> watch::Receiver<ScannerNews> {
+        self.clamd.news()
     }
 }
 
@@ -210,7 +228,7 @@ fn configuration(socket: &Path, database: &Path, scratch: &Path, limits: &ScanLi
          MaxThreads {threads}\nMaxQueue {queue}\nReadTimeout 300\nCommandReadTimeout 30\n\
          # As much as clamd can, and a finding when that is not enough.\n\
          MaxFileSize 0\nMaxScanSize 8000M\nMaxScanTime 900000\nMaxRecursion 10\nMaxFiles 10000\n\
-         StreamMaxLength 2047M\nAlertExceedsMax yes\nAlertEncrypted yes\nAlertOLE2Macros yes\n\
+         StreamMaxLength 2048M\nAlertExceedsMax yes\nAlertEncrypted yes\nAlertOLE2Macros yes\n\
          # A virus is called by its name, not by the heuristic that met it first.\n\
          HeuristicScanPrecedence no\n\
          ConcurrentDatabaseReload yes\nSelfCheck 900\nExitOnOOM yes\n",
@@ -358,7 +376,7 @@ async fn watch(
             }
         };
         *process.lock().unwrap_or_else(PoisonError::into_inner) = running.child.id();
-        clamd.probe().await;
+        clamd.probe_soon();
     }
 }
 

@@ -2,16 +2,26 @@
 //!
 //! An `OK` of clamd is not clean by itself: it answers `OK` in a millisecond for files beyond its limits, for methods
 //! it cannot unpack and while its signatures are years old. So a scan counts only while the canaries pass ([`Clamd`]):
-//! a test virus is found, a harmless text is not, and what lies beyond the limits is reported as such.
+//! a test virus is found, a harmless text is not, what lies beyond the limits is reported as such, and a file as large
+//! as this one was looked at to its end.
+//!
+//! Of what is inside a file, clamd passes over without a word: members of a zip that inflate to more than it looks at,
+//! methods it does not know, and encrypted Office documents. The structure step has refused these before: every
+//! member is stored or deflated, inflates to [`LARGEST_SCAN`] at most (counted, not believed), and all of them to less
+//! than clamd's `MaxScanSize` is made for; entries and layers are fewer than `MaxFiles` and `MaxRecursion`. What stays
+//! opaque to both is what a section takes as it is: a 7z, where clamd's own limits are all there is.
 //!
 //! [`open`] gives the scanner the settings ask for, with whatever has to run beside it.
 
 pub(crate) mod canary;
 mod clamd;
+mod clamds;
 mod config;
 #[cfg(test)]
 mod fuzz;
+mod line;
 mod managed;
+mod news;
 mod reply;
 mod signatures;
 mod version;
@@ -24,16 +34,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::clamds::Clamds;
+use self::news::News;
 use crate::clock::Clock;
 
 pub use clamd::Clamd;
 pub use config::{ClamdAddress, ScanLimits, ScannerConfig, SignaturePolicy};
 pub use managed::{ManagedClamd, StartError};
+pub use news::ScannerNews;
 pub use reply::ReplyError;
 
 /// The largest file clamd can be asked about, bytes: with `MaxFileSize 0` its limit is 2³¹ − 3.
@@ -49,6 +64,11 @@ pub trait Scanner: Debug + Send + Sync {
 
     /// How the last canaries went. Costs nothing.
     async fn readiness(&self) -> ScannerReadiness;
+
+    /// Tells when trust in it or its signatures change. One that never does has let go of the other end.
+    fn news(&self) -> watch::Receiver<ScannerNews> {
+        watch::Sender::new(ScannerNews::default()).subscribe()
+    }
 }
 
 /// A verdict and who gave it.
@@ -73,6 +93,20 @@ pub enum Finding {
     BeyondLimits {
         limit: String,
     },
+}
+
+impl Finding {
+    /// As counters call it.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Infected { .. } => "infected",
+            Self::Encrypted => "encrypted",
+            Self::Macros => "macros",
+            Self::OverlappingEntries => "overlapping",
+            Self::BeyondLimits { .. } => "beyond_limits",
+        }
+    }
 }
 
 /// Which scanner judged, with which signatures.
@@ -132,15 +166,29 @@ pub enum ScanError {
 impl ScanError {
     /// Whether the file may be the reason: the scanner had it when it failed, or says so.
     pub fn may_be_of_the_file(&self) -> bool {
-        matches!(self, Self::Reply(_) | Self::Deadline { .. } | Self::Connection(_))
+        match self {
+            Self::Reply(error) => !matches!(error, ReplyError::NoRoom(_)),
+            Self::Deadline { .. } | Self::Connection(_) => true,
+            Self::NotReady { .. }
+            | Self::Busy { .. }
+            | Self::Connect(_)
+            | Self::File(_)
+            | Self::Spool(_)
+            | Self::Interrupted => false,
+        }
+    }
+
+    /// Whether another scanner might have done better.
+    fn is_of_one_scanner(&self) -> bool {
+        matches!(self, Self::NotReady { .. } | Self::Connect(_) | Self::Reply(_)) || self.may_be_of_the_file()
     }
 }
 
 /// The scanner of the settings, with what runs beside it.
 #[derive(Debug)]
 pub struct RunningScanner {
-    scanner: Arc<dyn Scanner>,
-    managed: Option<Arc<ManagedClamd>>,
+    scanner: Arc<Clamds>,
+    managed: Option<ManagedClamd>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -148,33 +196,38 @@ pub struct RunningScanner {
 /// Starts or connects to the scanner of the settings. A clamd that is not ours and does not answer is no error here:
 /// readiness tells, and files wait.
 pub async fn open(config: &ScannerConfig, data: &Path, clock: Clock) -> Result<RunningScanner, StartError> {
-    let (limits, signatures) = (config.limits.clone(), config.signatures.clone());
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let clamd = match &config.clamd {
-        ClamdAddress::Managed => {
-            let managed = Arc::new(ManagedClamd::start(data, limits, signatures, clock).await?);
-            tasks.close();
-            return Ok(RunningScanner {
-                scanner: Arc::clone(&managed) as _,
-                managed: Some(managed),
-                tasks,
-                stop,
-            });
-        }
-        ClamdAddress::Unix { path } => Clamd::unix(path.clone(), limits, signatures, clock),
-        ClamdAddress::Tcp { address } => Clamd::tcp(address.clone(), limits, signatures, clock),
-    };
-    let clamd = Arc::new(clamd);
-    clamd.probe().await;
-    let (prober, until) = (Arc::clone(&clamd), stop.clone());
-    tasks.spawn(async move { prober.keep_probing(until).await });
+    let (tasks, stop, news) = (TaskTracker::new(), CancellationToken::new(), Arc::<News>::default());
+    let (mut all, mut managed) = (Vec::new(), None);
+    let mut others = Vec::new();
+    for (at, address) in config.clamd.iter().enumerate() {
+        let (limits, signatures) = (config.limits.clone(), config.signatures.clone());
+        let clamd = match address {
+            ClamdAddress::Managed => {
+                let place = (at + 1, Arc::clone(&news));
+                let runs = ManagedClamd::start_as(place, data, limits, signatures, clock.clone()).await?;
+                all.push(runs.clamd());
+                managed = Some(runs);
+                continue;
+            }
+            ClamdAddress::Unix { path } => Clamd::unix(path.clone(), limits, signatures, clock.clone()),
+            ClamdAddress::Tcp { address } => Clamd::tcp(address.clone(), limits, signatures, clock.clone()),
+        };
+        let clamd = Arc::new(clamd.numbered(at + 1, Arc::clone(&news)));
+        others.push(Arc::clone(&clamd));
+        all.push(clamd);
+    }
+    join_all(others.iter().map(|clamd| clamd.probe())).await;
+    for clamd in others {
+        let until = stop.clone();
+        tasks.spawn(async move { clamd.keep_probing(until).await });
+    }
     tasks.close();
-    Ok(RunningScanner { scanner: clamd, managed: None, tasks, stop })
+    Ok(RunningScanner { scanner: Arc::new(Clamds::new(all, news)), managed, tasks, stop })
 }
 
 impl RunningScanner {
     pub fn scanner(&self) -> Arc<dyn Scanner> {
-        Arc::clone(&self.scanner)
+        Arc::clone(&self.scanner) as _
     }
 
     /// Stops what runs beside the scanner, and a managed clamd itself.

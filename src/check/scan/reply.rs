@@ -23,6 +23,9 @@ pub enum ReplyError {
     Cut,
     #[error("the scanner reports an error: {0}")]
     Reported(String),
+    /// Its machine's, not the file's: no room in its temporary folder.
+    #[error("the scanner cannot unpack what it scans: {0}")]
+    NoRoom(String),
     #[error("the scanner's answer is not understood: {0}")]
     Unknown(String),
 }
@@ -49,10 +52,7 @@ pub(super) fn parse_reply(bytes: &[u8], handover: Handover) -> Result<Finding, R
     }
     // Before a file is looked at, errors come without a prefix: `No file descriptor received. ERROR`.
     let Some(answer) = after_prefix(text, handover) else {
-        return Err(match text.strip_suffix(" ERROR") {
-            Some(error) => ReplyError::Reported(shorten(error)),
-            None => unknown(bytes),
-        });
+        return Err(text.strip_suffix(" ERROR").map_or_else(|| unknown(bytes), reported));
     };
     if answer == "OK" {
         return Ok(Finding::Clean);
@@ -60,10 +60,21 @@ pub(super) fn parse_reply(bytes: &[u8], handover: Handover) -> Result<Finding, R
     if let Some(name) = answer.strip_suffix(" FOUND") {
         return if name.is_empty() { Err(unknown(bytes)) } else { Ok(finding(name)) };
     }
-    Err(match answer.strip_suffix(" ERROR") {
-        Some(error) => ReplyError::Reported(shorten(error)),
-        None => unknown(bytes),
-    })
+    Err(answer.strip_suffix(" ERROR").map_or_else(|| unknown(bytes), reported))
+}
+
+/// What clamd says when its temporary folder is full or not there.
+const NO_ROOM: &[&str] = &[
+    "Can't write to file",
+    "Can't create new file",
+    "Can't create temporary file",
+    "Can't create temporary directory",
+    "Error writing to temporary file",
+];
+
+fn reported(error: &str) -> ReplyError {
+    let known = NO_ROOM.iter().any(|known| error.starts_with(known));
+    if known { ReplyError::NoRoom(shorten(error)) } else { ReplyError::Reported(shorten(error)) }
 }
 
 fn after_prefix(text: &str, handover: Handover) -> Option<&str> {
@@ -170,11 +181,10 @@ mod tests {
     #[test]
     fn errors_are_no_verdict() {
         let reported = |text: &str| Err(ReplyError::Reported(text.into()));
-        assert_eq!(fd("fd[11]: Can't write to file ERROR\0"), reported("Can't write to file"));
-        assert_eq!(
-            fd("Error writing to temporary file ERROR\0"),
-            reported("Error writing to temporary file")
-        );
+        assert_eq!(fd("fd[11]: Can't read file ERROR\0"), reported("Can't read file"));
+        let no_room = |text: &str| Err(ReplyError::NoRoom(text.into()));
+        assert_eq!(fd("fd[11]: Can't write to file ERROR\0"), no_room("Can't write to file"));
+        assert_eq!(fd("Error writing to temporary file ERROR\0"), no_room("Error writing to temporary file"));
         assert_eq!(
             parse_reply(b"INSTREAM size limit exceeded. ERROR\0", Handover::Stream),
             Ok(Finding::BeyondLimits { limit: "StreamMaxLength".into() })

@@ -29,13 +29,23 @@ fn holding(bytes: &[u8]) -> File {
 }
 
 /// A trusted client of a socket that answers every connection with these bytes, after this long.
-struct Fake {
-    clamd: Arc<Clamd>,
+pub(in super::super) struct Fake {
+    pub(in super::super) clamd: Arc<Clamd>,
     _server: JoinSet<()>,
     _folder: tempfile::TempDir,
 }
 
-fn fake(answer: &'static [u8], after: Duration) -> Fake {
+pub(in super::super) fn fake(answer: &'static [u8], after: Duration) -> Fake {
+    fake_as(1, Arc::default(), answer, after)
+}
+
+/// The same as one of several.
+pub(in super::super) fn fake_as(
+    number: usize,
+    news: Arc<News>,
+    answer: &'static [u8],
+    after: Duration,
+) -> Fake {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clamd.sock");
     let listener = UnixListener::bind(&path).unwrap();
@@ -53,14 +63,15 @@ fn fake(answer: &'static [u8], after: Duration) -> Fake {
             });
         }
     });
-    let clamd = Arc::new(Clamd::unix(path, limits(), SignaturePolicy::default(), Clock::system()));
+    let clamd = Clamd::unix(path, limits(), SignaturePolicy::default(), Clock::system());
+    let clamd = Arc::new(clamd.numbered(number, news));
     trust(&clamd);
     Fake { clamd, _server: server, _folder: folder }
 }
 
 fn trust(clamd: &Clamd) {
     let identity = ScannerIdentity { engine: "ClamAV 1".into(), signatures: "1".into() };
-    clamd.state.lock().unwrap().identity = Some(identity);
+    clamd.change(|state| (state.identity, state.proven) = (Some(identity), LARGEST_SCAN));
 }
 
 #[tokio::test]
@@ -155,6 +166,139 @@ async fn the_offset_of_a_descriptor_stays_where_it_is() {
     assert_eq!(rustix::fs::tell(&file).unwrap(), before);
 }
 
+#[tokio::test]
+async fn no_room_to_unpack_is_not_of_the_file() {
+    let fake = fake(b"fd[7]: Can't write to file ERROR\0", Duration::ZERO);
+    let Err(error) = fake.clamd.scan(&holding(b"x"), 1).await else { panic!("a verdict") };
+    assert!(!error.may_be_of_the_file(), "{error:?}");
+    assert!(!fake.clamd.is_trusted());
+}
+
+/// A real clamd on a unix socket that may be begun anew with other settings.
+struct Real {
+    folder: tempfile::TempDir,
+    child: Option<tokio::process::Child>,
+    clients: JoinSet<()>,
+}
+
+impl Real {
+    async fn with(settings: &str) -> Self {
+        let mut real = Self { folder: tempfile::tempdir().unwrap(), child: None, clients: JoinSet::new() };
+        real.begin(settings).await;
+        real
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("clamd.sock")
+    }
+
+    /// A client that keeps an eye on it, as on somebody else's.
+    fn client(&mut self) -> Arc<Clamd> {
+        let policy = SignaturePolicy { accept_undated: true, ..SignaturePolicy::default() };
+        let limits =
+            ScanLimits { probe_every_seconds: 3600, probe_seconds: 10, reply_seconds: 60, ..limits() };
+        let clamd = Arc::new(Clamd::unix(self.socket(), limits, policy, Clock::system()));
+        let kept = Arc::clone(&clamd);
+        self.clients.spawn(async move { kept.keep_probing(CancellationToken::new()).await });
+        clamd
+    }
+
+    async fn begin(&mut self, settings: &str) {
+        if let Some(mut before) = self.child.take() {
+            before.kill().await.unwrap();
+        }
+        let database =
+            crate::check::scan::signatures::choose("/none".as_ref(), &self.folder.path().join("db")).unwrap();
+        let user = if rustix::process::getuid().is_root() { "User root\n" } else { "" };
+        let config = format!(
+            "LocalSocket {}\nFixStaleSocket yes\nForeground yes\n{user}DatabaseDirectory {}\n{settings}\n",
+            self.socket().display(),
+            database.folder.display()
+        );
+        let path = self.folder.path().join("clamd.conf");
+        std::fs::write(&path, config).unwrap();
+        let child = tokio::process::Command::new("/usr/sbin/clamd")
+            .arg("--config-file")
+            .arg(path)
+            .stdout(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn();
+        self.child = Some(child.unwrap());
+    }
+}
+
+const GOOD: &str =
+    "MaxFileSize 0\nMaxScanSize 8000M\nMaxScanTime 900000\nMaxRecursion 10\nAlertExceedsMax yes";
+
+/// Until readiness says so; how long that took.
+async fn says(clamd: &Clamd, ready: bool, word: &str) -> Duration {
+    let begun = Instant::now();
+    loop {
+        let readiness = clamd.readiness().await;
+        if readiness.ready == ready && readiness.detail.contains(word) {
+            return begun.elapsed();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{readiness:?}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_clamd_begun_anew_with_other_settings_is_noticed_before_it_is_asked() {
+    let mut real = Real::with(GOOD).await;
+    let clamd = real.client();
+    says(&clamd, true, "").await;
+    // What is beyond this limit it tells; but it looks at less than it must.
+    let small = GOOD.replace("MaxFileSize 0", "MaxFileSize 25M");
+    for (settings, complaint) in [
+        (small.as_str(), "set `MaxFileSize 0`"),
+        (&GOOD.replace("AlertExceedsMax yes", "AlertExceedsMax no"), "AlertExceedsMax"),
+        (&format!("{GOOD}\nScanArchive no"), "ScanArchive"),
+        (&GOOD.replace("900000", "50"), "MaxScanTime"),
+    ] {
+        real.begin(settings).await;
+        let noticed = says(&clamd, false, complaint).await;
+        assert!(matches!(clamd.scan(&holding(b"x"), 1).await, Err(ScanError::NotReady { .. })));
+        real.begin(GOOD).await;
+        let trusted = says(&clamd, true, "").await;
+        println!("{complaint}: noticed after {noticed:?}, trusted again after {trusted:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_larger_file_waits_for_its_proof_and_a_small_one_does_not() {
+    let real = Real::with(GOOD).await;
+    let policy = SignaturePolicy { accept_undated: true, ..SignaturePolicy::default() };
+    let limits = ScanLimits { probe_seconds: 10, reply_seconds: 60, queue_seconds: 60, ..limits() };
+    let clamd = Clamd::unix(real.socket(), limits, policy, Clock::system()).of_ours();
+    while !clamd.probe().await.ready {
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(clamd.state.borrow().proven, 4 << 20);
+    assert_eq!(clamd.scan(&holding(b"essay"), 5).await.unwrap().finding, Finding::Clean);
+    let large = holding(b"");
+    large.set_len(5 << 20).unwrap();
+    let stop = CancellationToken::new();
+    let (early, late, ()) = tokio::join!(
+        async {
+            let early = timeout(Duration::from_millis(50), clamd.scan(&large, 5 << 20)).await.is_ok();
+            (early, clamd.state.borrow().proven)
+        },
+        async {
+            sleep(Duration::from_millis(100)).await;
+            let late = clamd.scan(&large, 5 << 20).await.unwrap();
+            stop.cancel();
+            late.finding
+        },
+        async {
+            sleep(Duration::from_millis(100)).await;
+            clamd.keep_probing(stop.clone()).await;
+        },
+    );
+    assert_eq!((early, late), ((false, 4 << 20), Finding::Clean));
+    assert_eq!(clamd.state.borrow().proven, 64 << 20);
+}
+
 /// A real clamd that listens on loopback, with this in its configuration.
 async fn over_tcp(more: &str) -> (tokio::process::Child, Clamd, tempfile::TempDir) {
     over_tcp_with(&format!("AlertExceedsMax yes\n{more}")).await
@@ -213,8 +357,9 @@ async fn files_are_streamed_over_tcp() {
 
 #[tokio::test]
 async fn a_stream_longer_than_clamd_takes_is_beyond_its_limits() {
-    let (mut child, clamd, _folder) = over_tcp("StreamMaxLength 1M").await;
+    let (mut child, clamd, _folder) = over_tcp("StreamMaxLength 5M").await;
     assert!(clamd.probe().await.ready);
+    clamd.change(|state| state.proven = LARGEST_SCAN);
     let scanned = clamd.scan(&holding(&vec![b' '; 8 * CHUNK]), 8 * CHUNK as u64).await;
     // The answer may be lost with the connection; never is the file clean.
     let beyond = Finding::BeyondLimits { limit: "StreamMaxLength".into() };

@@ -49,11 +49,16 @@ async fn beyond_the_largest_scan_nothing_is_clean() {
     let clamd = start(data.path()).await;
     let file = holding(b"");
     file.set_len(LARGEST_SCAN + 1).unwrap();
+    let detail = clamd.readiness().await.detail;
+    assert!(detail.contains("has yet to show"), "{detail}");
+    // This waits until it is proven that so large a file is looked at to its end.
     let asked = clamd.clamd.scan(&file, LARGEST_SCAN).await.unwrap();
     assert!(
         matches!(&asked.finding, Finding::BeyondLimits { limit } if limit.contains("MaxFileSize")),
         "{asked:?}"
     );
+    let detail = clamd.readiness().await.detail;
+    assert!(!detail.contains("has yet to show"), "{detail}");
     let unasked = clamd.scan(&file, LARGEST_SCAN + 1).await.unwrap();
     assert!(matches!(unasked.finding, Finding::BeyondLimits { .. }));
     clamd.shutdown().await;
@@ -66,8 +71,9 @@ async fn a_killed_clamd_costs_a_retry_and_comes_back() {
     let first = clamd.process_id().unwrap();
     // Long enough in clamd's hands to be killed there.
     let large = holding(b"");
-    large.set_len(600 << 20).unwrap();
-    let (scanned, ()) = tokio::join!(clamd.scan(&large, 600 << 20), async {
+    large.set_len(64 << 20).unwrap();
+    clamd.scan(&holding(&[b' '; 5 << 20]), 5 << 20).await.unwrap();
+    let (scanned, ()) = tokio::join!(clamd.scan(&large, 64 << 20), async {
         sleep(Duration::from_millis(150)).await;
         kill_process(Pid::from_raw(i32::try_from(first).unwrap()).unwrap(), Signal::KILL).unwrap();
     });
