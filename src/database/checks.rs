@@ -238,6 +238,20 @@ pub(crate) async fn postpone(
     Ok(())
 }
 
+/// Files that wait for the scanner are due at `now`; how many.
+pub(crate) async fn scanner_is_back(db: &Database, now: Timestamp) -> Result<u64, DatabaseError> {
+    let mut tx = db.begin().await?;
+    let done = sqlx::query(
+        "UPDATE files SET check_after = $1 WHERE state = 'checking' AND waits_for = 'scanner_not_trusted' \
+         AND check_owner IS NULL AND check_after > $1",
+    )
+    .bind(now.as_microsecond())
+    .execute(tx.on())
+    .await?;
+    tx.commit().await?;
+    Ok(done.rows_affected())
+}
+
 /// A final state that is not *accepted*.
 #[derive(Clone, Debug)]
 pub(crate) struct Refused {

@@ -125,13 +125,17 @@ pub fn waits(what: WaitsFor) -> String {
         WaitsFor::Scanner => "The virus check does not answer at the moment.",
         WaitsFor::ScannerBusy => "The virus check has other files to look at first.",
         WaitsFor::ScannerNotTrusted => {
-            "The virus check is not to be relied on at the moment: it is out of date or not set up as it should be."
+            "The virus check cannot be relied on at the moment: it is not there, out of date or not set up as it \
+             should be."
         }
         WaitsFor::Storage => "The store does not answer at the moment, or has no room for the check.",
         WaitsFor::Service => "The service is busy with itself at the moment.",
     };
     said(why, "Every byte is safe with us and the check goes on by itself; you can close this page.")
 }
+
+/// Beside the name of a file that was accepted without a virus check.
+pub const UNSCANNED: &str = "Not virus checked";
 
 fn accepted(facts: FileFacts<'_>) -> Words {
     if facts.withheld {

@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::Workers;
 use super::spool::SpoolError;
-use crate::check::scan::ScanError;
+use crate::check::scan::{LARGEST_SCAN, ScanError};
 use crate::check::{Judgement, Subject, Verdict, judge, took};
 use crate::database::audit::{self, By, Entry};
 use crate::database::checks::{self, CheckRow, Claim, Refused};
 use crate::database::incidents::{self, FoundBy, NewIncident};
 use crate::database::{DatabaseError, Tx, uploads};
-use crate::evidence::{FileState, Reason, WaitsFor};
+use crate::evidence::{FileState, Reason, WaitsFor, extension_of};
 use crate::ids::FileId;
 use crate::object_store::{ObjectKey, StoreError};
 
@@ -191,7 +191,10 @@ impl Workers {
     async fn come_to_a_verdict(&self, row: &CheckRow) -> Result<(), CheckError> {
         let (key, version) = &row.quarantine;
         let began = Instant::now();
-        let spooled = self.spool.open(&*self.store, key, version).await?;
+        // The largest member of an archive that may be scanned by its members: a gzip does not tell before.
+        let gzip = matches!(extension_of(row.name.as_str()).as_deref(), Some("gz" | "tgz" | "tar.gz"));
+        let beside = if gzip || row.size > LARGEST_SCAN { LARGEST_SCAN } else { 0 };
+        let spooled = self.spool.open(&*self.store, key, version, beside).await?;
         took("open", began.elapsed());
         let subject = Subject {
             name: row.name.clone(),
@@ -383,7 +386,7 @@ mod tests {
     use crate::check::scan::ReplyError;
 
     #[test]
-    fn a_full_disk_is_not_the_scanner() {
+    fn a_full_disk_is_not_the_scanner_and_a_busy_one_is_there() {
         let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
         assert_eq!(CheckError::Scan(ScanError::Spool(full())).waits_for(), Some(WaitsFor::Storage));
         assert_eq!(CheckError::Scan(ScanError::File(full())).waits_for(), Some(WaitsFor::Storage));

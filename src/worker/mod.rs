@@ -142,10 +142,17 @@ impl Workers {
             let (workers, tasks) = incidents.clone();
             workers.incident_loop(tasks)
         });
+        let waking = self.clone();
         let checking = (self, tasks.clone());
         tasks.keep("checks", move || {
             let (workers, tasks) = checking.clone();
             workers.check_loop(bell.clone(), tasks)
+        });
+        let (returning, bell) = (waking, uploads.received());
+        let stopping = tasks.clone();
+        tasks.keep("scanner", move || {
+            let (workers, bell, tasks) = (returning.clone(), bell.clone(), stopping.clone());
+            async move { workers.wake_by_the_scanner(&bell, tasks.stopping()).await }
         });
         let sweeping = (uploads.clone(), tasks.clone());
         tasks.keep("sweeps", move || {
@@ -163,6 +170,36 @@ impl Workers {
             async move { join_loop(&uploads, poll, &tasks).await }
         });
         Ok(())
+    }
+
+    /// Files that wait for the scanner are checked as soon as it can be trusted again, not when their time comes. One
+    /// that it broke off at is not among them.
+    async fn wake_by_the_scanner(&self, bell: &Notify, stop: &CancellationToken) {
+        let mut news = self.scanner.news();
+        loop {
+            let was = news.borrow_and_update().trusted;
+            let changed = tokio::select! {
+                () = stop.cancelled() => return,
+                changed = news.changed() => changed,
+            };
+            if changed.is_err() {
+                // It never tells.
+                return stop.cancelled().await;
+            }
+            if was > 0 || news.borrow().trusted == 0 {
+                continue;
+            }
+            match checks::scanner_is_back(&self.db, self.clock.now()).await {
+                Ok(files) => {
+                    tracing::info!(files, "files that waited for the scanner are checked now");
+                    bell.notify_one();
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "files that waited for the scanner wait for their time");
+                }
+            }
+        }
     }
 
     async fn check_loop(self, bell: Arc<Notify>, tasks: Tasks) {

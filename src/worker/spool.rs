@@ -46,19 +46,20 @@ impl Spool {
         Self { folder, units, budget: Arc::new(Semaphore::new(units as usize)) }
     }
 
-    /// Opens exactly that version of an object.
+    /// Opens exactly that version of an object, with room for `beside` bytes of what is in it.
     pub(super) async fn open(
         &self,
         store: &dyn ObjectStore,
         key: &ObjectKey,
         version: &ObjectVersion,
+        beside: u64,
     ) -> Result<Spooled, SpoolError> {
-        if let Some(file) = store.local(key, version).await? {
-            return Ok(Spooled { file, _share: None });
+        let local = store.local(key, version).await?;
+        let copied = if local.is_some() { 0 } else { version.size };
+        let share = self.share(copied.saturating_add(beside))?;
+        if let Some(file) = local {
+            return Ok(Spooled { file, _share: share });
         }
-        // A file larger than the whole budget needs all of it, and goes alone.
-        let units = u32::try_from(version.size.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, self.units);
-        let share = self.budget.clone().try_acquire_many_owned(units).map_err(|_| SpoolError::Spent)?;
         let file = self.unlinked().await?;
         let mut writing = tokio::fs::File::from_std(file.try_clone().map_err(SpoolError::Folder)?);
         let mut bytes = store.read(key, version, 0..version.size).await?;
@@ -66,7 +67,17 @@ impl Spool {
             writing.write_all(&piece?).await.map_err(SpoolError::Folder)?;
         }
         writing.flush().await.map_err(SpoolError::Folder)?;
-        Ok(Spooled { file, _share: Some(share) })
+        Ok(Spooled { file, _share: share })
+    }
+
+    /// A share of the budget. What is larger than the whole budget needs all of it, and goes alone.
+    fn share(&self, bytes: u64) -> Result<Option<OwnedSemaphorePermit>, SpoolError> {
+        if bytes == 0 {
+            return Ok(None);
+        }
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, self.units);
+        let share = self.budget.clone().try_acquire_many_owned(units).map_err(|_| SpoolError::Spent)?;
+        Ok(Some(share))
     }
 
     /// The folder itself, for what is inflated during a check. It is there.
