@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::examine::{Piece, Sums, sum_up};
+use super::members::{LargeArchive, MembersOutcome, scan_members};
 use super::name::{Refusal, check_name};
-use super::scan::{Finding, LARGEST_SCAN, ScanError, ScanOutcome, Scanner, ScannerIdentity};
+use super::scan::{Finding, ScanError, ScanOutcome, Scanner, ScannerIdentity};
 use super::structure::{self, Findings, Limits, Member, Stop, too_slow};
 use super::took;
 use super::verdict::{Clean, Examined, Verdict};
@@ -104,24 +105,30 @@ pub async fn judge_within(
     let began = Instant::now();
     let inside = look_inside(subject, kind, &file, sums.size, (spool, limits)).await?;
     took("structure", began.elapsed());
-    match inside {
+    let by_member = match inside {
         Ok(findings) => {
             judgement.examined.media_type = Some(findings.media_type);
             judgement.listing = findings.listing;
+            findings.by_member
         }
         Err((refusal, media_type)) => {
             judgement.examined.media_type = media_type;
             return Ok(judgement.refused(refusal));
         }
-    }
-    if sums.size > LARGEST_SCAN {
+    };
+    if sums.size > limits.scan_bytes && !by_member {
         judgement.verdict = Verdict::Unscannable {
             detail: "The file is too large to be checked for viruses; upload it in parts below 2 GB.".into(),
         };
         judgement.only_too_large_to_scan = matches!(kind.group, Group::Audio | Group::Video);
         return Ok(judgement);
     }
-    let scanned = scanner.scan(&file, sums.size).await;
+    let scanned = if by_member {
+        let (programs, spool) = (takes_programs(&subject.section), spool.to_owned());
+        scan_members(LargeArchive { file, size: sums.size, kind, programs, spool, limits }, scanner).await
+    } else {
+        scanner.scan(&file, sums.size).await.map(|outcome| MembersOutcome { outcome, member: None })
+    };
     if subject.last_try && scanned.as_ref().is_err_and(ScanError::may_be_of_the_file) {
         judgement.verdict = Verdict::Unscannable {
             detail: "The virus scanner fails at this file; save the work in another way and upload it again."
@@ -129,9 +136,12 @@ pub async fn judge_within(
         };
         return Ok(judgement);
     }
-    let ScanOutcome { finding, scanner } = scanned?;
+    let MembersOutcome { outcome: ScanOutcome { finding, scanner }, member } = scanned?;
     judgement.scanner = Some(scanner);
-    judgement.verdict = verdict_of(finding);
+    judgement.verdict = match member {
+        Some(member) => verdict_of(finding).of_a_member(&member),
+        None => verdict_of(finding),
+    };
     Ok(judgement)
 }
 
@@ -195,7 +205,7 @@ async fn look_inside(
 ) -> Result<Inside, ScanError> {
     let spool = spool.to_owned();
     let reading = Arc::clone(file);
-    let programs = subject.section.accepts.iter().any(|extension| extension == "exe");
+    let programs = takes_programs(&subject.section);
     // The walk itself stops at its deadline; the rest is for a parser of others that does not come back.
     let patience = limits.time_for(size) + Duration::from_secs(15);
     let walk = blocking(move || {
@@ -215,7 +225,12 @@ async fn look_inside(
         Err(Stop::Refused(refusal)) => Ok(Err((refusal, media_type))),
         Err(Stop::Read(error)) => Err(ScanError::File(error)),
         Err(Stop::Spool(error)) => Err(ScanError::Spool(error)),
+        Err(Stop::Enough) => Err(ScanError::Interrupted),
     }
+}
+
+fn takes_programs(section: &Section) -> bool {
+    section.accepts.iter().any(|extension| extension == "exe")
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ScanError> {

@@ -14,6 +14,7 @@ mod examine;
 #[cfg(test)]
 mod fuzz;
 mod judge;
+mod members;
 pub mod name;
 pub mod scan;
 pub mod structure;
@@ -23,6 +24,7 @@ mod verdict;
 
 pub use examine::Piece;
 pub use judge::{Judgement, Subject, judge, judge_within};
+pub use members::{LargeArchive, MembersOutcome, scan_members};
 pub use name::{Refusal, check_name};
 pub use verdict::{Clean, Examined, Verdict};
 

@@ -10,7 +10,7 @@ use crate::object_store::ObjectVersion;
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
     Clean,
-    /// The scanner found this signature.
+    /// The scanner found this signature. ` in {path}` follows where a member of a large archive has it.
     Infected {
         signature: String,
     },
@@ -23,6 +23,20 @@ pub enum Verdict {
     Unscannable {
         detail: String,
     },
+}
+
+impl Verdict {
+    /// The same of a file in an archive, which it names.
+    pub(super) fn of_a_member(self, path: &str) -> Self {
+        match self {
+            Self::Clean => Self::Clean,
+            Self::Infected { signature } => Self::Infected { signature: format!("{signature} in {path}") },
+            Self::Rejected { reason, detail } => {
+                Self::Rejected { reason, detail: format!("In {path}: {detail}") }
+            }
+            Self::Unscannable { detail } => Self::Unscannable { detail: format!("In {path}: {detail}") },
+        }
+    }
 }
 
 /// What one read of the stored bytes found out.

@@ -161,7 +161,7 @@ impl Workers {
         }
         fail::fail_point!("rescan::claimed");
         let (key, version) = &row.object;
-        let spooled = match self.spool.open(&*self.store, key, version).await {
+        let spooled = match self.spool.open(&*self.store, key, version, 0).await {
             Err(SpoolError::Store(StoreError::NotFound { .. })) => {
                 // An empty store, or another one, is a matter of the store and not of the file.
                 self.store.probe().await?;

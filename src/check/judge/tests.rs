@@ -247,3 +247,231 @@ async fn the_real_scanner_has_the_last_word() {
     }
     clamd.shutdown().await;
 }
+
+/// Knows the test virus, and remembers the sizes of what it was given.
+#[derive(Debug, Default)]
+struct Looks {
+    sizes: std::sync::Mutex<Vec<u64>>,
+    /// It fails at this many-th file.
+    fails_at: Option<usize>,
+}
+
+#[async_trait]
+impl Scanner for Looks {
+    async fn scan(&self, mut file: &File, size: u64) -> Result<ScanOutcome, ScanError> {
+        use std::io::{Read, Seek, SeekFrom};
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes.len() as u64, size);
+        let mut sizes = self.sizes.lock().unwrap();
+        sizes.push(size);
+        if self.fails_at == Some(sizes.len()) {
+            return Err(ReplyError::Empty.into());
+        }
+        let finding = match bytes.windows(68).any(|window| window == eicar()) {
+            true => Finding::Infected { signature: "Test".into() },
+            false => Finding::Clean,
+        };
+        let scanner = ScannerIdentity { engine: "Looks".into(), signatures: sizes.len().to_string() };
+        Ok(ScanOutcome { finding, scanner })
+    }
+
+    async fn readiness(&self) -> ScannerReadiness {
+        Fixed(Finding::Clean).readiness().await
+    }
+}
+
+/// A scanner that looks at a megabyte.
+const SMALL: u64 = 1 << 20;
+
+async fn judged_small(name: &str, bytes: &[u8], scanner: &Looks) -> Result<Judgement, ScanError> {
+    let limits = Limits { scan_bytes: SMALL, ..Limits::default() };
+    let subject = Subject {
+        section: section(&["zip", "tar", "tgz", "gz", "docx", "mp4", "pdf"]),
+        ..subject(name, bytes)
+    };
+    judge_within(&subject, holding(bytes), scanner, spool(), limits).await
+}
+
+/// Bytes that do not get smaller.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 7_u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
+fn tar_of(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut tar = ::tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = ::tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, *bytes).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(bytes).unwrap();
+    gz.finish().unwrap()
+}
+
+#[tokio::test]
+async fn an_archive_beyond_the_scanner_is_judged_by_every_member() {
+    let (noise, virus) = (noise(600 << 10), [b" ".repeat(100), eicar()].concat());
+    let inner = zip_of(&[("deep.txt", b"deep"), ("deeper.zip", &zip_of(&[("deepest.txt", &virus)]))]);
+    let members = |last: &'static str| -> Vec<(&'static str, Vec<u8>)> {
+        let last = if last == "virus.txt" { (last, virus.clone()) } else { (last, b"an essay".to_vec()) };
+        vec![
+            ("a/film.bin", noise.clone()),
+            ("b.zip", inner.clone()),
+            ("empty.txt", Vec::new()),
+            ("c.bin", noise.clone()),
+            last,
+        ]
+    };
+    for last in ["virus.txt", "essay.txt"] {
+        let members = members(last);
+        let members: Vec<(&str, &[u8])> =
+            members.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+        let tar = tar_of(&members);
+        // Zeros make a gzip that is itself within the scanner's size.
+        let zeros = vec![0; 900 << 10];
+        let mut thin = members.clone();
+        thin[0].1 = &zeros;
+        thin[3].1 = &zeros;
+        for (name, bytes, path) in [
+            ("work.zip", zip_of(&members), last.to_owned()),
+            ("work.tar", tar.clone(), last.to_owned()),
+            ("work.tgz", gz(&tar), format!("content/{last}")),
+            ("work.tgz", gz(&tar_of(&thin)), format!("content/{last}")),
+        ] {
+            let scanner = Looks::default();
+            let judged = judged_small(name, &bytes, &scanner).await.unwrap();
+            let verdict = match last {
+                "virus.txt" => Verdict::Infected { signature: format!("Test in {path}") },
+                _ => Verdict::Clean,
+            };
+            // In the archive that is a member itself there is a virus too, which is this scanner's to find or not: it
+            // does not inflate.
+            assert_eq!(judged.verdict, verdict, "{name}");
+            let sizes = scanner.sizes.lock().unwrap().clone();
+            let given: Vec<u64> = match thin[0].1.len() {
+                _ if bytes.len() as u64 <= SMALL => {
+                    [&thin[0], &thin[1], &thin[3], &thin[4]].map(|(_, b)| b.len() as u64).into()
+                }
+                _ => [0, 1, 3, 4].map(|at: usize| members[at].1.len() as u64).into(),
+            };
+            assert_eq!(sizes, given, "{name}");
+            assert_eq!(judged.scanner.unwrap().signatures, "1", "{name}: the first is the oldest");
+            assert!(judged.examined.size == bytes.len() as u64 && judged.listing.is_some());
+        }
+    }
+    let essay = docx(&[
+        ("word/media/image1.bin", &noise),
+        ("word/media/image2.bin", &[&noise[..], &eicar()].concat()),
+    ]);
+    assert!(essay.len() as u64 > SMALL);
+    let judged = judged_small("essay.docx", &essay, &Looks::default()).await.unwrap();
+    assert_eq!(judged.verdict, Verdict::Infected { signature: "Test in word/media/image2.bin".into() });
+}
+
+#[tokio::test]
+async fn a_scanner_that_fails_at_a_member_gives_no_verdict() {
+    let noise = noise(600 << 10);
+    let bytes = zip_of(&[("a.bin", &noise), ("b.bin", &noise), ("c.txt", b"c")]);
+    let scanner = Looks { fails_at: Some(2), ..Looks::default() };
+    assert!(judged_small("work.zip", &bytes, &scanner).await.is_err());
+    assert_eq!(scanner.sizes.lock().unwrap().len(), 2);
+    // Its structure is judged before anything of it is scanned.
+    let scanner = Looks::default();
+    let bad = zip_of(&[("a.bin", &noise), ("b.bin", &noise), ("run.exe", b"MZ")]);
+    let judged = judged_small("work.zip", &bad, &scanner).await.unwrap();
+    assert!(matches!(judged.verdict, Verdict::Rejected { .. }), "{judged:?}");
+    assert!(scanner.sizes.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_film_beyond_the_scanner_passes_only_where_the_section_says_so_and_labelled() {
+    let mut film = b"\0\0\0\x18ftypisom\0\0\0\0isomiso2\0\0\0\x08moov\x00\x10\x00\x00mdat".to_vec();
+    film.resize(film.len() - 8 + (1 << 20), 0);
+    let scanner = Looks::default();
+    let judged = judged_small("film.mp4", &film, &scanner).await.unwrap();
+    assert!(matches!(judged.verdict, Verdict::Unscannable { .. }), "{judged:?}");
+    assert!(scanner.sizes.lock().unwrap().is_empty() && judged.scanner.is_none());
+    let version = || ObjectVersion { etag: "e".into(), version_id: None, size: judged.examined.size };
+    assert!(judged.admit(&section(&["mp4"]), version()).is_none());
+    let lenient = Section { allow_unscannable: true, ..section(&["mp4"]) };
+    assert!(judged.admit(&lenient, version()).is_some_and(|clean| !clean.scanned()));
+}
+
+/// A zip of stored members, each of so many zeros and then these bytes, that takes no room on the disk.
+fn sparse_zip(members: &[(String, u64, &[u8])]) -> (File, u64) {
+    use std::os::unix::fs::FileExt;
+    let file = tempfile::tempfile().unwrap();
+    let (mut at, mut directory, mut known) = (0_u64, Vec::new(), std::collections::HashMap::new());
+    let zeros = vec![0; 1 << 20];
+    for (name, before, tail) in members {
+        let crc = *known.entry((*before, *tail)).or_insert_with(|| {
+            let mut crc = crc32fast::Hasher::new();
+            (0..before >> 20).for_each(|_| crc.update(&zeros));
+            crc.update(&zeros[..(before & 0xf_ffff) as usize]);
+            crc.update(tail);
+            crc.finalize()
+        });
+        let size = u32::try_from(before + tail.len() as u64).unwrap();
+        // Version, flags, method, time, 1 January 1980; the digest and sizes; the lengths of name and extra fields.
+        let mut common: Vec<u8> =
+            [20_u16, 0, 0, 0, 0x21].iter().flat_map(|word| word.to_le_bytes()).collect();
+        common.extend([crc, size, size].iter().flat_map(|word| word.to_le_bytes()));
+        common.extend([name.len() as u16, 0].iter().flat_map(|word| word.to_le_bytes()));
+        directory.extend([b"PK\x01\x02\x14\0".as_slice(), &common, &[0; 10]].concat());
+        directory.extend(u32::try_from(at).unwrap().to_le_bytes());
+        directory.extend(name.as_bytes());
+        let head = [b"PK\x03\x04".as_slice(), &common, name.as_bytes()].concat();
+        file.write_all_at(&head, at).unwrap();
+        at += head.len() as u64 + before;
+        file.write_all_at(tail, at).unwrap();
+        at += tail.len() as u64;
+    }
+    let count = (members.len() as u16).to_le_bytes();
+    let mut end = [b"PK\x05\x06\0\0\0\0".as_slice(), &count, &count].concat();
+    end.extend((directory.len() as u32).to_le_bytes());
+    end.extend(u32::try_from(at).unwrap().to_le_bytes());
+    end.extend([0, 0]);
+    file.write_all_at(&[directory.clone(), end.clone()].concat(), at).unwrap();
+    (file, at + (directory.len() + end.len()) as u64)
+}
+
+#[tokio::test]
+async fn more_than_two_gigabytes_are_scanned_for_real() {
+    let data = tempfile::tempdir().unwrap();
+    let limits = ScanLimits { max_threads: 3, ..ScanLimits::default() };
+    let clamd =
+        ManagedClamd::start(data.path(), limits, SignaturePolicy::default(), Clock::system()).await.unwrap();
+    let virus = eicar();
+    let members = |last: &'static [u8]| -> Vec<(String, u64, &[u8])> {
+        let all = (0..41_u64).map(|number| (format!("part {number}.bin"), 50 << 20, b"".as_slice()));
+        let mut all: Vec<_> = all.collect();
+        all.push(("last.bin".into(), 50 << 20, if last == b"virus" { &virus } else { last }));
+        all
+    };
+    let judged = async |last: &'static [u8]| {
+        let begun = std::time::Instant::now();
+        let (file, size) = sparse_zip(&members(last));
+        assert!(size > crate::check::scan::LARGEST_SCAN);
+        let subject = Subject { size, ..subject("work.zip", b"") };
+        let judged = super::judge(&subject, file, &clamd, data.path()).await.unwrap();
+        println!("{size} bytes were judged in {:?}", begun.elapsed());
+        judged.verdict
+    };
+    let (clean, infected) = tokio::join!(judged(b"essay"), judged(b"virus"));
+    assert_eq!(clean, Verdict::Clean);
+    assert_eq!(infected, Verdict::Infected { signature: "Test.Eicar.UNOFFICIAL in last.bin".into() });
+    clamd.shutdown().await;
+}

@@ -1,6 +1,9 @@
 //! What one file, and all that is inside it, may cost.
 
+use std::cell::Cell;
+use std::fs::File;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::Member;
@@ -21,6 +24,8 @@ pub struct Limits {
     pub depth: u32,
     /// Documents inside documents (a workbook in an essay), the outermost counted.
     pub document_depth: u32,
+    /// Bytes the scanner looks at in one file. What is beyond it must be an archive, whose members are handed over.
+    pub scan_bytes: u64,
     /// Bytes of one member, inflated: what clamd can look at.
     pub member_bytes: u64,
     /// Bytes of all members, inflated, at every depth.
@@ -65,6 +70,7 @@ impl Default for Limits {
             all_entries: 5_000,
             depth: 3,
             document_depth: 2,
+            scan_bytes: LARGEST_SCAN,
             member_bytes: LARGEST_SCAN,
             inflated_bytes: 8 << 30,
             ratio: 200,
@@ -93,14 +99,38 @@ impl Limits {
     }
 }
 
+/// When an examination must be over. Whoever shares it sees it move.
+#[derive(Clone, Debug)]
+pub(super) struct Deadline(Rc<Cell<Instant>>);
+
+impl Deadline {
+    pub(super) fn at(&self) -> Instant {
+        self.0.get()
+    }
+
+    pub(super) fn has_passed(&self) -> bool {
+        Instant::now() >= self.at()
+    }
+
+    fn move_by(&self, pause: Duration) {
+        self.0.set(self.at() + pause);
+    }
+}
+
+/// Takes a member of an archive in an unnamed file, with its path and its bytes; an error ends the walk.
+pub type Hand<'a> = dyn FnMut(&str, File, u64) -> Result<(), Stop> + 'a;
+
 /// What is left for one file.
-#[derive(Debug)]
 pub(super) struct Budget<'a> {
     pub(super) limits: &'a Limits,
     pub(super) programs: bool,
     /// Folder for members that are too large for memory.
     pub(super) spool: &'a Path,
-    deadline: Instant,
+    deadline: Deadline,
+    /// Where members go, when they are handed over instead of examined.
+    hand: Option<&'a mut Hand<'a>>,
+    /// A layer around the members is beyond what the scanner looks at.
+    by_member: bool,
     /// Bytes of the outermost file, which every ratio is measured by.
     size: u64,
     entries: u64,
@@ -113,12 +143,14 @@ pub(super) struct Budget<'a> {
 
 impl<'a> Budget<'a> {
     pub(super) fn new(limits: &'a Limits, size: u64, programs: bool, spool: &'a Path) -> Self {
-        let deadline = Instant::now() + limits.time_for(size);
+        let deadline = Deadline(Rc::new(Cell::new(Instant::now() + limits.time_for(size))));
         Self {
             limits,
             programs,
             spool,
             deadline,
+            hand: None,
+            by_member: false,
             size,
             entries: 0,
             files: 0,
@@ -128,12 +160,39 @@ impl<'a> Budget<'a> {
         }
     }
 
-    pub(super) fn deadline(&self) -> Instant {
-        self.deadline
+    /// The same, handing members over.
+    pub(super) fn handing(self, hand: &'a mut Hand<'a>) -> Self {
+        Self { hand: Some(hand), ..self }
+    }
+
+    pub(super) fn hands_over(&self) -> bool {
+        self.hand.is_some()
+    }
+
+    /// The time that takes is not the walk's.
+    pub(super) fn hand_over(&mut self, path: &str, member: File, size: u64) -> Result<(), Stop> {
+        let Some(hand) = &mut self.hand else { return Ok(()) };
+        let begun = Instant::now();
+        hand(path, member, size)?;
+        self.deadline.move_by(begun.elapsed());
+        Ok(())
+    }
+
+    /// Something of `size` bytes lies around the members of the outermost archive.
+    pub(super) fn around_members(&mut self, size: u64) {
+        self.by_member |= size > self.limits.scan_bytes;
+    }
+
+    pub(super) fn by_member(&self) -> bool {
+        self.by_member
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline.clone()
     }
 
     pub(super) fn in_time(&self) -> Result<(), Stop> {
-        if Instant::now() < self.deadline { Ok(()) } else { Err(Stop::too_slow()) }
+        if self.deadline.has_passed() { Err(Stop::too_slow()) } else { Ok(()) }
     }
 
     /// Attack: an archive of very many entries, each of which costs something.

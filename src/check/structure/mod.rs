@@ -34,7 +34,7 @@ use self::kind::Content;
 use self::view::{View, read_some};
 use crate::evidence::FileKind;
 
-pub use budget::Limits;
+pub use budget::{Hand, Limits};
 pub use refuse::Stop;
 pub(super) use refuse::too_slow;
 
@@ -52,6 +52,8 @@ pub struct Findings {
     pub media_type: String,
     /// For archives only, and not longer than [`Limits::listing_bytes`].
     pub listing: Option<Vec<Member>>,
+    /// The file, or the tar in its gzip, is beyond [`Limits::scan_bytes`], and [`hand_over`] gives what is in it.
+    pub by_member: bool,
 }
 
 /// The result of [`inspect`]; the type is told even for a refused file.
@@ -89,9 +91,29 @@ pub fn inspect(
     };
     let outcome = outcome.map(|()| Findings {
         media_type: media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned()),
+        by_member: budget.by_member(),
         listing: budget.into_listing(),
     });
     Inspection { media_type, outcome }
+}
+
+/// Hands over every file in an archive that [`inspect`] found acceptable, inflated into the spool folder, one after the
+/// other; those of archives in it not by themselves, for they are within what the scanner unpacks. Blocking.
+pub fn hand_over<'a>(
+    file: &Arc<File>,
+    size: u64,
+    kind: FileKind,
+    programs: bool,
+    (limits, spool): (&'a Limits, &'a Path),
+    hand: &'a mut Hand<'a>,
+) -> Result<(), Stop> {
+    let mut budget = Budget::new(limits, size, programs, spool).handing(hand);
+    let mut view = View::new(Arc::clone(file), size, budget.deadline());
+    let outcome = judge_content(&mut view, size, kind, &mut budget, &mut None);
+    match view.trouble() {
+        Some(stop) if outcome.is_err() => Err(stop),
+        _ => outcome,
+    }
 }
 
 fn judge_content(
@@ -104,7 +126,9 @@ fn judge_content(
     let seen = kind::detect(view)?;
     *media_type = Some(seen.media_type().to_owned());
     let content = kind::content_of(kind, &seen, view)?;
-    if !content.is_archive() {
+    if content.is_archive() {
+        budget.around_members(size);
+    } else {
         zip::refuse_appended(view, size, content == Content::Compound)?;
     }
     if content.is_picture_or_recording() {

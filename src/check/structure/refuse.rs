@@ -14,6 +14,8 @@ pub enum Stop {
     Read(io::Error),
     /// What was inflated cannot be written to the spool folder: it is tried again too.
     Spool(io::Error),
+    /// Who takes members wants no more of them.
+    Enough,
 }
 
 impl Stop {

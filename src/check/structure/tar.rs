@@ -3,7 +3,7 @@
 //! Entries are read raw: extensions that change a name or a size are interpreted here, by rules that leave no choice,
 //! and their length is bounded.
 
-use std::io::{BufRead, BufReader, Read, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, SeekFrom};
 
 use ::tar::{Archive, EntryType, Header};
 use flate2::bufread::MultiGzDecoder;
@@ -11,7 +11,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::Source;
 use super::budget::Budget;
 use super::refuse::Stop;
-use super::zip::{Names, Nesting, check_member};
+use super::zip::{Names, Nesting, check_member, check_member_name};
 use crate::evidence::Reason;
 
 /// Longest extension entry (long name, PAX records), bytes.
@@ -81,9 +81,36 @@ pub(super) fn gunzip(
     source.seek(SeekFrom::Start(0))?;
     let mut content = MultiGzDecoder::new(BufReader::new(source));
     let inner = path.strip_suffix(".gz").unwrap_or(path);
-    let size = check_member(&mut content, inner, nesting, budget)?;
+    let mut head = Vec::new();
+    (&mut content).take(BLOCK as u64).read_to_end(&mut head)?;
+    let is_tar = is_tar(&head);
+    let mut content = Counting { stream: Cursor::new(head).chain(content), read: 0 };
+    let size = if is_tar {
+        check_member_name(inner.rsplit('/').next().unwrap_or(inner), budget.programs)?;
+        walk_stream(&mut content, inner, nesting.into_archive(budget)?, budget)?;
+        content.read
+    } else {
+        check_member(&mut content, inner, nesting, budget)?
+    };
+    if is_tar && nesting == Nesting::outermost() {
+        budget.around_members(size);
+    }
     budget.list(inner, size);
     Ok(())
+}
+
+/// Knows how many bytes went through.
+struct Counting<R> {
+    stream: R,
+    read: u64,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.read += read as u64;
+        Ok(read)
+    }
 }
 
 /// Every entry of a tar.
@@ -94,7 +121,16 @@ pub(super) fn walk(
     budget: &mut Budget<'_>,
 ) -> Result<(), Stop> {
     source.seek(SeekFrom::Start(0))?;
-    let mut archive = Archive::new(BufReader::new(source));
+    walk_stream(source, path, nesting, budget)
+}
+
+fn walk_stream(
+    stream: &mut (impl Read + ?Sized),
+    path: &str,
+    nesting: Nesting,
+    budget: &mut Budget<'_>,
+) -> Result<(), Stop> {
+    let mut archive = Archive::new(BufReader::new(stream));
     let (mut names, mut long_name, mut count) = (Names::default(), None::<String>, 0);
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;
@@ -118,6 +154,10 @@ pub(super) fn walk(
             }
             EntryType::Directory => {
                 let name = name_of(&entry, long_name.take())?;
+                // Attack: what no program unpacks and nothing looks at.
+                if entry.size() > 0 {
+                    return Err(Stop::unsafe_archive(format_args!("its folder {name} holds bytes")));
+                }
                 if !name.is_empty() {
                     names.check(&name)?;
                 }
@@ -138,9 +178,8 @@ pub(super) fn walk(
 }
 
 /// Attack: bytes after the end that others read on into: another tar, a zip, which is found by its own end.
-fn refuse_appended(mut rest: impl BufRead, budget: &Budget<'_>) -> Result<(), Stop> {
+fn refuse_appended(mut rest: impl BufRead, budget: &mut Budget<'_>) -> Result<(), Stop> {
     loop {
-        budget.in_time()?;
         let piece = rest.fill_buf()?;
         if piece.is_empty() {
             return Ok(());
@@ -150,6 +189,7 @@ fn refuse_appended(mut rest: impl BufRead, budget: &Budget<'_>) -> Result<(), St
         }
         let length = piece.len();
         rest.consume(length);
+        budget.take_inflated(length as u64)?;
     }
 }
 

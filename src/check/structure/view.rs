@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::time::Instant;
 
+use super::budget::Deadline;
 use super::refuse::Stop;
 
 /// Reads `size` bytes of a file, remembers when the disk fails, and stops at the deadline, so that a parser that
@@ -15,13 +15,13 @@ pub(super) struct View {
     file: Arc<File>,
     size: u64,
     position: u64,
-    deadline: Instant,
+    deadline: Deadline,
     failure: Option<io::ErrorKind>,
     late: bool,
 }
 
 impl View {
-    pub(super) fn new(file: Arc<File>, size: u64, deadline: Instant) -> Self {
+    pub(super) fn new(file: Arc<File>, size: u64, deadline: Deadline) -> Self {
         Self { file, size, position: 0, deadline, failure: None, late: false }
     }
 
@@ -36,7 +36,7 @@ impl View {
 
 impl Read for View {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if Instant::now() >= self.deadline {
+        if self.deadline.has_passed() {
             self.late = true;
             return Err(io::ErrorKind::TimedOut.into());
         }

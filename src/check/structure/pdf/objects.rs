@@ -71,7 +71,7 @@ fn load_from(bytes: &[u8], words: u64, budget: &Budget<'_>, rebuild: bool) -> Re
         ..LoadOptions::default()
     };
     let most = (bytes.len() as u64).saturating_mul(2);
-    let room = Room { objects: budget.limits.pdf_words, bytes: most, deadline: budget.deadline() };
+    let room = Room { objects: budget.limits.pdf_words, bytes: most, deadline: budget.deadline().at() };
     ROOM.set(Some(room));
     let loaded = catch_unwind(AssertUnwindSafe(|| Document::load_mem_with_options(bytes, options)));
     ROOM.set(None);

@@ -184,3 +184,20 @@ fn an_archive_without_files_is_empty() {
         assert_eq!(judged(bytes, extension), Err(Reason::Empty), "{extension}");
     }
 }
+
+#[test]
+fn nothing_hides_in_a_folder_or_behind_the_end() {
+    let good = tar_of(&[("a/", EntryType::Directory, b""), ("a/b.txt", EntryType::Regular, b"b")]);
+    assert!(judged(good.clone(), "tar").is_ok());
+    let folder = tar_of(&[("a/", EntryType::Directory, b"hidden"), ("b.txt", EntryType::Regular, b"b")]);
+    let behind = [good.clone(), good.clone()].concat();
+    // One block of zeros, after which some programs go on.
+    let lone = [&good[..good.len() - 512], &good[..]].concat();
+    for (what, bytes) in
+        [("bytes in a folder", folder), ("behind its end", behind), ("behind a lone block", lone)]
+    {
+        assert_eq!(judged(bytes.clone(), "tar"), Err(Reason::ArchiveUnsafe), "{what}");
+        assert_eq!(judged(gz(&bytes), "tgz"), Err(Reason::ArchiveUnsafe), "{what}, in a gzip");
+    }
+    assert!(judged([good.clone(), vec![0; 64 << 10]].concat(), "tar").is_ok(), "a long last record");
+}

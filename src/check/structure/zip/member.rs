@@ -77,6 +77,9 @@ pub(in super::super) fn check_member(
 ) -> Result<u64, Stop> {
     let name = path.rsplit('/').next().unwrap_or(path);
     check_member_name(name, budget.programs)?;
+    if budget.hands_over() {
+        return hand_over(member, path, budget);
+    }
 
     let mut head = Vec::new();
     (&mut *member).take(kind::HEAD as u64).read_to_end(&mut head)?;
@@ -85,7 +88,7 @@ pub(in super::super) fn check_member(
 
     let mut spool =
         (inner != Inner::Plain).then(|| SpooledTempFile::new_in(budget.limits.spool_memory, budget.spool));
-    let size = drain(member, &head, spool.as_mut(), budget)?;
+    let size = drain(member, &head, spool.as_mut().map(|spool| spool as _), budget)?;
     if matches!(inner, Inner::Compound | Inner::Pdf | Inner::Rtf | Inner::Plain) && !is_litter(path) {
         budget.take_file();
     }
@@ -104,12 +107,24 @@ pub(in super::super) fn check_member(
     Ok(size)
 }
 
+/// It was examined before, and is the same.
+fn hand_over(member: &mut dyn Read, path: &str, budget: &mut Budget<'_>) -> Result<u64, Stop> {
+    let mut file = tempfile::tempfile_in(budget.spool).map_err(Stop::Spool)?;
+    let size = drain(member, &[], Some(&mut file), budget)?;
+    budget.take_file();
+    // In no bytes there is nothing to be found.
+    if size > 0 {
+        budget.hand_over(path, file, size)?;
+    }
+    Ok(size)
+}
+
 /// What macOS adds to a folder by itself.
 fn is_litter(path: &str) -> bool {
     path.split('/').any(|part| part == "__MACOSX" || part == ".DS_Store")
 }
 
-fn check_member_name(name: &str, programs: bool) -> Result<(), Stop> {
+pub(in super::super) fn check_member_name(name: &str, programs: bool) -> Result<(), Stop> {
     // Windows drops dots and blanks at the end of a name.
     let extension = extension_of(name.trim_end_matches(['.', ' '])).unwrap_or_default();
     // AppleDouble (`._Essay.url`) holds a folder's view of a file, never a file.
@@ -175,7 +190,7 @@ fn check_head(name: &str, head: &[u8], programs: bool) -> Result<Inner, Stop> {
 fn drain(
     member: &mut dyn Read,
     head: &[u8],
-    mut spool: Option<&mut SpooledTempFile>,
+    mut spool: Option<&mut dyn Write>,
     budget: &mut Budget<'_>,
 ) -> Result<u64, Stop> {
     let most = if spool.is_some() {

@@ -19,7 +19,7 @@ use super::{Source, office, open_document};
 use crate::evidence::Reason;
 
 pub(super) use end::refuse_appended;
-pub(super) use member::{Nesting, check_member};
+pub(super) use member::{Nesting, check_member, check_member_name};
 pub(super) use names::Names;
 
 /// A zip over whatever can be read anywhere.
