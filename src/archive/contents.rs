@@ -19,6 +19,7 @@ use crate::candidate::CandidateNumber;
 use crate::centre::CentreNumber;
 use crate::evidence::{DOCUMENTS, OriginalName, Place, RelativePath, Sha256Digest, UniqueName};
 use crate::ids::FileId;
+use crate::submission::verdict_word;
 
 /// A file of a submission.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Entry {
     pub size: u64,
     pub sha256: Sha256Digest,
     pub received_at: Option<Timestamp>,
+    /// Accepted without a virus check.
+    pub unscanned: bool,
     pub standing: Standing,
 }
 
@@ -186,6 +189,7 @@ fn manifest_csv<'a>(chosen: impl Iterator<Item = (&'a Entry, &'a String)>) -> Re
         "size",
         "sha256",
         "received_at",
+        "verdict",
         "withheld",
     ])?;
     for (entry, path) in chosen {
@@ -203,6 +207,7 @@ fn manifest_csv<'a>(chosen: impl Iterator<Item = (&'a Entry, &'a String)>) -> Re
             entry.size.to_string(),
             entry.sha256.to_string(),
             entry.received_at.map(|at| at.to_string()).unwrap_or_default(),
+            verdict_word(entry.unscanned).to_owned(),
             withheld.to_owned(),
         ];
         out.write_record(cells.map(harmless))?;

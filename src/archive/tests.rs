@@ -256,6 +256,7 @@ fn entry(candidate: &str, section: &str, folder: &str, name: &str, included: boo
         size: object.size(),
         sha256: object.sha256(),
         received_at: Some("2026-05-14T12:14:11Z".parse().unwrap()),
+        unscanned: name == "film.mp4",
         standing,
     }
 }
@@ -284,6 +285,7 @@ fn the_tree_is_the_candidates_own_with_a_note_for_what_is_withheld() {
         entry("1005", "URS", "Week 1", "Essay.pdf", true),
         entry("1005", "Supporting", "", "=cmd.txt", true),
         entry("1007", "URS", "", "con.pdf", true),
+        entry("1007", "Film", "", "film.mp4", true),
     ]);
     let layout = contents.layout(&Selection::default()).unwrap();
     assert_eq!(
@@ -294,6 +296,7 @@ fn the_tree_is_the_candidates_own_with_a_note_for_what_is_withheld() {
             "98765/1005/URS/Week 1/Essay (2).pdf",
             "98765/1005/Supporting/=cmd.txt",
             "98765/1007/URS/_con.pdf",
+            "98765/1007/Film/film.mp4",
             "manifest.csv",
             "manifest.json",
             "SHA256SUMS",
@@ -305,8 +308,11 @@ fn the_tree_is_the_candidates_own_with_a_note_for_what_is_withheld() {
     assert_eq!(note, format!("{}\r\n", Withheld::Quarantined.sentence()));
     let csv = inline(&mut zip, "manifest.csv");
     assert!(csv.contains(",'=cmd.txt,") && csv.contains(",con.pdf,"), "{csv}");
+    let verdict_of = |name: &str| csv.lines().find(|line| line.contains(name)).unwrap().split(',').nth(9);
+    assert_eq!(verdict_of("film.mp4"), Some("not virus checked"));
+    assert_eq!(verdict_of("con.pdf"), Some("clean"));
     let sums = inline(&mut zip, "SHA256SUMS");
-    assert_eq!(sums.lines().count(), 7);
+    assert_eq!(sums.lines().count(), 8);
     let of_note = Sha256Digest(Sha256::digest(&note).into());
     assert!(sums.contains(&format!("{of_note}  98765/1005/URS/Week 1/essay.pdf - withheld.txt\n")), "{sums}");
 }

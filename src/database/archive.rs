@@ -74,7 +74,8 @@ pub(crate) async fn submission(
 pub(crate) async fn contents(db: &Database, submission: Submission) -> Result<Contents, DatabaseError> {
     let rows = sqlx::query(
         "SELECT f.id, f.kind, f.section, f.state, f.original_name, f.path, f.unique_name, f.size, f.sha256, \
-         f.crc32, f.received_at, f.evidence_key, f.evidence_version, f.withheld, c.number FROM submission_files sf \
+         f.crc32, f.received_at, f.unscanned, f.evidence_key, f.evidence_version, f.withheld, c.number \
+         FROM submission_files sf \
          JOIN files f ON f.id = sf.file_id LEFT JOIN candidates c ON c.id = f.candidate_id \
          WHERE sf.submission_id = $1",
     )
@@ -108,6 +109,7 @@ fn entry(row: &AnyRow) -> Result<Entry, DatabaseError> {
         size: u64::try_from(size).map_err(|_| broken("size"))?,
         sha256: text("sha256")?.parse().map_err(|_| broken("sha256"))?,
         received_at: row.try_get::<Option<i64>, _>("received_at")?.map(from_micros),
+        unscanned: row.try_get::<i64, _>("unscanned")? != 0,
         standing: standing(row, file)?,
     })
 }

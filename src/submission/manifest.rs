@@ -99,6 +99,13 @@ pub struct FileEntry {
     pub duplicate: bool,
 }
 
+impl FileEntry {
+    /// It was accepted without a virus check.
+    pub fn is_unscanned(&self) -> bool {
+        self.verdict == UNSCANNED
+    }
+}
+
 /// What a manifest says besides how the sample stands.
 #[derive(Clone, Debug)]
 pub struct Head {
@@ -239,6 +246,13 @@ const HEADINGS: [&str; 16] = [
     "note",
 ];
 
+/// An accepted file's verdict, in the words of every list.
+pub fn verdict_word(unscanned: bool) -> &'static str {
+    if unscanned { UNSCANNED } else { "clean" }
+}
+
+const UNSCANNED: &str = "not virus checked";
+
 /// Text that no spreadsheet takes for a formula: an apostrophe before what would begin one.
 pub fn harmless(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
@@ -288,7 +302,7 @@ fn entry(standing: &Standing, file: &FileFacts) -> Result<FileEntry, Incomplete>
         created_at: file.created_at,
         received_at: file.received_at,
         accepted_at: file.accepted_at,
-        verdict: if file.unscanned { "not virus checked" } else { "clean" }.into(),
+        verdict: verdict_word(file.unscanned).into(),
         late: file.late,
         duplicate: file.duplicate,
     })

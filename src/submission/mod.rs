@@ -24,7 +24,9 @@ use crate::ids::SampleId;
 pub use check::{Check, Finding, check};
 pub use declaration::{Answer, Declaration, DeclarationError, NotDeclared, built_in};
 pub use extension::{ExtendError, Extended, Extension};
-pub use manifest::{CandidateEntry, Declared, FileEntry, Head, Incomplete, Manifest, SectionEntry, harmless};
+pub use manifest::{
+    CandidateEntry, Declared, FileEntry, Head, Incomplete, Manifest, SectionEntry, harmless, verdict_word,
+};
 pub use receipt::{KEEP, NotThere, Receipt, number};
 pub use returns::{Return, ReturnError, Returned};
 pub use standing::{Absent, CandidateFacts, FileFacts, Missing, Notes, OtherMeans, Standing};

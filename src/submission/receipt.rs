@@ -47,6 +47,8 @@ pub struct Receipt {
     /// Files in it, and their bytes together.
     pub files: u64,
     pub bytes: u64,
+    /// Files in it that were accepted without a virus check.
+    pub unscanned: u64,
     /// Candidates whose work was asked for and who were there.
     pub candidates: u64,
     pub missing: Vec<NotThere>,
@@ -87,6 +89,7 @@ impl Receipt {
             late: manifest.late,
             files: manifest.files.len() as u64,
             bytes: manifest.files.iter().map(|file| file.size).sum(),
+            unscanned: manifest.files.iter().filter(|file| file.is_unscanned()).count() as u64,
             candidates: with_status(CandidateStatus::Entered).len() as u64,
             missing: Vec::new(),
             other_means: Vec::new(),

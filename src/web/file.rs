@@ -92,6 +92,7 @@ fn details(file: &FileRow, times: &Times) -> Vec<(&'static str, String)> {
         ("Every byte received", moment(file.received_at)),
         ("Waits to be checked since", moment(file.waits.and_then(|(_, since)| since))),
         ("Accepted", moment(file.accepted_at)),
+        ("Virus check", file.unscanned.then(|| "None: it is too large for it".to_owned())),
         ("Withdrawn", moment(file.quarantined_at)),
         ("Cannot be opened since", moment(file.withheld_at)),
         ("Late", file.late.then(|| "Yes: it came after the due date".to_owned())),

@@ -232,7 +232,7 @@ fn groups(
 }
 
 fn submitted(file: &FileEntry, line: &SampleLine, withheld: Option<&String>) -> SubmittedFile {
-    let verdict = if file.verdict == "clean" { String::new() } else { format!(" · {}", file.verdict) };
+    let verdict = if file.is_unscanned() { format!(" · {}", words::UNSCANNED) } else { String::new() };
     SubmittedFile {
         name: if file.path.is_empty() {
             file.original_name.clone()

@@ -46,6 +46,8 @@ pub struct ReceiptFile {
     pub name: String,
     pub unique_name: String,
     pub size: String,
+    /// What there is to know of it; may be empty.
+    pub note: &'static str,
     pub sha256: String,
 }
 
@@ -155,6 +157,7 @@ fn listed(file: &FileEntry, manifest: &Manifest, line: &SampleLine) -> ReceiptFi
         name: file.original_name.clone(),
         unique_name: file.unique_name.clone(),
         size: words::bytes(file.size),
+        note: if file.is_unscanned() { words::UNSCANNED } else { "" },
         sha256: file.sha256.to_string(),
     }
 }
