@@ -37,6 +37,13 @@ async fn three_gigabytes_in_and_out_take_little_memory() {
     let (file, sent) = upload(&teacher, &sample).await;
     let known = teacher.wait_long_for(&file, "accepted", PATIENCE).await;
     assert_eq!(known["sha256"].as_str(), Some(hex(&sent).as_str()));
+    // It is beyond the scanner, and its section takes it all the same: labelled, and audited.
+    assert_eq!(known["unscanned"], true);
+    assert!(known["message"].as_str().unwrap().contains("Too large for the virus check"), "{known}");
+    let auditor = process.actor(&installation.token("auditor").await);
+    let trail = auditor.get(&format!("/api/v1/audit?file={file}")).await.json();
+    let accepted = trail["items"].as_array().unwrap().iter().find(|row| row["action"] == "file.accepted");
+    assert_eq!(accepted.unwrap()["detail"]["scanned"], false, "{trail}");
     let after_check = process.peak_memory();
 
     let content = hashed(&officer, &format!("/api/v1/files/{file}/content"), &mut std::io::sink()).await;

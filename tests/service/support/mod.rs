@@ -1,6 +1,7 @@
 //! A service with the demo data, and the actors who use it.
 
 mod backend;
+pub mod clamd;
 pub mod line;
 pub mod postgres;
 mod process;
@@ -50,6 +51,17 @@ impl Strongroom {
 
     /// Started with settings changed.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let verdicts = Verdicts::default();
+        let given = Given { scanner: Some(verdicts.scanner()), ..Given::default() };
+        Self::on(change, given, verdicts).await
+    }
+
+    /// Started with settings changed, over the scanner that they say.
+    pub async fn scanned(change: impl FnOnce(&mut Config)) -> Self {
+        Self::on(change, Given::default(), Verdicts::default()).await
+    }
+
+    async fn on(change: impl FnOnce(&mut Config), given: Given, verdicts: Verdicts) -> Self {
         let backend = backend::Backend::new().await;
         let bind = "127.0.0.1:0".parse().unwrap();
         let data = Some(backend.data().to_owned());
@@ -58,8 +70,6 @@ impl Strongroom {
         backend.configure(&mut config);
         config.worker.poll = "50ms".parse().unwrap();
         change(&mut config);
-        let verdicts = Verdicts::default();
-        let given = Given { scanner: Some(verdicts.scanner()), ..Given::default() };
         let running = Running::start(config, Role::All, given).await.unwrap();
         reference::import(&running.service.db, Path::new("config/demo"), &Clock::system()).await.unwrap();
         let address = running.address.unwrap();
