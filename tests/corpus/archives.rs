@@ -4,14 +4,14 @@ use strongroom::evidence::Reason::{ArchiveUnsafe, Corrupt, Empty, LinkOnly, Type
 use tar::EntryType;
 
 use crate::case::{Case, holding};
-use crate::make::packed::{gzip, tar, tar_with};
+use crate::make::packed::{LZMA2, gzip, lzma2, seven_zip, tar, tar_with};
 use crate::make::zip::{self, CENTRAL, DESCRIBED_BEHIND, END, LOCAL, Member};
 use crate::make::{self, Repeated, crc_of, deflated, find, noise, program, text, written_over};
 
 const GROUP: &str = "Archive tricks";
 
 pub fn cases() -> Vec<Case> {
-    [headers(), names(), members(), bombs(), tars(), good()].into_iter().flatten().collect()
+    [headers(), names(), members(), bombs(), tars(), seven_zips(), good()].into_iter().flatten().collect()
 }
 
 fn two() -> [Member; 2] {
@@ -329,6 +329,44 @@ fn tars() -> Vec<Case> {
         cases.push(bad(what, "work.tar", ArchiveUnsafe, bytes));
     }
     cases
+}
+
+/// The same in 7z, whose faults the scanner passes over without a word.
+fn seven_zips() -> Vec<Case> {
+    let bad = |what: &str, reason, bytes: Vec<u8>| {
+        Case::bad(GROUP, format!("7z: {what}"), "work.7z", reason, holding(bytes))
+    };
+    let of = |name: &str, content: &[u8]| seven_zip(name, content, &lzma2(content), LZMA2, None);
+    let whole = of("a.txt", b"some words");
+    let sum = find(&whole, &crc_of(b"some words").to_le_bytes());
+    // The table of contents has a checksum too, and so has what tells where it is.
+    let resummed = |mut bytes: Vec<u8>| {
+        let table = 32 + usize::from(bytes[12]);
+        let of_table = crc_of(&bytes[table..]).to_le_bytes();
+        bytes[28..32].copy_from_slice(&of_table);
+        let of_start = crc_of(&bytes[12..32]).to_le_bytes();
+        bytes[8..12].copy_from_slice(&of_start);
+        bytes
+    };
+    let gibibyte = {
+        // A block that says so, and is not.
+        let size = find(&whole, &[12, 0xf0, 10, 0, 0, 0]) + 2;
+        resummed(written_over(&whole, size, &(1_u32 << 30).to_le_bytes()))
+    };
+    vec![
+        bad("up", ArchiveUnsafe, of("../a.txt", b"a")),
+        bad("absolute", ArchiveUnsafe, of("/etc/passwd", b"a")),
+        bad("a program", TypeNotAllowed, of("game.exe", &program())),
+        bad("a program under another name", TypeMismatch, of("photo.jpg", &program())),
+        bad("a shortcut", LinkOnly, of("work.lnk", b"L\0\0\0")),
+        bad("another checksum than it has", Corrupt, resummed(written_over(&whole, sum, b"\0\0\0\0"))),
+        bad("another checksum of its table", Corrupt, written_over(&whole, sum, b"\0\0\0\0")),
+        bad("1 GiB packed together", ArchiveUnsafe, gibibyte),
+        bad("bytes after its end", ArchiveUnsafe, [&whole[..], &noise(100)].concat()),
+        bad("a zip after its end", ArchiveUnsafe, [&whole[..], &zip::files(&[("b.txt", b"b")])].concat()),
+        bad("cut short", Corrupt, whole[..whole.len() - 3].to_vec()),
+        bad("four layers", ArchiveUnsafe, (0..3).fold(whole, |inner, _| of("in.7z", &inner))),
+    ]
 }
 
 /// What only looks like a trick.

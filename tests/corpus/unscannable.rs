@@ -7,7 +7,9 @@ use crate::case::{Case, holding};
 use crate::make::documents::{
     EXCEL, POWERPOINT, Seal, WORD, compound, open_document, sealed_pdf, word_block, workbook,
 };
-use crate::make::packed::{COPY, LZMA2, gzip, lzma2, rar, seven_zip, zstandard};
+use crate::make::packed::{
+    AES, BZIP2, COPY, DEFLATE, DELTA, LZMA2, Method, PPMD, gzip, lzma2, rar, seven_zip, zstandard,
+};
 use crate::make::zip::{self, ENCRYPTED, Member};
 use crate::make::{MARKER, Repeated, noise, text};
 
@@ -43,6 +45,16 @@ fn methods() -> Vec<Case> {
     let (zst, rar) = (zstandard(MARKER), rar(MARKER));
     let in_zip = |name: &str, bytes: &[u8]| zip::files(&[("a.txt", b"a"), (name, bytes)]);
     // clamd unpacks neither; what it cannot look into is not passed on inside of what it can.
+    for (what, method) in [
+        ("Deflate", DEFLATE),
+        ("bzip2", BZIP2),
+        ("PPMd", PPMD),
+        ("Delta", DELTA),
+        ("what nobody knows", Method(&[0x0f, 0x0f, 0x0f], &[])),
+    ] {
+        let bytes = seven_zip("a.txt", MARKER, &noise(100), method, None);
+        cases.push(bad(format!("a 7z with {what}"), "work.7z", ArchiveUnsafe, bytes));
+    }
     cases.extend([
         bad("a Zstandard file", "work.zst", TypeNotAllowed, zst.clone()),
         bad("a Zstandard file, called gz", "work.gz", TypeMismatch, zst.clone()),
@@ -109,6 +121,7 @@ fn passwords() -> Vec<Case> {
     let office = compound(&package);
     let in_zip = zip::files(&[("a.txt", b"a"), ("essay.docx", &office)]);
     let locked = r#"<manifest:encryption-data manifest:checksum-type="SHA1/1K" manifest:checksum="AAAA"/>"#;
+    let seven = |hidden| seven_zip("a.txt", MARKER, &sealed[..48], AES, hidden);
     let key = |kind: &'static [u8]| workbook(&[(0x002f, kind)]);
     // The key by XOR, and by RC4.
     let (xor, rc4) = (key(&[0, 0, 1, 2, 3, 4]), key(&[1, 0, 1, 0, 1, 0, 7, 7, 7, 7]));
@@ -117,6 +130,9 @@ fn passwords() -> Vec<Case> {
         encrypted("a zip by ZipCrypto", "work.zip", zip::of(&[zip_crypto])),
         encrypted("a zip by AES", "work.zip", zip::of(&[zip_aes])),
         encrypted("a zip with hidden headers", "work.zip", zip::of(&[hidden])),
+        encrypted("a 7z", "work.7z", seven(None)),
+        encrypted("a 7z with a hidden table of contents", "work.7z", seven(Some(AES))),
+        encrypted("a 7z in a zip", "work.zip", zip::files(&[("a.7z", &seven(None))])),
         encrypted("a PDF by RC4", "essay.pdf", sealed_pdf(Seal::Rc4, "secret")),
         encrypted("a PDF by AES-128", "essay.pdf", sealed_pdf(Seal::Aes128, "secret")),
         encrypted("a PDF by AES-256", "essay.pdf", sealed_pdf(Seal::Aes256, "secret")),

@@ -10,7 +10,7 @@ use super::media::{ChunkKind, Media, Stream};
 use super::office::MainPart;
 use super::refuse::Stop;
 use super::view::read_some;
-use super::{Source, compound, tar};
+use super::{Source, compound, seven_zip, tar};
 use crate::evidence::{FileKind, Reason};
 
 /// What a content is checked as.
@@ -44,7 +44,13 @@ impl Content {
     pub(super) fn is_archive(self) -> bool {
         matches!(
             self,
-            Self::Zip | Self::Tar | Self::Gzip | Self::Office(_) | Self::OpenDocument | Self::Iwork
+            Self::Zip
+                | Self::Tar
+                | Self::Gzip
+                | Self::SevenZip
+                | Self::Office(_)
+                | Self::OpenDocument
+                | Self::Iwork
         )
     }
 
@@ -130,7 +136,7 @@ fn allowed(extension: &str, seen: &F, head: &[u8]) -> Option<Content> {
         "psd" => when(head.starts_with(b"8BPS"), Content::Drawing(Drawing::Photoshop)),
         "pcx" => when(matches!(head, [0x0a, 0..=5, ..]), Content::Drawing(Drawing::Pcx)),
         "wmf" => when(is_metafile(head), Content::Drawing(Drawing::Metafile)),
-        "7z" => when(head.starts_with(b"7z\xbc\xaf\x27\x1c"), Content::SevenZip),
+        "7z" => when(head.starts_with(seven_zip::MAGIC), Content::SevenZip),
         "mdb" => when(head.get(4..19) == Some(b"Standard Jet DB"), Content::Access),
         "accdb" => when(head.get(4..19) == Some(b"Standard ACE DB"), Content::Access),
         "exe" => when(head.starts_with(b"MZ"), Content::Program),

@@ -18,6 +18,7 @@ mod open_document;
 mod pdf;
 mod refuse;
 mod rtf;
+mod seven_zip;
 mod tar;
 mod text;
 mod view;
@@ -145,11 +146,11 @@ fn judge_content(
         Content::Zip => zip::check_archive(view, size, budget),
         Content::Tar => tar::check_tar(view, budget),
         Content::Gzip => tar::check_gzip(view, kind.extension, budget),
+        Content::SevenZip => seven_zip::check_archive(view, size, budget),
         Content::Iwork => zip::check_iwork(view, size, budget),
         Content::Image(format) => image::check(view, size, format, budget),
         Content::Drawing(drawing) => image::check_drawing(view, size, drawing, budget),
         Content::Media(media) => media::check(view, size, media, budget),
-        Content::SevenZip => opaque::check_seven_zip(view, size),
         Content::Access => opaque::check_access(view, size),
         Content::Rtf => rtf::check(view, size, budget),
         Content::Text => text::check(view, size, budget),

@@ -54,6 +54,14 @@ pub struct Method<'a>(pub &'a [u8], pub &'a [u8]);
 pub const COPY: Method<'static> = Method(&[0], &[]);
 /// What the next programs pack with; here it holds what is not packed.
 pub const LZMA2: Method<'static> = Method(&[0x21], &[24]);
+/// AES-256 with a key of a password, 2¹⁹ rounds, an initial vector of 8 bytes.
+pub const AES: Method<'static> = Method(&[0x06, 0xf1, 0x07, 0x01], &[0x53, 0x07, 1, 2, 3, 4, 5, 6, 7, 8]);
+/// What clamd does not unpack, and says nothing of.
+pub const DEFLATE: Method<'static> = Method(&[0x04, 0x01, 0x08], &[]);
+pub const BZIP2: Method<'static> = Method(&[0x04, 0x02, 0x02], &[]);
+pub const PPMD: Method<'static> = Method(&[0x03, 0x04, 0x01], &[6, 0, 0, 0, 1]);
+pub const DELTA: Method<'static> = Method(&[0x03], &[3]);
+
 /// Where packed bytes are and what they become.
 fn streams(place: usize, packed: usize, method: Method<'_>, size: usize, crc: u32) -> Vec<u8> {
     let Method(id, properties) = method;

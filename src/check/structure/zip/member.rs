@@ -7,7 +7,7 @@ use tempfile::SpooledTempFile;
 
 use super::super::budget::Budget;
 use super::super::refuse::Stop;
-use super::super::{Source, compound, kind, pdf, rtf, tar};
+use super::super::{Source, compound, kind, pdf, rtf, seven_zip, tar};
 use crate::check::name::EXECUTABLE;
 use crate::evidence::{LINK_EXTENSIONS, Reason, extension_of};
 
@@ -58,6 +58,7 @@ enum Inner {
     Zip,
     Tar,
     Gzip,
+    SevenZip,
     Compound,
     Pdf,
     Rtf,
@@ -99,6 +100,7 @@ pub(in super::super) fn check_member(
         Inner::Zip => super::check_nested(source, size, path, nesting, budget)?,
         Inner::Tar => tar::walk(source, path, nesting.into_archive(budget)?, budget)?,
         Inner::Gzip => tar::gunzip(source, path, nesting.into_archive(budget)?, budget)?,
+        Inner::SevenZip => seven_zip::walk(source, size, path, nesting.into_archive(budget)?, budget)?,
         Inner::Compound => compound::check(source, size, budget)?,
         Inner::Pdf => pdf::check(source, size, budget)?,
         Inner::Rtf => rtf::check(source, size, budget)?,
@@ -165,6 +167,9 @@ fn check_head(name: &str, head: &[u8], programs: bool) -> Result<Inner, Stop> {
     }
     if tar::is_tar(head) {
         return Ok(Inner::Tar);
+    }
+    if head.starts_with(seven_zip::MAGIC) {
+        return Ok(Inner::SevenZip);
     }
     if OPAQUE.iter().any(|start| head.starts_with(start)) {
         return Err(Stop::unsafe_archive(
