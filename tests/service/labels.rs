@@ -14,7 +14,7 @@ async fn what_was_not_virus_checked_is_called_so_everywhere() {
     let sample = strongroom.sample(CENTRE).await;
     let officer = strongroom.as_("officer.98765").await;
     let moderator = strongroom.as_("moderator.1").await;
-    let film = b"\0\0\0\x18ftypisom\0\0\0\0isomiso2\0\0\0\x08moov";
+    let film = b"\0\0\0\x18ftypisom\0\0\0\0isomiso2\0\0\0\x10moov\0\0\0\x08trak\0\0\0\x0cmdatfilm";
     let file = officer.upload(&sample, "1005", "Film", "film.mp4", film).await;
     let sheet = officer.upload(&sample, "1005", "URS", "urs.txt", b"recording sheet").await;
     officer.wait_for(&file, "accepted").await;

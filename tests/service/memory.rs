@@ -64,9 +64,9 @@ async fn three_gigabytes_in_and_out_take_little_memory() {
     installation.remove().await;
 }
 
-/// Type, an index without tracks, and the head of a box of everything else with a long length.
+/// Type, an index of one track, and the head of a box of everything else with a long length.
 fn head() -> Vec<u8> {
-    let mut head = b"\0\0\0\x18ftypisom\0\0\0\0isomiso2\0\0\0\x08moov\0\0\0\x01mdat".to_vec();
+    let mut head = b"\0\0\0\x18ftypisom\0\0\0\0isomiso2\0\0\0\x10moov\0\0\0\x08trak\0\0\0\x01mdat".to_vec();
     head.extend_from_slice(&(16 + BLOCKS * BLOCK as u64).to_be_bytes());
     head
 }

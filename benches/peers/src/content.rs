@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Odd, so that bytes that went to a wrong offset show.
 const NOISE: usize = (1 << 20) + 61;
-const HEAD: usize = 64;
+const HEAD: usize = 72;
 
 /// One file's bytes.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// Another than any before it. `size`: at least 64 bytes.
+    /// Another than any before it. `size`: at least 72 bytes.
     pub fn new(size: u64) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         static RUN: OnceLock<u64> = OnceLock::new();
@@ -27,18 +27,19 @@ impl Content {
         let run =
             *RUN.get_or_init(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64);
         let mut head = [0; HEAD];
-        // Type, an index without tracks, and a box of everything else with a long length.
-        head[..40].copy_from_slice(b"\0\0\0\x18ftypisom\0\0\0\0isomiso2\0\0\0\x08moov\0\0\0\x01mdat");
-        head[40..48].copy_from_slice(&(size - 32).to_be_bytes());
-        head[48..56].copy_from_slice(&run.to_be_bytes());
-        head[56..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        // Type, an index of one track, and a box of everything else with a long length.
+        head[..48]
+            .copy_from_slice(b"\0\0\0\x18ftypisom\0\0\0\0isomiso2\0\0\0\x10moov\0\0\0\x08trak\0\0\0\x01mdat");
+        head[48..56].copy_from_slice(&(size - 40).to_be_bytes());
+        head[56..64].copy_from_slice(&run.to_be_bytes());
+        head[64..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
         Self { head, size }
     }
 
     /// A name nothing else has.
     pub fn name(&self) -> String {
         let number = |at: usize| u64::from_be_bytes(self.head[at..at + 8].try_into().unwrap());
-        format!("film-{:x}-{}.mp4", number(48), number(56))
+        format!("film-{:x}-{}.mp4", number(56), number(64))
     }
 
     /// Bytes from `at` on, at least one and at most `most`, as far as they lie in one piece.

@@ -398,7 +398,8 @@ async fn a_scanner_that_fails_at_a_member_gives_no_verdict() {
 
 #[tokio::test]
 async fn a_film_beyond_the_scanner_passes_only_where_the_section_says_so_and_labelled() {
-    let mut film = b"\0\0\0\x18ftypisom\0\0\0\0isomiso2\0\0\0\x08moov\x00\x10\x00\x00mdat".to_vec();
+    let mut film =
+        b"\0\0\0\x18ftypisom\0\0\0\0isomiso2\0\0\0\x10moov\0\0\0\x08trak\x00\x10\x00\x00mdat".to_vec();
     film.resize(film.len() - 8 + (1 << 20), 0);
     let scanner = Looks::default();
     let judged = judged_small("film.mp4", &film, &scanner).await.unwrap();

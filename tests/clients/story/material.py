@@ -102,7 +102,7 @@ def mp4(size, seed, index=True):
     times = struct.pack(">IIII", 0, 0, 1000, 0) + struct.pack(">IH", 0x10000, 0x100) + bytes(10)
     matrix = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
     header = box(b"mvhd", bytes(4) + times + matrix + bytes(24) + struct.pack(">I", 1))
-    start = box(b"ftyp", b"isom\0\0\2\0isommp41") + (box(b"moov", header) if index else b"")
+    start = box(b"ftyp", b"isom\0\0\2\0isommp41") + (box(b"moov", header + box(b"trak", b"")) if index else b"")
     return start + box(b"mdat", noise(size - len(start) - 8, seed))
 
 

@@ -212,7 +212,9 @@ fn what_seven_zip_writes_is_listed() {
     for how in [How::Stored, How::Lzma, How::Lzma2, How::Programs] {
         for table in [None, Some(How::Lzma), Some(How::Stored)] {
             let listed = judged(Made { table, ..Made::of(how, &files) }.bytes()).unwrap();
-            let listed: Vec<_> = listed.iter().map(|(name, _)| name.as_str()).collect();
+            // What is in the essay is listed before it.
+            let listed = listed.iter().map(|(name, _)| name.as_str());
+            let listed: Vec<_> = listed.filter(|name| !name.contains(".docx/")).collect();
             assert_eq!(listed, names);
         }
     }
