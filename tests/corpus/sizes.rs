@@ -1,11 +1,11 @@
 //! Sizes at every border.
 
 use strongroom::check::scan::LARGEST_SCAN;
-use strongroom::evidence::Reason::{DigestMismatch, Empty, TooLarge, Unscannable};
+use strongroom::evidence::Reason::{DigestMismatch, Empty, Infected, TooLarge, Unscannable};
 
 use crate::case::{Case, holding};
 use crate::make::media::{png, png_with, write_film};
-use crate::make::{text, zip};
+use crate::make::{eicar, text, zip};
 
 const GROUP: &str = "Size";
 /// The largest picture.
@@ -46,10 +46,13 @@ pub fn cases() -> Vec<Case> {
         film("more than 4 GiB", (4 << 30) + 1, Unscannable),
         Case::bad(
             GROUP,
-            "an archive of more than the scanner can look at",
+            "last in an archive of more than the scanner can look at",
             "work.zip",
-            Unscannable,
-            |file| zip::write_sparse(file, "film.mp4", LARGEST_SCAN - 100, &[]),
+            Infected,
+            |file| {
+                let (size, virus) = (LARGEST_SCAN - 100, eicar());
+                zip::write_sparse(file, "film.mp4", size, &[(size - virus.len() as u64, virus)])
+            },
         ),
     ]
 }
