@@ -633,7 +633,7 @@ async fn a_file_that_waits_says_for_what_and_since_when() {
     let still = until(&officer, &file, |known| known["waits_for"].is_string()).await;
     assert_eq!(still["waits_since"], since, "since the first time");
     let shown = page(&strongroom, "officer.98765", &format!("/samples/{sample}?open=1005")).await.text;
-    assert!(shown.contains("waits since") && shown.contains("not to be relied on at the moment"), "{shown}");
+    assert!(shown.contains("waits since") && shown.contains("cannot be relied on at the moment"), "{shown}");
     strongroom.verdicts.away(false);
     let known = officer.wait_for(&file, "accepted").await;
     assert!(known["waits_for"].is_null() && known["waits_since"].is_null(), "{known}");
