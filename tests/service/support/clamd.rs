@@ -127,7 +127,8 @@ impl Clamd {
         };
         let mut command = Command::new("sh");
         command.args(["-c", &script]).arg(path).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("TZ", "UTC");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        // Not to a log of ours either: that is a file, which may have no room.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         self.child = Some(command.spawn().unwrap());
         let answers = async {
             while !self.ask("PING").await.is_ok_and(|answer| answer == "PONG\0") {
