@@ -476,3 +476,13 @@ async fn more_than_two_gigabytes_are_scanned_for_real() {
     assert_eq!(infected, Verdict::Infected { signature: "Test.Eicar.UNOFFICIAL in last.bin".into() });
     clamd.shutdown().await;
 }
+
+#[tokio::test]
+async fn an_archive_beyond_the_scanner_that_holds_no_byte_does_not_wait_for_ever() {
+    let names: Vec<_> = (0..1_900).map(|number| format!("{number:0250}.txt")).collect();
+    let members: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    let scanner = Looks::default();
+    let judged = judged_small("work.zip", &zip_of(&members), &scanner).await.unwrap();
+    assert!(matches!(judged.verdict, Verdict::Rejected { reason: Reason::Empty, .. }), "{judged:?}");
+    assert!(scanner.sizes.lock().unwrap().is_empty());
+}

@@ -8,8 +8,9 @@
 //! Of what is inside a file, clamd passes over without a word: members of a zip that inflate to more than it looks at,
 //! methods it does not know, and encrypted Office documents. The structure step has refused these before: every
 //! member is stored or deflated, inflates to [`LARGEST_SCAN`] at most (counted, not believed), and all of them to less
-//! than clamd's `MaxScanSize` is made for; entries and layers are fewer than `MaxFiles` and `MaxRecursion`. What stays
-//! opaque to both is what a section takes as it is: a 7z, where clamd's own limits are all there is.
+//! than clamd's `MaxScanSize` is made for; entries and layers are fewer than `MaxFiles` and `MaxRecursion`. A 7z is
+//! taken only in the form that clamd unpacks, and its files are judged like those of any other archive. What stays to
+//! clamd alone is an Access database.
 //!
 //! [`open`] gives the scanner the settings ask for, with whatever has to run beside it.
 

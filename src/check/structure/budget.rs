@@ -212,9 +212,11 @@ impl<'a> Budget<'a> {
         self.files += 1;
     }
 
-    /// At the end of an archive: folders and archives of nothing are no work.
+    /// At the end of an archive: folders and archives of nothing are no work; and one that is to be scanned by its
+    /// members, in none of which lies a byte, would never have a verdict.
     pub(super) fn any_file(&self) -> Result<(), Stop> {
-        if self.files > 0 { Ok(()) } else { Err(Stop::empty_archive()) }
+        let nothing_to_scan = self.by_member && self.inflated == 0;
+        if self.files > 0 && !nothing_to_scan { Ok(()) } else { Err(Stop::empty_archive()) }
     }
 
     /// Attack: a small file that inflates to fill memory, disk or the scanner's time. Counted while inflating, since
