@@ -108,6 +108,7 @@ impl Engine {
             length: Some(size),
             sha256: None,
             replaces: None,
+            planned: None,
             metadata: String::new(),
             concatenation: None,
             dialect: "bench",

@@ -11,11 +11,13 @@ use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actor::PersonId;
+use crate::client::doctor::{Doctor, DoctorError};
+use crate::client::upload::{self, End, UploadError, Which};
+use crate::client::{Remote, RemoteError};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Overrides, ServerOverrides, Span};
 use crate::database::audit::{self, By, Entry};
 use crate::database::{DatabaseError, people, sessions};
-use crate::doctor::{Doctor, DoctorError};
 use crate::http::error::chain;
 use crate::http::secret::Secret;
 use crate::reference::{self, ImportError};
@@ -70,18 +72,75 @@ enum Command {
     },
     /// See from a client's side whether proxies on the way let uploads through
     Doctor {
-        /// The address that clients use
-        #[arg(long)]
-        url: reqwest::Url,
-        /// A file with an API token of somebody who may upload; - reads it from the standard input
-        #[arg(long)]
-        token_file: PathBuf,
+        #[command(flatten)]
+        service: Service,
+    },
+    /// Upload files and folders: plan, ask, send, and wait for the verdicts. Begun again, it goes on where it stopped
+    ///
+    /// Exit status: 0 all is accepted or was there; 1 it could not begin; 2 wrong words; 3 something was left out,
+    /// refused, not sent, or has no verdict yet; 4 the plan was not agreed to.
+    Upload {
+        #[command(flatten)]
+        service: Service,
+        #[command(flatten)]
+        what: Sending,
     },
     /// Tokens of programs
     Token {
         #[command(subcommand)]
         command: TokenCommand,
     },
+}
+
+/// A service to be the client of.
+#[derive(Debug, Args)]
+struct Service {
+    /// The address that clients use
+    #[arg(long)]
+    url: reqwest::Url,
+    /// A file with an API token of somebody who may upload; - reads it from the standard input
+    #[arg(long)]
+    token_file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Sending {
+    /// The sample's id
+    #[arg(long, required_unless_present = "component")]
+    sample: Option<String>,
+    /// The component, when you have one open sample of it
+    #[arg(long, conflicts_with = "sample")]
+    component: Option<String>,
+    /// The centre, when you have several
+    #[arg(long, requires = "component")]
+    centre: Option<String>,
+    /// How files are named: component, folders, candidate_prefix, unique, aqa, pearson, cambridge
+    #[arg(long, value_name = "PRESET")]
+    naming: Option<String>,
+    /// How files are named, in a pattern of your own: {centre}_{candidate}_{section}
+    #[arg(long, conflicts_with = "naming")]
+    template: Option<String>,
+    /// The section of all files, when their names do not say it
+    #[arg(long)]
+    section: Option<String>,
+    /// Uploads that send at the same time
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=6))]
+    lanes: u8,
+    /// How long to go on trying while no byte arrives: 30m, 12h
+    #[arg(long, default_value = "1h")]
+    patience: Span,
+    /// Start without asking
+    #[arg(long, short)]
+    yes: bool,
+    /// Show the plan and end
+    #[arg(long)]
+    dry_run: bool,
+    /// For programs: a JSON document a line on the standard output
+    #[arg(long)]
+    json: bool,
+    /// Files and folders
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -117,13 +176,32 @@ enum Failed {
     #[error("{0} is not a person here, or is disabled")]
     UnknownPerson(PersonId),
     #[error(transparent)]
+    Remote(#[from] RemoteError),
+    #[error(transparent)]
     Doctor(#[from] DoctorError),
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    #[error("not everything is accepted; see above")]
+    Incomplete,
+    #[error("nothing was sent")]
+    Declined,
     #[error("uploads would suffer on this way")]
     Unwell,
     #[error("this end of time is too far off")]
     TooLong,
     #[error("input or output failed")]
     Io(#[from] std::io::Error),
+}
+
+impl Failed {
+    /// The process's exit status.
+    fn status(&self) -> ExitCode {
+        match self {
+            Self::Incomplete => ExitCode::from(3),
+            Self::Declined => ExitCode::from(4),
+            _ => ExitCode::FAILURE,
+        }
+    }
 }
 
 /// How long work that cannot be cancelled is waited for at the end.
@@ -146,7 +224,7 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // With stderr gone there is no one left to tell.
             let _ = writeln!(std::io::stderr(), "strongroom: {}", chain(&error));
-            ExitCode::FAILURE
+            error.status()
         }
     }
 }
@@ -160,7 +238,8 @@ async fn execute(command: Command) -> Result<(), Failed> {
         }
         Command::CheckConfig { place } => say(&place.load(None)?.describe()?),
         Command::Import { place, dir } => import(&place.load(None)?, &dir).await,
-        Command::Doctor { url, token_file } => examine(url, &token_file).await,
+        Command::Doctor { service } => examine(service.remote()?).await,
+        Command::Upload { service, what } => send(&service.remote()?, what).await,
         Command::Token { command: TokenCommand::Create { place, user, expires_in } } => {
             create_token(&place.load(None)?, user, expires_in).await
         }
@@ -202,13 +281,19 @@ async fn import(config: &Config, dir: &Path) -> Result<(), Failed> {
     say(outcome?.to_string().trim_end())
 }
 
-async fn examine(url: reqwest::Url, token_file: &Path) -> Result<(), Failed> {
-    let token = match token_file.to_str() {
-        Some("-") => std::io::read_to_string(std::io::stdin())?,
-        _ => std::fs::read_to_string(token_file)?,
-    };
+impl Service {
+    fn remote(self) -> Result<Remote, Failed> {
+        let token = match self.token_file.to_str() {
+            Some("-") => std::io::read_to_string(std::io::stdin())?,
+            _ => std::fs::read_to_string(&self.token_file)?,
+        };
+        Ok(Remote::new(self.url, token.trim())?)
+    }
+}
+
+async fn examine(remote: Remote) -> Result<(), Failed> {
     let mut told = Ok(());
-    let well = Doctor::new(url, token.trim())?
+    let well = Doctor::new(remote)
         .examine(|finding| {
             if told.is_ok() {
                 told = say(&finding.to_string());
@@ -217,6 +302,25 @@ async fn examine(url: reqwest::Url, token_file: &Path) -> Result<(), Failed> {
         .await?;
     told?;
     if well { Ok(()) } else { Err(Failed::Unwell) }
+}
+
+async fn send(remote: &Remote, what: Sending) -> Result<(), Failed> {
+    let which = match (what.sample, what.component) {
+        (None, Some(component)) => Which::Of { component, centre: what.centre },
+        (sample, _) => Which::Id(sample.unwrap_or_default()),
+    };
+    let naming = [("preset", what.naming), ("template", what.template), ("section", what.section)];
+    let naming = naming.into_iter().filter_map(|(field, text)| Some((field, text?))).collect();
+    let patience = what.patience.0;
+    let (paths, lanes) = (what.paths, usize::from(what.lanes));
+    let (yes, dry_run, json) = (what.yes, what.dry_run, what.json);
+    match upload::run(remote, &upload::Request { which, paths, naming, lanes, patience, yes, dry_run, json })
+        .await?
+    {
+        End::Complete => Ok(()),
+        End::Incomplete => Err(Failed::Incomplete),
+        End::Declined => Err(Failed::Declined),
+    }
 }
 
 async fn create_token(config: &Config, user: PersonId, expires_in: Span) -> Result<(), Failed> {

@@ -147,6 +147,7 @@ mod tests {
             zip: Default::default(),
             naming_assessed: false,
             allow_unscannable: false,
+            aliases: Vec::new(),
         }
     }
 

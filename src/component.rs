@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bulk::Template;
 use crate::evidence::{FileKind, SectionCode};
 use crate::organisation::code_type;
 
@@ -45,6 +46,9 @@ pub struct Section {
     /// Media beyond the scanner's limit is accepted, labelled "not virus checked".
     #[serde(default)]
     pub allow_unscannable: bool,
+    /// What names and folders may call it besides its code and title.
+    #[serde(default)]
+    pub aliases: Vec<String>,
 }
 
 impl Section {
@@ -104,6 +108,12 @@ pub struct Component {
     /// Rules for supporting material; `None` when the component takes none.
     #[serde(default)]
     pub supporting: Option<Section>,
+    /// What names may call it besides its id (`R085/01`).
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// How the names of many files at once are read.
+    #[serde(default)]
+    pub naming: Template,
 }
 
 impl Component {

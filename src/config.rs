@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use http::uri::Authority;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -57,6 +58,10 @@ pub struct ServerConfig {
     /// The address people use, without a path; the bound one when absent.
     #[serde(default)]
     pub public_url: Option<String>,
+    /// Where people's files are shown, apart from the pages: a host name of its own, without a path. Absent in
+    /// development, where it is `localhost` beside `127.0.0.1`, and where no file is to be shown.
+    #[serde(default)]
+    pub files_url: Option<String>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// Most connections at once.
@@ -230,6 +235,11 @@ pub enum ConfigError {
     OpenDevelopment,
     #[error("server.public_url {0:?} must be http(s)://host[:port] without a path")]
     PublicUrl(String),
+    #[error(
+        "server.files_url {0:?} must be http(s)://host[:port] without a path, of another host name than \
+         server.public_url, which it needs"
+    )]
+    FilesUrl(String),
 }
 
 /// What the command line says over the other layers.
@@ -269,6 +279,14 @@ impl Config {
         if let Some(url) = &server.public_url {
             host_of(url).ok_or_else(|| ConfigError::PublicUrl(url.clone()))?;
         }
+        if let Some(url) = &server.files_url {
+            // By the name alone: cookies do not tell ports apart.
+            let name = |url: &str| name_of(url).map(|name| name.to_ascii_lowercase());
+            let (files, pages) = (name(url), server.public_url.as_deref().and_then(name));
+            if files.is_none() || pages.is_none() || files == pages {
+                return Err(ConfigError::FilesUrl(url.clone()));
+            }
+        }
         let loopback = server.bind.ip().is_loopback();
         let behind = !server.trusted_proxies.is_empty();
         if self.environment == Environment::Development
@@ -300,6 +318,12 @@ impl Config {
 pub(crate) fn host_of(url: &str) -> Option<&str> {
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     (!host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])).then_some(host)
+}
+
+/// The host name alone.
+fn name_of(url: &str) -> Option<String> {
+    let host: Authority = host_of(url)?.parse().ok()?;
+    Some(host.host().to_owned())
 }
 
 fn redacted<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -350,6 +374,27 @@ mod tests {
         assert!(with(&format!("{production}trusted_proxies = [\"10.0.0.1\"]")).is_ok());
         let behind = "[server]\npublic_url = \"https://strongroom.example\"";
         assert!(matches!(with(behind), Err(ConfigError::OpenDevelopment)));
+    }
+
+    #[test]
+    fn files_are_shown_under_a_host_name_of_their_own() {
+        let with_files = |pages: &str, files: &str| {
+            with(&format!(
+                "environment = \"production\"\n[server]\npublic_url = \"{pages}\"\nfiles_url = \"{files}\"\n\
+                 trusted_proxies = [\"10.0.0.1\"]"
+            ))
+        };
+        assert!(with_files("https://a.example", "https://files.a.example").is_ok());
+        for (pages, files) in [
+            ("https://a.example", "https://a.example"),
+            ("https://a.example", "https://A.example:8443"),
+            ("https://a.example", "https://files.a.example/x"),
+            ("https://a.example", "files.a.example"),
+        ] {
+            assert!(matches!(with_files(pages, files), Err(ConfigError::FilesUrl(_))), "{files}");
+        }
+        let alone = "environment = \"production\"\n[server]\nfiles_url = \"https://files.a.example\"";
+        assert!(matches!(with(alone), Err(ConfigError::FilesUrl(_))));
     }
 
     #[test]

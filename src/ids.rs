@@ -91,6 +91,10 @@ id!(
     SubmissionId, "submission"
 );
 id!(
+    /// One plan of many files. Time-ordered.
+    PlanId, "plan"
+);
+id!(
     /// One hold on a sample. Time-ordered.
     HoldId, "hold"
 );
@@ -98,6 +102,48 @@ id!(
     /// One row of the audit trail. Time-ordered.
     AuditId, "audit"
 );
+
+/// One file of a plan: the plan's id, a dot, and the file's position in it (`0194….17`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PlannedId {
+    pub plan: PlanId,
+    /// From 0.
+    pub position: u32,
+}
+
+impl fmt::Display for PlannedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.plan, self.position)
+    }
+}
+
+impl TryFrom<String> for PlannedId {
+    type Error = NotAnId;
+    fn try_from(text: String) -> Result<Self, NotAnId> {
+        text.parse()
+    }
+}
+
+impl From<PlannedId> for String {
+    fn from(id: PlannedId) -> String {
+        id.to_string()
+    }
+}
+
+impl FromStr for PlannedId {
+    type Err = NotAnId;
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let wrong = || NotAnId("planned file");
+        let (plan, position) = text.split_once('.').ok_or_else(wrong)?;
+        let plan = plan.parse().map_err(|_| wrong())?;
+        match position.parse::<u32>() {
+            // One spelling: no sign, no zeros before.
+            Ok(number) if number.to_string() == position => Ok(Self { plan, position: number }),
+            _ => Err(wrong()),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -109,5 +155,12 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         assert!(id.to_string().to_uppercase().parse::<FileId>().is_err());
         assert!("../etc/passwd".parse::<FileId>().is_err());
+        let id = PlannedId { plan: PlanId::new(), position: 4999 };
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in
+            [format!("{}.", id.plan), format!("{}.+1", id.plan), format!("{}.01", id.plan), ".1".into()]
+        {
+            assert!(wrong.parse::<PlannedId>().is_err(), "{wrong}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 // 1. the vocabulary
 pub mod actor;
+pub mod bulk;
 pub mod candidate;
 pub mod centre;
 pub mod clock;
@@ -32,8 +33,8 @@ pub mod worker;
 
 // 5. how it is started
 pub mod cli;
+pub mod client;
 pub mod config;
-pub mod doctor;
 pub mod running;
 pub mod service;
 pub mod tasks;

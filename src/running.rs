@@ -22,7 +22,8 @@ use crate::archive::{Downloads, Limits};
 use crate::check::scan::{self, RunningScanner, Scanner};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::database::{Database, DatabaseError, sessions};
+use crate::database::{Database, DatabaseError, sessions, signing_keys};
+use crate::http::secret::Secret;
 use crate::http::{router, server};
 use crate::object_store::config::OpenError;
 use crate::object_store::{self, ObjectStore};
@@ -128,7 +129,8 @@ impl Running {
         let (scanner, runs) = match given.scanner {
             Some(scanner) => (scanner, None),
             None => {
-                let runs = scan::open(&config.scanner, &config.data, given.clock.clone()).await?;
+                let runs =
+                    scan::open(&config.scanner, &config.data, given.clock.clone(), role != Role::Web).await?;
                 (runs.scanner(), Some(runs))
             }
         };
@@ -141,9 +143,12 @@ impl Running {
         let uploads = Uploads::new(db.clone(), store.clone(), given.clock.clone(), limits, shutdown.clone());
         let submissions = Submissions::new(db.clone(), given.clock.clone())?;
         let streams = Shares::new(config.events.streams, config.events.streams_per_person);
+        let fresh = Secret::new().expose().to_owned().into();
+        let view_key = signing_keys::key(&db, signing_keys::VIEWS, fresh, given.clock.now()).await?;
         let service = Arc::new(Service {
             config,
             db,
+            view_key,
             downloads: Downloads::new(store.clone(), Limits::default()),
             rescans: Arc::default(),
             store,

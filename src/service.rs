@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +31,8 @@ pub struct Service {
     pub submissions: Submissions,
     /// Files and zips on their way out.
     pub downloads: Downloads,
+    /// What addresses of shown files are signed with.
+    pub view_key: SecretString,
     /// Rung when accepted files were put at the head of the queue of rescans.
     pub rescans: Arc<Notify>,
     pub clock: Clock,

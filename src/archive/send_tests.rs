@@ -42,7 +42,7 @@ impl World {
         let (from, version) = self.store.seal(file, 1, &staged, bytes.len() as u64).await.unwrap();
         let name = "01_3357_R085_01_98765_1005_URS_14_01_2021_12_14_11.mp4".parse().unwrap();
         let key = ObjectKey::Evidence { sample: SampleId::new(), file, name };
-        let version = self.store.promote(&from, &version, &key).await.unwrap();
+        let version = self.store.promote(&from, &version, crc32fast::hash(bytes), &key).await.unwrap();
         StoredObject::new(file, key, version, Sha256Digest(Sha256::digest(bytes).into())).unwrap()
     }
 

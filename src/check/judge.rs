@@ -43,6 +43,8 @@ pub struct Judgement {
     pub scanner: Option<ScannerIdentity>,
     /// What lies in an archive, as far as it was walked.
     pub listing: Option<Vec<Member>>,
+    /// It is an archive beyond the scanner's size, and was scanned by its members. So it is again.
+    pub by_member: bool,
     /// The verdict is `unscannable` only because this is audio or video beyond the scanner's size: a section with
     /// `allow_unscannable` may take it, labelled.
     pub only_too_large_to_scan: bool,
@@ -55,7 +57,8 @@ impl Judgement {
         let scanned = self.verdict == Verdict::Clean;
         let labelled = self.only_too_large_to_scan && section.allow_unscannable;
         let same = version.size == self.examined.size;
-        (same && (scanned || labelled)).then_some(Clean { sha256: self.examined.sha256, version, scanned })
+        let Examined { sha256, crc32, .. } = self.examined;
+        (same && (scanned || labelled)).then_some(Clean { sha256, crc32, version, scanned })
     }
 }
 
@@ -95,6 +98,7 @@ pub async fn judge_within(
         verdict: Verdict::Clean,
         scanner: None,
         listing: None,
+        by_member: false,
         only_too_large_to_scan: false,
     };
 
@@ -105,25 +109,25 @@ pub async fn judge_within(
     let began = Instant::now();
     let inside = look_inside(subject, kind, &file, sums.size, (spool, limits)).await?;
     took("structure", began.elapsed());
-    let by_member = match inside {
+    match inside {
         Ok(findings) => {
             judgement.examined.media_type = Some(findings.media_type);
             judgement.listing = findings.listing;
-            findings.by_member
+            judgement.by_member = findings.by_member;
         }
         Err((refusal, media_type)) => {
             judgement.examined.media_type = media_type;
             return Ok(judgement.refused(refusal));
         }
-    };
-    if sums.size > limits.scan_bytes && !by_member {
+    }
+    if sums.size > limits.scan_bytes && !judgement.by_member {
         judgement.verdict = Verdict::Unscannable {
             detail: "The file is too large to be checked for viruses; upload it in parts below 2 GB.".into(),
         };
         judgement.only_too_large_to_scan = matches!(kind.group, Group::Audio | Group::Video);
         return Ok(judgement);
     }
-    let scanned = if by_member {
+    let scanned = if judgement.by_member {
         let (programs, spool) = (takes_programs(&subject.section), spool.to_owned());
         scan_members(LargeArchive { file, size: sums.size, kind, programs, spool, limits }, scanner).await
     } else {

@@ -1,6 +1,6 @@
 //! The virus scan of an archive that is larger than the scanner looks at: member by member.
 //!
-//! The structure step has examined it whole before. Now each file in the outermost archive is inflated into the spool
+//! The structure step has examined it whole before, at its first check. Now each file in the outermost archive is inflated into the spool
 //! folder, unnamed, and handed to the scanner; none is left out, and the walk waits for the answer, so that one is there
 //! at a time. Archives among them are handed over as they are: they are within what the scanner unpacks, and what it
 //! passes over in silence the structure step has refused at every depth.
@@ -77,10 +77,10 @@ pub async fn scan_members(archive: LargeArchive, scanner: &dyn Scanner) -> Resul
         Ok(()) => {}
         Err(Stop::Read(error)) => return Err(ScanError::File(error)),
         Err(Stop::Spool(error)) => return Err(ScanError::Spool(error)),
-        // It was acceptable a moment ago.
+        // It was acceptable before.
         Err(Stop::Refused(refusal)) => {
             tracing::error!(detail = refusal.detail, "an archive cannot be read a second time");
-            return Err(ScanError::Interrupted);
+            return Err(ScanError::Unreadable { detail: refusal.detail });
         }
         Err(Stop::Enough) => return Err(ScanError::Interrupted),
     }

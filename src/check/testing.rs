@@ -23,6 +23,7 @@ pub(crate) fn section(accepts: &[&str]) -> Section {
         zip: ZipAdvice::None,
         naming_assessed: false,
         allow_unscannable: false,
+        aliases: Vec::new(),
     }
 }
 

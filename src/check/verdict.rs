@@ -30,12 +30,20 @@ impl Verdict {
     pub(super) fn of_a_member(self, path: &str) -> Self {
         match self {
             Self::Clean => Self::Clean,
-            Self::Infected { signature } => Self::Infected { signature: format!("{signature} in {path}") },
+            Self::Infected { signature } => Self::Infected { signature: in_member(signature, Some(path)) },
             Self::Rejected { reason, detail } => {
                 Self::Rejected { reason, detail: format!("In {path}: {detail}") }
             }
             Self::Unscannable { detail } => Self::Unscannable { detail: format!("In {path}: {detail}") },
         }
+    }
+}
+
+/// What was found, with the member of an archive in which it was.
+pub(super) fn in_member(found: String, member: Option<&str>) -> String {
+    match member {
+        Some(path) => format!("{found} in {path}"),
+        None => found,
     }
 }
 
@@ -56,6 +64,7 @@ pub struct Examined {
 #[derive(Clone, Debug)]
 pub struct Clean {
     pub(super) sha256: Sha256Digest,
+    pub(super) crc32: u32,
     pub(super) version: ObjectVersion,
     pub(super) scanned: bool,
 }
@@ -63,6 +72,11 @@ pub struct Clean {
 impl Clean {
     pub fn sha256(&self) -> Sha256Digest {
         self.sha256
+    }
+
+    /// CRC-32 (IEEE) of the bytes, which their copy must have.
+    pub fn crc32(&self) -> u32 {
+        self.crc32
     }
 
     /// False for media beyond the scanner's size that the section allows: it is shown as "not virus checked".

@@ -28,6 +28,8 @@ pub(crate) struct Submission {
 #[derive(Clone, Debug)]
 pub(crate) struct Readable {
     pub sample: SampleId,
+    /// The sample's latest; 0 before the first.
+    pub revision: u32,
     /// Candidate id, or `""` for a sample document.
     pub candidate: String,
     /// As the files table has it.
@@ -183,7 +185,7 @@ pub(crate) async fn readable(
     file: FileId,
 ) -> Result<Option<Readable>, DatabaseError> {
     let sql = concat!(
-        "SELECT f.id, f.sample_id, f.candidate_id, f.section, f.original_name, f.sha256, f.evidence_key, ",
+        "SELECT f.id, f.sample_id, s.revision, f.candidate_id, f.section, f.original_name, f.sha256, f.evidence_key, ",
         "f.evidence_version ",
         readable!("$1", "$2")
     );
@@ -193,6 +195,7 @@ pub(crate) async fn readable(
     let broken = |column| DatabaseError::BrokenRow { table: "files", id: file.to_string(), column };
     Ok(Some(Readable {
         sample: row.try_get::<String, _>("sample_id")?.parse().map_err(|_| broken("sample_id"))?,
+        revision: u32::try_from(row.try_get::<i64, _>("revision")?).map_err(|_| broken("revision"))?,
         candidate: row.try_get("candidate_id")?,
         section: row.try_get("section")?,
         name: row.try_get::<String, _>("original_name")?.parse().map_err(|_| broken("original_name"))?,

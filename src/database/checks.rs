@@ -73,12 +73,9 @@ pub(crate) async fn claim(
         if suspect && !alone {
             return Ok(Claim::Suspect);
         }
-        take(tx, &id, node, ttl_micros).await?;
+        take(tx, &id, FileState::Checking, node, ttl_micros).await?;
         match read(tx, &id).await {
-            Err(
-                broken @ (DatabaseError::BrokenRow { .. }
-                | DatabaseError::Query(sqlx::Error::ColumnDecode { .. })),
-            ) => {
+            Err(broken) if broken.is_of_one_row() => {
                 tracing::error!(
                     file = id,
                     error = &broken as &dyn std::error::Error,
@@ -106,15 +103,22 @@ async fn next(tx: &mut Tx, now: Timestamp) -> Result<Option<(String, bool)>, Dat
     row.map(|row| Ok((row.try_get("id")?, row.try_get::<i64, _>("suspect")? != 0))).transpose()
 }
 
-/// Claims the file. A claim that is still there ran out: it is counted as lost.
-async fn take(tx: &mut Tx, id: &str, node: &str, ttl_micros: i64) -> Result<(), DatabaseError> {
+/// Claims the file, which is in `state` from then on. A claim that is still there ran out: it is counted as lost.
+pub(super) async fn take(
+    tx: &mut Tx,
+    id: &str,
+    state: FileState,
+    node: &str,
+    ttl_micros: i64,
+) -> Result<(), DatabaseError> {
     let sql = format!(
-        "UPDATE files SET state = 'checking', check_epoch = check_epoch + 1, check_owner = $2, \
+        "UPDATE files SET state = $4, check_epoch = check_epoch + 1, check_owner = $2, \
          check_until = {} + $3, check_attempts = check_attempts + 1, \
          check_lost = check_lost + CASE WHEN check_until IS NULL THEN 0 ELSE 1 END WHERE id = $1",
         tx.engine().now()
     );
-    sqlx::query(AssertSqlSafe(sql)).bind(id).bind(node).bind(ttl_micros).execute(tx.on()).await?;
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(id).bind(node).bind(ttl_micros).bind(state.as_str());
+    query.execute(tx.on()).await?;
     Ok(())
 }
 
@@ -355,7 +359,7 @@ pub(crate) async fn accept(
 ) -> Result<bool, DatabaseError> {
     let sql = "UPDATE files SET state = 'accepted', media_type = $3, crc32 = $4, verdict = $5, engine = $6, \
                signatures = $7, checked_at = $8, accepted_at = $8, evidence_key = $9, evidence_version = $10, \
-               unscanned = $11, duplicate_of = $12, sha256 = $13, scanned_at = $8, signatures_at = $14, \
+               unscanned = $11, duplicate_of = $12, sha256 = $13, scanned_at = $8, signatures_at = $14, by_member = $15, \
                check_owner = NULL, check_until = NULL, check_attempts = 0, check_lost = 0, waits_for = NULL, \
                waits_since = NULL \
                WHERE id = $1 AND check_epoch = $2 AND state = 'checking'";
@@ -376,6 +380,7 @@ pub(crate) async fn accept(
         .bind(accepted.duplicate_of.map(|file| file.to_string()))
         .bind(judgement.examined.sha256.to_string())
         .bind(scanner.and_then(ScannerIdentity::signatures_at).map_or(0, Timestamp::as_microsecond))
+        .bind(i64::from(judgement.by_member))
         .execute(tx.on())
         .await?;
     Ok(done.rows_affected() == 1)

@@ -21,6 +21,11 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// Whether it is the row that cannot be read, and not the database.
+    pub(super) fn is_of_one_row(&self) -> bool {
+        matches!(self, Self::BrokenRow { .. } | Self::Query(sqlx::Error::ColumnDecode { .. }))
+    }
+
     /// Whether the database as a whole is out of reach, so that trying again later may help.
     pub fn is_unavailable(&self) -> bool {
         match self {

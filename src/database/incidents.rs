@@ -89,10 +89,13 @@ pub(crate) struct Kept {
     pub candidate: String,
     pub section: String,
     pub object: (ObjectKey, ObjectVersion),
+    /// Of its bytes, as their check found.
+    pub crc32: u32,
     pub expires_at: Timestamp,
 }
 
-const KEPT: &str = "file_id, sample_id, candidate_id, section, object_key, object_version, expires_at";
+const KEPT: &str = "file_id, sample_id, candidate_id, section, object_key, object_version, expires_at, \
+                    (SELECT crc32 FROM files WHERE id = file_id) AS crc32";
 
 /// Those that do not lie in their own place yet and are due to be moved there, at most `limit`.
 pub(crate) async fn to_move(db: &Database, now: Timestamp, limit: i64) -> Result<Vec<Kept>, DatabaseError> {
@@ -124,6 +127,7 @@ async fn kept(db: &Database, sql: String, now: Timestamp, limit: i64) -> Result<
                 candidate: row.try_get("candidate_id")?,
                 section: row.try_get("section")?,
                 object: object(row, &id)?,
+                crc32: crc32(row, &id)?,
                 expires_at: from_micros(row.try_get("expires_at")?),
                 file: word(&id, "incidents", &id, "file_id")?,
             })
@@ -139,6 +143,12 @@ fn object(row: &AnyRow, id: &str) -> Result<(ObjectKey, ObjectVersion), Database
     let key = text("object_key")?.parse().map_err(|_| broken("object_key"))?;
     let version = serde_json::from_str(&text("object_version")?).map_err(|_| broken("object_version"))?;
     Ok((key, version))
+}
+
+fn crc32(row: &AnyRow, id: &str) -> Result<u32, DatabaseError> {
+    let crc32: Option<i64> = row.try_get("crc32")?;
+    let broken = || DatabaseError::BrokenRow { table: "files", id: id.to_owned(), column: "crc32" };
+    crc32.and_then(|crc32| u32::try_from(crc32).ok()).ok_or_else(broken)
 }
 
 /// The bytes lie in their own place. `false`: another node was first.

@@ -24,10 +24,13 @@ pub mod holds;
 pub(crate) mod idempotency;
 pub(crate) mod incidents;
 mod log;
+pub(crate) mod moderation;
 pub(crate) mod moves;
 pub mod news;
 pub(crate) mod partials;
 pub mod people;
+pub mod plans;
+pub(crate) mod progress;
 pub mod reference;
 mod reference_samples;
 pub(crate) mod refusals;
@@ -37,6 +40,7 @@ pub(crate) mod samples;
 pub(crate) mod scope;
 pub mod sessions;
 mod signals;
+pub(crate) mod signing_keys;
 mod standing;
 pub(crate) mod submissions;
 pub mod trail;
@@ -241,7 +245,7 @@ pub(crate) mod tests {
             "INSERT INTO series VALUES ('june', 'ocr', 'June 2026')",
             "INSERT INTO assessments VALUES ('media', 'ocr', 'june', 'iMedia')",
             "INSERT INTO components VALUES ('R085', 'ocr', 'R085', '{}')",
-            "INSERT INTO centres VALUES ('98765', 'Hill')",
+            "INSERT INTO centres (number, name) VALUES ('98765', 'Hill')",
             "INSERT INTO samples (id, organisation_id, assessment_id, component_id, series_id, occasion, centre_number, \
              state, due_at, cut_off_at) VALUES ('s', 'ocr', 'media', 'R085', 'june', 'main', '98765', 'open', 1, 2)",
             "INSERT INTO candidates (id, sample_id, number, name, search, status, in_sample) \

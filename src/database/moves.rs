@@ -23,6 +23,8 @@ pub(crate) struct Movable {
     /// Bytes.
     pub size: u64,
     pub sha256: String,
+    /// CRC-32 of its bytes; 0 before their check.
+    pub crc32: u32,
     /// Accepted without a virus check.
     pub unscanned: bool,
     pub created_at: Timestamp,
@@ -34,7 +36,7 @@ pub(crate) struct Movable {
 /// The file, its row locked. Third lock of the order. `None`: it is not there.
 pub(crate) async fn lock(tx: &mut Tx, file: FileId) -> Result<Option<Movable>, DatabaseError> {
     let sql = format!(
-        "SELECT state, candidate_id, section, original_name, unique_name, size, sha256, unscanned, created_at, \
+        "SELECT state, candidate_id, section, original_name, unique_name, size, sha256, crc32, unscanned, created_at, \
          received_at, evidence_key, evidence_version FROM files WHERE id = $1{}",
         tx.engine().for_update()
     );
@@ -50,15 +52,16 @@ pub(crate) async fn lock(tx: &mut Tx, file: FileId) -> Result<Option<Movable>, D
         )),
         _ => None,
     };
-    let size: Option<i64> = row.try_get("size")?;
+    let number = |column: &'static str| row.try_get::<Option<i64>, _>(column).map(Option::unwrap_or_default);
     Ok(Some(Movable {
         state: word(&row.try_get::<String, _>("state")?, "files", &id, "state")?,
         candidate: row.try_get("candidate_id")?,
         section: row.try_get("section")?,
         name: row.try_get::<String, _>("original_name")?.parse().map_err(|_| broken("original_name"))?,
         unique_name: text("unique_name")?,
-        size: u64::try_from(size.unwrap_or_default()).map_err(|_| broken("size"))?,
+        size: u64::try_from(number("size")?).map_err(|_| broken("size"))?,
         sha256: text("sha256")?.unwrap_or_default(),
+        crc32: u32::try_from(number("crc32")?).map_err(|_| broken("crc32"))?,
         unscanned: row.try_get::<i64, _>("unscanned")? != 0,
         created_at: from_micros(row.try_get("created_at")?),
         received_at: row.try_get::<Option<i64>, _>("received_at")?.map(from_micros),

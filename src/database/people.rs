@@ -1,5 +1,7 @@
 //! People and what they may do, read afresh for each request.
 
+use std::collections::BTreeMap;
+
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -73,6 +75,28 @@ fn allocation(row: &AnyRow, person: &PersonId) -> Result<Allocation, DatabaseErr
         series: word(&text(2)?, "allocations", person.as_str(), "series_id")?,
         centre: word(&text(3)?, "allocations", person.as_str(), "centre_number")?,
     })
+}
+
+/// The names of these people; whoever is not on record any more is not in it. For a few, as a receipt names them.
+pub async fn names(
+    database: &Database,
+    people: &[&PersonId],
+) -> Result<BTreeMap<PersonId, String>, DatabaseError> {
+    let mut on = database.reader().acquire().await?;
+    let mut names = BTreeMap::new();
+    for &person in people {
+        if names.contains_key(person) {
+            continue;
+        }
+        let name: Option<String> = sqlx::query_scalar("SELECT name FROM people WHERE id = $1")
+            .bind(person.as_str())
+            .fetch_optional(&mut *on)
+            .await?;
+        if let Some(name) = name {
+            names.insert(person.clone(), name);
+        }
+    }
+    Ok(names)
 }
 
 /// Everyone who may sign in, by name, with their roles. For the development sign-in alone.

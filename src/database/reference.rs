@@ -41,9 +41,10 @@ pub async fn apply(db: &Database, read: &Reference, now: Timestamp) -> Result<Re
     }
     structure(&mut tx, read, &mut report).await?;
     for row in &read.centres {
-        let columns: Columns<'_> = &[("name", Value::Text(&row.item.name))];
-        let change =
-            put(&mut tx, "centres", &[("number", Value::Text(row.item.number.as_str()))], columns).await?;
+        let mut columns = vec![("name", Value::Text(&row.item.name))];
+        columns.extend(row.item.email.iter().map(|email| ("email", Value::Text(email))));
+        let keys: Columns<'_> = &[("number", Value::Text(row.item.number.as_str()))];
+        let change = put(&mut tx, "centres", keys, &columns).await?;
         report.count("centres", change);
     }
     people(&mut tx, read, &mut report).await?;

@@ -8,10 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::files::file_id;
-use super::{Database, DatabaseError, Tx};
+use super::{Database, DatabaseError, Tx, checks};
 use crate::check::Verdict;
-use crate::check::again::Accepted;
+use crate::check::again::{Accepted, Scan};
 use crate::check::scan::ScannerIdentity;
+use crate::evidence::{FileKind, FileState, OriginalName};
 use crate::ids::{FileId, SampleId, SubmissionId};
 use crate::object_store::{ObjectKey, ObjectVersion};
 
@@ -62,18 +63,9 @@ pub(crate) async fn claim(
 ) -> Result<Option<RescanRow>, DatabaseError> {
     for _ in 0..BROKEN_AT_ONCE {
         let Some(id) = next(tx, due).await? else { return Ok(None) };
-        let sql = format!(
-            "UPDATE files SET check_epoch = check_epoch + 1, check_owner = $2, check_until = {} + $3, \
-             check_attempts = check_attempts + 1, \
-             check_lost = check_lost + CASE WHEN check_until IS NULL THEN 0 ELSE 1 END WHERE id = $1",
-            tx.engine().now()
-        );
-        sqlx::query(AssertSqlSafe(sql)).bind(&id).bind(node).bind(ttl_micros).execute(tx.on()).await?;
+        checks::take(tx, &id, FileState::Accepted, node, ttl_micros).await?;
         match read(tx, &id).await {
-            Err(
-                broken @ (DatabaseError::BrokenRow { .. }
-                | DatabaseError::Query(sqlx::Error::ColumnDecode { .. })),
-            ) => {
+            Err(broken) if broken.is_of_one_row() => {
                 tracing::error!(
                     file = id,
                     error = &broken as &dyn std::error::Error,
@@ -122,7 +114,7 @@ async fn next(tx: &mut Tx, due: &Due) -> Result<Option<String>, DatabaseError> {
 async fn read(tx: &mut Tx, id: &str) -> Result<RescanRow, DatabaseError> {
     let row = sqlx::query(
         "SELECT id, check_epoch, check_attempts, check_lost, sample_id, candidate_id, section, size, sha256, \
-         unscanned, withheld, evidence_key, evidence_version FROM files WHERE id = $1",
+         unscanned, by_member, original_name, withheld, evidence_key, evidence_version FROM files WHERE id = $1",
     )
     .bind(id)
     .fetch_one(tx.on())
@@ -132,10 +124,20 @@ async fn read(tx: &mut Tx, id: &str) -> Result<RescanRow, DatabaseError> {
     let number = |column: &'static str| row.try_get::<i64, _>(column);
     let version: ObjectVersion =
         serde_json::from_str(&text("evidence_version")?).map_err(|_| broken("evidence_version"))?;
+    // By its name the same as at first, when the name had to be that of a kind.
+    let kind = || {
+        let name: OriginalName = text("original_name")?.parse().map_err(|_| broken("original_name"))?;
+        let extension = name.extension().unwrap_or_default();
+        FileKind::of(&extension).ok_or_else(|| broken("original_name"))
+    };
     let accepted = Accepted {
         sha256: text("sha256")?.parse().map_err(|_| broken("sha256"))?,
         size: u64::try_from(number("size")?).map_err(|_| broken("size"))?,
-        scanned: number("unscanned")? == 0,
+        scan: match (number("unscanned")?, number("by_member")?) {
+            (0, 0) => Scan::Whole,
+            (0, _) => Scan::Members(kind()?),
+            _ => Scan::No,
+        },
     };
     Ok(RescanRow {
         file: file_id(text("id")?)?,

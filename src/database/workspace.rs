@@ -61,9 +61,17 @@ pub(crate) enum Lens {
 pub(crate) struct Narrow<'a> {
     pub lens: Lens,
     pub sample: Option<SampleId>,
+    pub organisation: Option<&'a OrganisationId>,
     pub assessment: Option<&'a AssessmentId>,
     pub after: Option<SampleId>,
 }
+
+/// What a [`SampleLine`] has beside [`samples::COLUMNS`], and where both come from.
+pub(super) const NAMES: &str = "k.definition, o.name AS organisation, o.time_zone, a.name AS assessment, \
+     e.name AS series, c.name AS centre";
+pub(super) const LINES: &str = "samples s JOIN components k ON k.id = s.component_id \
+     JOIN organisations o ON o.id = s.organisation_id JOIN assessments a ON a.id = s.assessment_id \
+     JOIN series e ON e.id = s.series_id JOIN centres c ON c.number = s.centre_number";
 
 /// The samples that exist for the person, by due date; at most `limit`.
 pub(crate) async fn lines(
@@ -78,11 +86,9 @@ pub(crate) async fn lines(
         Lens::Moderates => allocated!("$1"),
     };
     let sql = format!(
-        "SELECT {}, k.definition, o.name AS organisation, o.time_zone, a.name AS assessment, e.name AS series, \
-         c.name AS centre FROM samples s JOIN components k ON k.id = s.component_id \
-         JOIN organisations o ON o.id = s.organisation_id JOIN assessments a ON a.id = s.assessment_id \
-         JOIN series e ON e.id = s.series_id JOIN centres c ON c.number = s.centre_number \
-         WHERE {scope} AND ($2 = '' OR s.id = $2) AND ($3 = '' OR s.assessment_id = $3) \
+        "SELECT {}, {NAMES} FROM {LINES} WHERE {scope} AND ($2 = '' OR s.id = $2) \
+         AND ($3 = '' OR s.assessment_id = $3) \
+         AND ($6 = '' OR s.organisation_id = $6) \
          AND ($4 = '' OR (s.due_at, s.component_id, s.centre_number, s.id) > \
          (SELECT x.due_at, x.component_id, x.centre_number, x.id FROM samples x WHERE x.id = $4)) \
          ORDER BY s.due_at, s.component_id, s.centre_number, s.id LIMIT $5",
@@ -94,24 +100,27 @@ pub(crate) async fn lines(
         .bind(narrow.assessment.map_or("", AssessmentId::as_str))
         .bind(narrow.after.map(|id| id.to_string()).unwrap_or_default())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(narrow.organisation.map_or("", OrganisationId::as_str))
         .fetch_all(db.reader())
         .await?;
     rows.iter().map(line).collect()
 }
 
-/// The organisations in which the person works on a sample as its centre does, by name: id and name.
+/// The organisations in which the person works on a sample as its centre does, by name: id, name, and how many of
+/// those samples are not submitted.
 pub(crate) async fn organisations(
     db: &Database,
     person: &PersonId,
-) -> Result<Vec<(String, String)>, DatabaseError> {
+) -> Result<Vec<(String, String, u32)>, DatabaseError> {
     let sql = concat!(
-        "SELECT o.id, o.name FROM organisations o WHERE EXISTS (SELECT 1 FROM samples s ",
-        "WHERE s.organisation_id = o.id AND ",
+        "SELECT o.id, o.name, COUNT(CASE WHEN s.state <> 'submitted' THEN 1 END) FROM organisations o ",
+        "JOIN samples s ON s.organisation_id = o.id WHERE ",
         works!("$1"),
-        ") ORDER BY o.name, o.id LIMIT $2"
+        " GROUP BY o.id, o.name ORDER BY o.name, o.id LIMIT $2"
     );
     let rows = sqlx::query(sql).bind(person.as_str()).bind(GROUPS).fetch_all(db.reader()).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    let number = |row: &AnyRow| row.try_get::<i64, _>(2).map(|all| u32::try_from(all).unwrap_or(u32::MAX));
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, number(row)?))).collect()
 }
 
 /// An assessment with a sample that the person works on.
@@ -153,7 +162,8 @@ pub(crate) async fn assessments(
     rows.iter().map(read).collect()
 }
 
-fn line(row: &AnyRow) -> Result<SampleLine, DatabaseError> {
+/// From a row of [`LINES`].
+pub(super) fn line(row: &AnyRow) -> Result<SampleLine, DatabaseError> {
     let sample = samples::read(row)?;
     let component = samples::component(sample.component.as_str(), &row.try_get::<String, _>("definition")?)?;
     Ok(SampleLine {

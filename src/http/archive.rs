@@ -76,7 +76,8 @@ pub(super) async fn zip(
         right: Right::Evidence,
         name,
         media_type: "application/zip".to_owned(),
-        trail: Trail {
+        framed_by: None,
+        trail: Some(Trail {
             started: "sample.download_started",
             finished: "sample.download_finished",
             sample,
@@ -87,7 +88,7 @@ pub(super) async fn zip(
                 "submission": submission, "revision": revision,
                 "candidates": selection.candidates, "files": selection.files,
             }),
-        },
+        }),
     };
     attachment.answer(Asking { service, caller, request, method, headers }).await
 }

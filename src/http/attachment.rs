@@ -1,7 +1,8 @@
 //! Bytes of people's work as an answer: never shown by a browser as a page of ours, resumable, on the audit trail.
 //!
 //! Before the first byte a row says who reads what; without the row there are no bytes. A second row says how many
-//! bytes left and, if they were fewer than asked for, why.
+//! bytes left and, if they were fewer than asked for, why. (Of what is shown by `http::viewing`, one row says it for all
+//! the ranges of a view.)
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +17,9 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::identity::Caller;
-use super::layers::RequestId;
+use super::layers::{Framed, RequestId};
 use super::range::{Asked, asked};
+use super::viewing;
 use crate::archive::{Cause, Finished, Gate, OnFinished, Parcel, SendError};
 use crate::database::archive::may_leave;
 use crate::database::audit::{self, By, Entry};
@@ -39,7 +41,7 @@ pub(super) struct Asking {
 
 /// What the audit trail calls it.
 #[derive(Clone, Debug)]
-pub(super) struct Trail {
+pub struct Trail {
     pub started: &'static str,
     pub finished: &'static str,
     pub sample: SampleId,
@@ -53,7 +55,7 @@ pub(super) struct Trail {
 
 /// By which right it leaves: asked before its first byte, and again on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Right {
+pub enum Right {
     /// Accepted work, for its centre and its moderators.
     Evidence,
     /// An infected original, for whoever answers incidents.
@@ -67,14 +69,19 @@ pub(super) struct Attachment {
     pub right: Right,
     pub name: String,
     pub media_type: String,
-    pub trail: Trail,
+    /// `None`: a row was written before, for all of its ranges.
+    pub trail: Option<Trail>,
+    /// The origin whose pages show it in a frame or a player. `None`: it is saved, and never shown.
+    pub framed_by: Option<String>,
 }
+
+const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Set on every byte of people's work, over what every answer carries.
 const HEADERS: [(HeaderName, &str); 8] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'; frame-ancestors 'none'"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (CORP, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "private, no-store"),
@@ -122,6 +129,7 @@ impl Attachment {
         if status != StatusCode::NOT_MODIFIED {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
         }
+        let framed = self.framed_by.is_some();
         let body = if asking.method == Method::HEAD || status == StatusCode::NOT_MODIFIED {
             Body::empty()
         } else {
@@ -130,6 +138,9 @@ impl Attachment {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = headers;
+        if framed {
+            response.extensions_mut().insert(Framed);
+        }
         Ok(response)
     }
 
@@ -139,7 +150,16 @@ impl Attachment {
             headers.insert(name, HeaderValue::from_static(text));
         }
         headers.insert(header::CONTENT_TYPE, value(&self.media_type)?);
-        headers.insert(header::CONTENT_DISPOSITION, value(&disposition(&self.name))?);
+        let disposition = match &self.framed_by {
+            None => disposition("attachment", &self.name),
+            Some(pages) => {
+                // A frame with a sandbox shows no PDF, so it is the origin that keeps it apart.
+                headers.insert(header::CONTENT_SECURITY_POLICY, value(&viewing::policy(pages))?);
+                headers.insert(CORP, HeaderValue::from_static("cross-origin"));
+                disposition("inline", &self.name)
+            }
+        };
+        headers.insert(header::CONTENT_DISPOSITION, value(&disposition)?);
         headers.insert(header::ETAG, value(etag)?);
         if let Parcel::File(object) = &self.parcel {
             let digest = format!("sha-256=:{}:", STANDARD.encode(object.sha256().0));
@@ -152,14 +172,13 @@ impl Attachment {
     async fn body(self, asking: Asking, range: std::ops::Range<u64>) -> Result<Body, ApiError> {
         let Self { parcel, right, trail, .. } = self;
         let Asking { service, caller, request, .. } = asking;
-        let place = service.downloads.place(caller.person()).map_err(|crowded| match crowded {
-            Crowded::Each => ApiError::TooMany { retry_after: CROWDED },
-            Crowded::All => ApiError::Unavailable { retry_after: CROWDED, source: Some(crowded.into()) },
-        })?;
+        let place = service.downloads.place(caller.person()).map_err(crowded)?;
         let asked_for = json!({"from": range.start, "to": range.end, "etag": parcel.etag().to_string()});
-        trail.write(&service, &caller, request, trail.started, asked_for, None).await?;
+        if let Some(trail) = &trail {
+            trail.write(&service, &caller, request, trail.started, asked_for).await?;
+        }
         let gate = gate(service.clone(), caller.clone(), right);
-        let note = trail.closing(service.clone(), caller, request);
+        let note = closing(trail, service.clone(), caller, request);
         let mut download = service.downloads.start(place, parcel, range, gate, note);
         download.begin().await.map_err(refused)?;
         Ok(Body::from_stream(download))
@@ -167,6 +186,16 @@ impl Attachment {
 }
 
 impl Trail {
+    /// Writes that it began, for what is no download.
+    pub(super) async fn note(
+        &self,
+        service: &Service,
+        caller: &Caller,
+        request: RequestId,
+    ) -> Result<(), ApiError> {
+        self.write(service, caller, request, self.started, Value::Null).await
+    }
+
     async fn write(
         &self,
         service: &Service,
@@ -174,53 +203,84 @@ impl Trail {
         request: RequestId,
         action: &'static str,
         more: Value,
-        doubted: Option<FileId>,
     ) -> Result<(), ApiError> {
-        let entry = Entry {
+        let mut tx = service.db.begin().await?;
+        let request = request.to_string();
+        audit::record(&mut tx, service.clock.now(), self.entry(caller, &request, action, more)).await?;
+        Ok(tx.commit().await?)
+    }
+
+    fn entry<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: &'a str,
+        action: &'static str,
+        more: Value,
+    ) -> Entry<'a> {
+        Entry {
             sample: Some(self.sample),
             candidate: &self.candidate,
             section: &self.section,
             file: self.file,
             detail: json!({"what": self.detail, "bytes": more}),
-            request: &request.to_string(),
+            request,
             ..Entry::new(By::Person(caller.person()), action)
-        };
-        let mut tx = service.db.begin().await?;
-        audit::record(&mut tx, service.clock.now(), entry).await?;
-        if let Some(file) = doubted {
-            rescans::doubt(&mut tx, file).await?;
         }
-        tx.commit().await?;
-        if doubted.is_some() {
-            service.rescans.notify_one();
-        }
-        Ok(())
     }
+}
 
-    /// Writes the closing row when the download is over. A file whose stored bytes were not what they should be is
-    /// looked at next.
-    fn closing(self, service: Arc<Service>, caller: Caller, request: RequestId) -> OnFinished {
-        Box::new(move |Finished { bytes, broken, doubted }| {
-            Box::pin(async move {
-                let sent = json!({"sent": bytes, "broken": broken});
-                let row = self.write(&service, &caller, request, self.finished, sent, doubted);
-                match tokio::time::timeout(ROW_DEADLINE, row).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(why)) => {
-                        tracing::error!(%request, bytes, %why, "the end of a download is not on the trail")
-                    }
-                    Err(late) => {
-                        tracing::error!(%request, bytes, %late, "the end of a download is not on the trail")
-                    }
-                }
-            })
+/// Writes the closing row when the download is over, where each has one. A file whose stored bytes were not what they
+/// should be is looked at next.
+pub fn closing(
+    trail: Option<Trail>,
+    service: Arc<Service>,
+    caller: Caller,
+    request: RequestId,
+) -> OnFinished {
+    Box::new(move |finished| {
+        Box::pin(async move {
+            let row = close(trail, &service, &caller, request, finished);
+            let failed: Cause = match tokio::time::timeout(ROW_DEADLINE, row).await {
+                Ok(Ok(())) => return,
+                Ok(Err(why)) => why.into(),
+                Err(late) => late.into(),
+            };
+            let bytes = finished.bytes;
+            tracing::error!(%request, bytes, why = %failed, "the end of a download is not on the trail");
         })
+    })
+}
+
+async fn close(
+    trail: Option<Trail>,
+    service: &Service,
+    caller: &Caller,
+    request: RequestId,
+    Finished { bytes, broken, doubted }: Finished,
+) -> Result<(), ApiError> {
+    if trail.is_none() && doubted.is_none() {
+        return Ok(());
     }
+    let mut tx = service.db.begin().await?;
+    let request = request.to_string();
+    if let Some(trail) = &trail {
+        let sent = json!({"sent": bytes, "broken": broken});
+        let entry = trail.entry(caller, &request, trail.finished, sent);
+        audit::record(&mut tx, service.clock.now(), entry).await?;
+    }
+    if let Some(file) = doubted {
+        rescans::doubt(&mut tx, file).await?;
+    }
+    tx.commit().await?;
+    if doubted.is_some() {
+        service.rescans.notify_one();
+    }
+    Ok(())
 }
 
 /// Asks again, for every object, when anything was withdrawn and every minute of a long one: is the session or token
 /// alive, and may this person still read this file? Who waits for bytes is there: the session counts as used.
-fn gate(service: Arc<Service>, caller: Caller, right: Right) -> Gate {
+pub fn gate(service: Arc<Service>, caller: Caller, right: Right) -> Gate {
     Arc::new(move |file| {
         let (service, caller) = (service.clone(), caller.clone());
         Box::pin(async move {
@@ -240,8 +300,16 @@ fn gate(service: Arc<Service>, caller: Caller, right: Right) -> Gate {
     })
 }
 
+/// All places for downloads are taken.
+pub fn crowded(crowded: Crowded) -> ApiError {
+    match crowded {
+        Crowded::Each => ApiError::TooMany { retry_after: CROWDED },
+        Crowded::All => ApiError::Unavailable { retry_after: CROWDED, source: Some(crowded.into()) },
+    }
+}
+
 /// A download that could not begin.
-fn refused(why: SendError) -> ApiError {
+pub fn refused(why: SendError) -> ApiError {
     match why {
         SendError::Withdrawn { .. } => ApiError::NotFound,
         SendError::Store { source, .. } if !source.is_transient() => ApiError::internal(source),
@@ -254,11 +322,11 @@ fn value(text: &str) -> Result<HeaderValue, ApiError> {
     HeaderValue::from_str(text).map_err(ApiError::internal)
 }
 
-/// `attachment` under the file's own name (RFC 6266, with RFC 8187 for what is not ASCII).
-fn disposition(name: &str) -> String {
+/// `attachment` or `inline` under the file's own name (RFC 6266, with RFC 8187 for what is not ASCII).
+fn disposition(kind: &str, name: &str) -> String {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | ';' | '/') || c == ' ';
     let ascii: String = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
-    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{}", utf8_percent_encode(name, ATTR_CHAR))
+    format!("{kind}; filename=\"{ascii}\"; filename*=UTF-8''{}", utf8_percent_encode(name, ATTR_CHAR))
 }
 
 /// The media type of an accepted extension, if a browser only ever shows or plays it; else bytes without a meaning.
@@ -284,11 +352,11 @@ mod tests {
     #[test]
     fn a_name_arrives_whole_and_never_ends_the_header() {
         assert_eq!(
-            disposition("Ünit \"1\"; a\\b%.pdf"),
+            disposition("attachment", "Ünit \"1\"; a\\b%.pdf"),
             "attachment; filename=\"_nit _1__ a_b_.pdf\"; \
              filename*=UTF-8''%C3%9Cnit%20%221%22%3B%20a%5Cb%25.pdf"
         );
-        assert!(HeaderValue::from_str(&disposition("漢字\r\nX: y")).is_ok());
+        assert!(HeaderValue::from_str(&disposition("inline", "漢字\r\nX: y")).is_ok());
     }
 
     #[test]

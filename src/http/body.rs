@@ -68,6 +68,27 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 
+/// Reads a JSON body of at most `limit` bytes. Its texts may hold anything; a handler looks at them itself.
+pub async fn read_json<T: DeserializeOwned>(request: Request<Body>, limit: usize) -> Result<T, ApiError> {
+    if media_type(request.headers()).as_deref() != Some("application/json") {
+        return Err(ApiError::UnsupportedMediaType);
+    }
+    parsed(&read_bounded(request.into_body(), limit).await?)
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        ApiError::InvalidRequest {
+            field: (path != ".").then_some(path),
+            detail: error.into_inner().to_string(),
+        }
+    })?;
+    reader.end().map_err(|error| ApiError::InvalidRequest { field: None, detail: error.to_string() })?;
+    Ok(value)
+}
+
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
     async fn from_request(request: Request<Body>, _: &S) -> Result<Self, ApiError> {
@@ -75,15 +96,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             return Err(ApiError::UnsupportedMediaType);
         }
         let bytes = read_bounded(request.into_body(), BODY_LIMIT).await?;
-        let mut reader = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            ApiError::InvalidRequest {
-                field: (path != ".").then_some(path),
-                detail: error.into_inner().to_string(),
-            }
-        })?;
-        reader.end().map_err(|error| ApiError::InvalidRequest { field: None, detail: error.to_string() })?;
+        let value = parsed(&bytes)?;
         let text = serde_json::from_slice(&bytes).map_err(ApiError::internal)?;
         if is_plain(&text) { Ok(Self(value)) } else { Err(control_character()) }
     }

@@ -38,7 +38,8 @@ pub(super) async fn file(
         name: found.name.to_string(),
         parcel: Parcel::File(found.object),
         right: Right::Evidence,
-        trail: Trail {
+        framed_by: None,
+        trail: Some(Trail {
             started: "file.download_started",
             finished: "file.download_finished",
             sample: found.sample,
@@ -46,7 +47,7 @@ pub(super) async fn file(
             section: found.section,
             file: Some(file),
             detail: json!({}),
-        },
+        }),
     };
     attachment.answer(Asking { service, caller, request, method, headers }).await
 }
@@ -73,7 +74,8 @@ pub(super) async fn infected(
         name: format!("{}.infected", found.original_name),
         parcel: Parcel::File(object),
         right: Right::Incident,
-        trail: Trail {
+        framed_by: None,
+        trail: Some(Trail {
             started: "incident.download_started",
             finished: "incident.download_finished",
             sample: found.sample.id,
@@ -81,7 +83,7 @@ pub(super) async fn infected(
             section: found.section,
             file: Some(file),
             detail: json!({ "signature": found.signature, "sha256": found.sha256 }),
-        },
+        }),
     };
     attachment.answer(Asking { service, caller, request, method, headers }).await
 }

@@ -84,7 +84,7 @@ impl Site {
         let (from, version) = store.seal(file, 1, &staged, self.essay.len() as u64).await.unwrap();
         let name = "R085_98765_1005_URS_14_01_2021_12_14_11.pdf".parse().unwrap();
         let key = ObjectKey::Evidence { sample: SAMPLE.parse().unwrap(), file, name };
-        let version = store.promote(&from, &version, &key).await.unwrap();
+        let version = store.promote(&from, &version, crc32fast::hash(&self.essay), &key).await.unwrap();
         self.world
             .run(&format!(
                 "UPDATE files SET original_name = 'Ünit 1.pdf', size = {}, sha256 = '{}', crc32 = {}, \

@@ -79,6 +79,10 @@ pub enum ApiError {
     NotInSample,
     #[error("the section is full")]
     SectionFull { limit: u32, files: Vec<FileId> },
+    #[error("more than {limit} files in a plan")]
+    TooManyFiles { limit: u64 },
+    #[error("the person has {limit} plans")]
+    PlansFull { limit: u64 },
     #[error("the centre would have more than {limit} {what}")]
     Quota { what: &'static str, limit: u64 },
     #[error("files are on their way")]
@@ -224,6 +228,10 @@ impl ApiError {
             Self::Absent => (S::CONFLICT, "absent", "The candidate is absent or withdrawn"),
             Self::NotInSample => (S::CONFLICT, "not_in_sample", "The candidate is not in the sample"),
             Self::SectionFull { .. } => (S::CONFLICT, "section_full", "The section is full"),
+            Self::TooManyFiles { .. } => {
+                (S::PAYLOAD_TOO_LARGE, "too_many_planned", "Too many files in one plan")
+            }
+            Self::PlansFull { .. } => (S::CONFLICT, "plans_full", "You have as many plans as you may have"),
             // Not 409, which clients of tus try again.
             Self::Quota { .. } => (S::FORBIDDEN, "quota", "The centre has as much as it may have"),
             Self::RunningFiles { .. } => (S::CONFLICT, "running_files", "Files are still on their way"),
@@ -313,6 +321,10 @@ impl ApiError {
             Self::SectionFull { limit, .. } => {
                 format!("It takes {limit} at most. Delete a file, or wait for one to end.")
             }
+            Self::TooManyFiles { limit } => {
+                format!("A plan has at most {limit} files: take the folders in parts.")
+            }
+            Self::PlansFull { limit } => format!("At most {limit}: discard one that is no longer needed."),
             Self::Quota { what, limit } => format!(
                 "At most {limit} {what}: finish or cancel uploads, delete what is not needed, or ask the awarding \
                  organisation for more."
@@ -359,7 +371,10 @@ impl ApiError {
         };
         match self {
             Self::InvalidRequest { field, .. } => problem.field.clone_from(field),
-            Self::TooLarge { limit } | Self::Quota { limit, .. } => problem.limit = Some(*limit),
+            Self::TooLarge { limit }
+            | Self::Quota { limit, .. }
+            | Self::TooManyFiles { limit }
+            | Self::PlansFull { limit } => problem.limit = Some(*limit),
             Self::RangeNotSatisfiable { size } => problem.limit = Some(*size),
             Self::SectionFull { limit, files } => {
                 problem.limit = Some(u64::from(*limit));
@@ -508,6 +523,8 @@ mod tests {
             ApiError::Absent,
             ApiError::NotInSample,
             ApiError::SectionFull { limit: 1, files: files() },
+            ApiError::TooManyFiles { limit: 1 },
+            ApiError::PlansFull { limit: 1 },
             ApiError::Quota { what: "files", limit: 1 },
             ApiError::RunningFiles { files: files() },
             ApiError::Checking { files: files() },
@@ -555,6 +572,8 @@ mod tests {
         409 absent
         409 not_in_sample
         409 section_full
+        413 too_many_planned
+        409 plans_full
         403 quota
         409 running_files
         409 checking

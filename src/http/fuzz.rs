@@ -166,7 +166,7 @@ fn request(input: &[u8]) -> Option<Request<Body>> {
     let mut lines = head.split(|&byte| byte == b'\n');
     let first = std::str::from_utf8(lines.next()?).ok()?;
     let (method, address) = first.split_once(' ')?;
-    let mut request = Request::builder().method(method).uri(address).header(header::HOST, "localhost");
+    let mut request = Request::builder().method(method).uri(address).header(header::HOST, "127.0.0.1");
     for line in lines.take(40) {
         let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
         let name = HeaderName::from_bytes(&line[..colon]).ok()?;
@@ -196,7 +196,7 @@ const REQUESTS: &[&str] = &[
     "POST /api/v1/samples/{sample}/extensions\nAuthorization: Bearer board\nContent-Type: application/json\n\n{\"until\": \"2027-01-01T00:00:00Z\", \"reason\": \"x\"}",
     "POST /api/v1/samples/{sample}/submissions\nAuthorization: Bearer officer.98765\nContent-Type: application/json\n\n{}",
     "GET /samples/{sample}?candidate=1005&show=all\nCookie: __Host-strongroom=x\nAccept: text/html",
-    "POST /sign-in\nContent-Type: application/x-www-form-urlencoded\nOrigin: http://localhost\nSec-Fetch-Site: same-origin\n\nperson=teacher.98765",
+    "POST /sign-in\nContent-Type: application/x-www-form-urlencoded\nOrigin: http://127.0.0.1\nSec-Fetch-Site: same-origin\n\nperson=teacher.98765",
     "DELETE /api/v1/files/{file}\nAuthorization: Bearer teacher.98765",
     "GET /static/x/strongroom.css",
 ];

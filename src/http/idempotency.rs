@@ -20,6 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
+use super::api::plans::PLAN_LIMIT;
 use super::body::{BODY_LIMIT, read_bounded};
 use super::error::{ApiError, Failure, RETRY_SOON};
 use super::identity::Caller;
@@ -82,7 +83,9 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 /// What the call is, by method, address and body. The body is read for it, and given back.
 async fn fingerprint(request: Request<Body>) -> Result<(Request<Body>, Sha256Digest), ApiError> {
     let (parts, body) = request.into_parts();
-    let bytes = read_bounded(body, BODY_LIMIT).await?;
+    // A plan names thousands of files.
+    let limit = if parts.uri.path().ends_with("/bulk_plans") { PLAN_LIMIT } else { BODY_LIMIT };
+    let bytes = read_bounded(body, limit).await?;
     let mut digest = Sha256::new();
     // Neither a method nor an address holds a line's end.
     digest.update(format!("{}\n{}\n", parts.method, parts.uri));

@@ -51,6 +51,14 @@ impl Caller {
         &self.actor.person
     }
 
+    /// Who holds a session, told by its id in an address of ours that they were given: it counts as used.
+    pub(super) async fn of_session(
+        service: &Service,
+        id: crate::evidence::Sha256Digest,
+    ) -> Result<Option<Self>, ApiError> {
+        by_session(service, id, false).await
+    }
+
     /// Reads again who asks, for work that outlives a request's start (a long body, the next member of a zip, a
     /// stream of events): 401 once the session or token has ended or the person is disabled.
     pub async fn again(&self, service: &Service) -> Result<Self, ApiError> {
@@ -146,8 +154,17 @@ async fn by_cookie(service: &Service, value: &str, background: bool) -> Result<O
     if value.len() > LONGEST {
         return Ok(None);
     }
+    by_session(service, digest_of(value), background).await
+}
+
+/// Who that session is of, while it lives.
+async fn by_session(
+    service: &Service,
+    id: crate::evidence::Sha256Digest,
+    background: bool,
+) -> Result<Option<Caller>, ApiError> {
     let now = service.clock.now();
-    let Some(session) = live_session(service, digest_of(value), now).await? else { return Ok(None) };
+    let Some(session) = live_session(service, id, now).await? else { return Ok(None) };
     let Some(actor) = people::actor(&service.db, &session.person).await? else { return Ok(None) };
     if !background {
         seen(service, &session, now).await?;
@@ -164,7 +181,7 @@ async fn seen(service: &Service, session: &Session, now: Timestamp) -> Result<()
 }
 
 /// Whether nobody asked for it: the page says so, or it is a stream of events, which begins again by itself.
-fn is_background(headers: &HeaderMap) -> bool {
+pub fn is_background(headers: &HeaderMap) -> bool {
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     headers.contains_key(BACKGROUND) || accepts.is_some_and(|accepts| accepts.contains("text/event-stream"))
 }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error::{ApiError, Failure};
+use super::origins;
 use crate::actor::PersonId;
 use crate::config::{Environment, host_of};
 use crate::service::Service;
@@ -56,6 +57,10 @@ const METHODS: [Method; 7] =
 /// What says who asks whom, and may not be read in two ways.
 const ONCE: [HeaderName; 3] = [header::HOST, header::AUTHORIZATION, header::ORIGIN];
 
+/// An answer that pages of ours may frame: its policy says which.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Framed;
+
 /// Set on every answer that does not say otherwise itself.
 const HEADERS: [(HeaderName, &str); 9] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -86,7 +91,8 @@ pub async fn outermost(mut request: Request<Body>, next: Next) -> Response {
     if let Some(failure) = failure.filter(|_| !told) {
         render(&mut response, &failure, id);
     }
-    for (name, value) in HEADERS {
+    let framed = response.extensions_mut().remove::<Framed>().is_some();
+    for (name, value) in HEADERS.into_iter().filter(|(name, _)| !framed || *name != header::X_FRAME_OPTIONS) {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
@@ -173,6 +179,9 @@ fn expected(service: &Service, host: Option<&str>) -> bool {
     }
     // A name and a port: nothing in it may send a client elsewhere once it stands in an address.
     let Some(named) = host.parse::<Authority>().ok().filter(|_| !host.contains('@')) else { return false };
+    if origins::is_for_files(service, host) {
+        return true;
+    }
     let loopback = ["127.0.0.1", "localhost", "[::1]"].contains(&named.host());
     loopback
         || (service.config.environment == Environment::Production

@@ -1,13 +1,13 @@
 //! How it is reached: routes, who asks, errors, and the loop that accepts.
 //!
 //! A request passes, from outside in: `layers` (id, log line, headers, problem rendering, panics, hosts, methods),
-//! `identity` (who asks, and proof that our own page asked), `refusals` (what is refused leaves its row), `idempotency`
+//! `viewing` (what is asked of the files' host goes no further), `identity` (who asks, and proof that our own page asked), `refusals` (what is refused leaves its row), `idempotency`
 //! (a call sent twice is done once), the router. A handler takes [`identity::Caller`] and typed values, calls `database`
 //! or an engine, and returns `Result<_, `[`error::ApiError`]`>`.
 
 pub mod api;
 mod archive;
-mod attachment;
+pub(crate) mod attachment;
 pub mod body;
 mod content;
 #[cfg(test)]
@@ -19,6 +19,7 @@ mod health;
 mod idempotency;
 pub mod identity;
 pub mod layers;
+pub mod origins;
 mod range;
 mod refusals;
 pub mod router;
@@ -27,3 +28,4 @@ pub mod secret;
 pub mod server;
 mod submissions;
 mod uploads;
+pub mod viewing;

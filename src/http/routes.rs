@@ -32,8 +32,6 @@ const MISSING: &str = "/api/v1/samples/{sample}/candidates/{number}/sections/{se
 const INCOMPLETE: &str = "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/incomplete";
 const OTHER_MEANS: &str = "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_means";
 const ABSENT: &str = "/api/v1/samples/{sample}/candidates/{number}/absent";
-/// The page of the first.
-const MISSING_PAGE: &str = "/samples/{sample}/candidates/{number}/sections/{section}/missing";
 
 /// The table. A route that is not here fails a test; so does a row without a route.
 pub const ROUTES: &[Route] = &[
@@ -51,6 +49,11 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/api/v1/samples/{sample}/submissions/{revision}/manifest.csv",
+        Access::May(Action::ReadSubmission),
+    ),
+    route(
+        "GET",
+        "/api/v1/samples/{sample}/submissions/{revision}/receipt.pdf",
         Access::May(Action::ReadSubmission),
     ),
     route("POST", "/api/v1/samples/{sample}/returns", Access::May(Action::Return)),
@@ -76,6 +79,13 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/api/v1/samples/{sample}/holds", Access::May(Action::ReadAudit)),
     route("POST", "/api/v1/samples/{sample}/holds", Access::May(Action::Hold)),
     route("DELETE", "/api/v1/samples/{sample}/holds/{hold}", Access::May(Action::Hold)),
+    route("GET", "/api/v1/samples/{sample}/bulk_plans", Access::May(Action::ChangeWork)),
+    route("POST", "/api/v1/samples/{sample}/bulk_plans", Access::May(Action::ChangeWork)),
+    // A plan is its person's alone.
+    route("GET", "/api/v1/bulk_plans/{plan}", Access::SignedIn),
+    route("PATCH", "/api/v1/bulk_plans/{plan}", Access::SignedIn),
+    route("DELETE", "/api/v1/bulk_plans/{plan}", Access::SignedIn),
+    route("POST", "/api/v1/bulk_plans/{plan}/start", Access::SignedIn),
     route("GET", "/api/v1/files/{file}", Access::See),
     route("DELETE", "/api/v1/files/{file}", Access::May(Action::ChangeWork)),
     route("POST", "/api/v1/files/{file}/restore", Access::May(Action::ChangeWork)),
@@ -112,17 +122,68 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/organisations/{organisation}/accent.css", Access::SignedIn),
     route("GET", "/assessments/{assessment}", Access::SignedIn),
     route("GET", "/samples/{sample}", Access::May(Action::ViewWork)),
+    route("GET", "/samples/{sample}/documents", Access::May(Action::ViewWork)),
+    route("GET", "/samples/{sample}/candidates/{number}/filing", Access::May(Action::ChangeWork)),
     route("GET", "/samples/{sample}/help", Access::See),
+    route("POST", "/samples/{sample}/help", Access::May(Action::ChangeWork)),
+    route("GET", "/samples/{sample}/upload-many", Access::May(Action::ChangeWork)),
+    route("GET", "/samples/{sample}/plans/{plan}", Access::May(Action::ChangeWork)),
+    route("POST", "/samples/{sample}/plans/{plan}/choices", Access::May(Action::ChangeWork)),
+    route("POST", "/samples/{sample}/plans/{plan}/start", Access::May(Action::ChangeWork)),
+    route("POST", "/samples/{sample}/plans/{plan}/discard", Access::May(Action::ChangeWork)),
     route("GET", "/samples/{sample}/files/{file}", Access::May(Action::ViewWork)),
     route("POST", "/samples/{sample}/files/{file}/delete", Access::May(Action::ChangeWork)),
     route("POST", "/samples/{sample}/files/{file}/restore", Access::May(Action::ChangeWork)),
-    route("GET", MISSING_PAGE, Access::May(Action::FlagMissing)),
-    route("POST", MISSING_PAGE, Access::May(Action::FlagMissing)),
+    route("GET", "/samples/{sample}/files/{file}/move", Access::May(Action::ChangeWork)),
+    route("POST", "/samples/{sample}/files/{file}/move", Access::May(Action::ChangeWork)),
+    route(
+        "GET",
+        "/samples/{sample}/candidates/{number}/sections/{section}/missing",
+        Access::May(Action::FlagMissing),
+    ),
+    route(
+        "POST",
+        "/samples/{sample}/candidates/{number}/sections/{section}/missing",
+        Access::May(Action::FlagMissing),
+    ),
     route(
         "POST",
         "/samples/{sample}/candidates/{number}/sections/{section}/missing/clear",
         Access::May(Action::FlagMissing),
     ),
+    route(
+        "GET",
+        "/samples/{sample}/candidates/{number}/sections/{section}/other",
+        Access::May(Action::NoteOtherMeans),
+    ),
+    route(
+        "POST",
+        "/samples/{sample}/candidates/{number}/sections/{section}/other",
+        Access::May(Action::NoteOtherMeans),
+    ),
+    route(
+        "POST",
+        "/samples/{sample}/candidates/{number}/sections/{section}/other/clear",
+        Access::May(Action::NoteOtherMeans),
+    ),
+    route(
+        "GET",
+        "/samples/{sample}/candidates/{number}/sections/{section}/fewer",
+        Access::May(Action::FlagMissing),
+    ),
+    route(
+        "POST",
+        "/samples/{sample}/candidates/{number}/sections/{section}/fewer",
+        Access::May(Action::FlagMissing),
+    ),
+    route(
+        "POST",
+        "/samples/{sample}/candidates/{number}/sections/{section}/fewer/clear",
+        Access::May(Action::FlagMissing),
+    ),
+    route("GET", "/samples/{sample}/candidates/{number}/absent", Access::May(Action::FlagMissing)),
+    route("POST", "/samples/{sample}/candidates/{number}/absent", Access::May(Action::FlagMissing)),
+    route("POST", "/samples/{sample}/candidates/{number}/absent/clear", Access::May(Action::FlagMissing)),
     route("GET", "/samples/{sample}/check", Access::May(Action::ViewWork)),
     route("GET", "/samples/{sample}/declarations/{declaration}", Access::May(Action::Submit)),
     route("POST", "/samples/{sample}/declarations/{declaration}", Access::May(Action::Submit)),
@@ -131,8 +192,16 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/samples/{sample}/submissions/{revision}", Access::May(Action::ReadSubmission)),
     route("GET", "/moderation", Access::SignedIn),
     route("GET", "/moderation/{sample}", Access::May(Action::ReadSubmission)),
-    // Leads on to the archive, which knows whose it is.
-    route("GET", "/moderation/{sample}/download", Access::SignedIn),
+    route("GET", "/moderation/{sample}/download", Access::May(Action::Download)),
+    route("GET", "/moderation/{sample}/return", Access::May(Action::Return)),
+    route("POST", "/moderation/{sample}/return", Access::May(Action::Return)),
+    // the board's pages
+    route("GET", "/board", Access::SignedIn),
+    route("GET", "/board/progress/{assessment}/{component}", Access::SignedIn),
+    route("GET", "/board/progress/{assessment}/{component}/extend", Access::SignedIn),
+    route("POST", "/board/progress/{assessment}/{component}/extend", Access::SignedIn),
+    route("GET", "/board/progress/{assessment}/{component}/outstanding", Access::SignedIn),
+    route("GET", "/board/progress/{assessment}/{component}/outstanding.csv", Access::SignedIn),
     route("GET", "/help", Access::Public),
     route("GET", "/api/docs", Access::Public),
     route("GET", "/static/{hash}/{*name}", Access::Public),

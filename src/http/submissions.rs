@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json as Answered, Router};
+use futures_util::stream;
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,7 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/api/v1/samples/{sample}/submissions/{revision}", get(receipt))
         .route("/api/v1/samples/{sample}/submissions/{revision}/manifest.json", get(manifest_json))
         .route("/api/v1/samples/{sample}/submissions/{revision}/manifest.csv", get(manifest_csv))
+        .route("/api/v1/samples/{sample}/submissions/{revision}/receipt.pdf", get(receipt_pdf))
         .route("/api/v1/samples/{sample}/returns", post(give_back))
 }
 
@@ -165,12 +168,30 @@ pub(super) async fn manifest_csv(
     let request = request.to_string();
     let (text, _) = service.submissions.download(&caller.actor, sample, revision, "csv", &request).await?;
     let manifest: crate::submission::Manifest = serde_json::from_str(&text).map_err(ApiError::internal)?;
-    let table = manifest.csv().map_err(ApiError::internal)?;
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
         (header::CONTENT_DISPOSITION, attachment(sample, revision, "csv")),
     ];
-    Ok((headers, table).into_response())
+    Ok((headers, Body::from_stream(stream::iter(manifest.table()))).into_response())
+}
+
+/// The receipt on paper: PDF/A-2a, the same bytes each time.
+#[utoipa::path(get, path = "/api/v1/samples/{sample}/submissions/{revision}/receipt.pdf",
+    params(("sample" = String, Path), ("revision" = u32, Path)),
+    responses((status = 200, description = "The receipt", content_type = "application/pdf", body = Vec<u8>)))]
+pub(super) async fn receipt_pdf(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    request: RequestId,
+    Segments((sample, revision)): Segments<(SampleId, u32)>,
+) -> Result<Response, ApiError> {
+    let (number, paper) =
+        crate::web::receipt_paper(&service, &caller.actor, sample, revision, &request).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/pdf".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"receipt-{number}.pdf\"")),
+    ];
+    Ok((headers, paper).into_response())
 }
 
 fn attachment(sample: SampleId, revision: u32, extension: &str) -> String {

@@ -93,6 +93,10 @@ impl Upload {
         self.bytes.len() as u64
     }
 
+    pub(super) fn crc32(&self) -> u32 {
+        crc32fast::hash(&self.bytes)
+    }
+
     /// A new lease, and its writer.
     async fn resume(&mut self, store: &dyn ObjectStore) -> Box<dyn StagedWriter> {
         self.epoch += 1;
@@ -152,7 +156,7 @@ impl Upload {
     }
 
     /// All of it, at once.
-    async fn arrive(&mut self, store: &dyn ObjectStore) -> (ObjectKey, ObjectVersion) {
+    pub(super) async fn arrive(&mut self, store: &dyn ObjectStore) -> (ObjectKey, ObjectVersion) {
         let mut writer = self.resume(store).await;
         self.write(store, &mut *writer, 0..self.bytes.len(), 100_000).await;
         self.finish(store, &mut *writer).await
@@ -300,23 +304,27 @@ pub(super) async fn promotion_may_be_repeated_and_overwrites_nothing(store: &dyn
         let mut upload = Upload::new(store, size, 6);
         let (from, version) = upload.arrive(store).await;
         let to = evidence(upload.file);
-        let promoted = store.promote(&from, &version, &to).await.unwrap();
-        assert_eq!(store.promote(&from, &version, &to).await.unwrap(), promoted);
+        let promoted = store.promote(&from, &version, upload.crc32(), &to).await.unwrap();
+        assert_eq!(store.promote(&from, &version, upload.crc32(), &to).await.unwrap(), promoted);
         assert_eq!(store.head(&from).await.unwrap(), Some(version.clone()), "the source stays as it was");
         assert_kept(store, &upload, &(to.clone(), promoted.clone())).await;
 
         let mut other = Upload::new(store, size, 66);
         let (other_from, other_version) = other.arrive(store).await;
-        let refused = store.promote(&other_from, &other_version, &to).await;
+        let refused = store.promote(&other_from, &other_version, other.crc32(), &to).await;
         assert!(matches!(refused, Err(StoreError::Occupied { .. })), "{refused:?}");
         let stale = ObjectVersion { etag: "another".to_owned(), ..version.clone() };
-        let refused = store.promote(&from, &stale, &evidence(upload.file)).await;
+        let refused = store.promote(&from, &stale, upload.crc32(), &evidence(upload.file)).await;
         assert!(matches!(refused, Err(StoreError::Changed { .. })), "{refused:?}");
 
         store.delete(&from).await.unwrap();
         assert_kept(store, &upload, &(to.clone(), promoted.clone())).await;
-        assert_eq!(store.promote(&from, &version, &to).await.unwrap(), promoted, "done before, source gone");
-        let gone = store.promote(&from, &version, &evidence(upload.file)).await;
+        assert_eq!(
+            store.promote(&from, &version, upload.crc32(), &to).await.unwrap(),
+            promoted,
+            "done before, source gone"
+        );
+        let gone = store.promote(&from, &version, upload.crc32(), &evidence(upload.file)).await;
         assert!(matches!(gone, Err(StoreError::NotFound { .. })), "{gone:?}");
     }
 }
@@ -482,7 +490,7 @@ pub(super) async fn lists_come_in_pages_and_in_order(store: &dyn ObjectStore) {
         let mut upload = Upload::new(store, 10, seed);
         let (from, version) = upload.arrive(store).await;
         let to = evidence(upload.file);
-        store.promote(&from, &version, &to).await.unwrap();
+        store.promote(&from, &version, upload.crc32(), &to).await.unwrap();
         expected.extend([from.path(), to.path()]);
     }
     expected.sort();

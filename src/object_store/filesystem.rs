@@ -214,6 +214,8 @@ impl ObjectStore for FilesystemStore {
         &self,
         from: &ObjectKey,
         version: &ObjectVersion,
+        // The same inode: there is nothing to compare.
+        _crc32: u32,
         to: &ObjectKey,
     ) -> Result<ObjectVersion, StoreError> {
         let (root, source, target) = (self.root.clone(), from.path(), to.path());

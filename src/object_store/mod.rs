@@ -215,12 +215,14 @@ pub trait ObjectStore: Send + Sync + Debug {
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectVersion>, StoreError>;
 
     /// Copies an object (a quarantined one that was judged, or evidence that moves), pinned to its version, to an
-    /// evidence or incident key, which is never overwritten with other bytes. The source stays. May be repeated: an equal target
-    /// is success.
+    /// evidence or incident key, which is never overwritten with other bytes. `crc32`: of the bytes that were judged; a
+    /// copy that the store says has another is removed, and is [`StoreError::Changed`]. The source stays. May be
+    /// repeated: an equal target is success.
     async fn promote(
         &self,
         from: &ObjectKey,
         version: &ObjectVersion,
+        crc32: u32,
         to: &ObjectKey,
     ) -> Result<ObjectVersion, StoreError>;
 

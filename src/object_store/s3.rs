@@ -137,9 +137,12 @@ impl ObjectStore for S3Store {
         &self,
         from: &ObjectKey,
         version: &ObjectVersion,
+        crc32: u32,
         to: &ObjectKey,
     ) -> Result<ObjectVersion, StoreError> {
-        promote::promote(&self.bucket, &self.copy, &from.path(), version, &to.path()).await
+        let from = from.path();
+        let judged = promote::Judged { from: &from, version, crc32 };
+        promote::promote(&self.bucket, &self.copy, &judged, &to.path()).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {

@@ -1,20 +1,24 @@
 //! Component definitions: one TOML file a component.
 //!
 //! `accepts` names extensions (`pdf`) or groups of the catalogue (`documents`); sizes are `"15 MB"` or `"25 GB"`
-//! (2²⁰ and 2³⁰ bytes). A definition that contradicts itself is refused with the line.
+//! (2²⁰ and 2³⁰ bytes). `naming` is the pattern of many files' names, `aliases` are further words for the component or a
+//! section in them. A definition that contradicts itself is refused with the line.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::problem::Problems;
 use super::text::{Lines, one_line};
+use crate::bulk::{Template, sameness};
 use crate::component::{Component, ComponentId, SampleMode, Section, SubmitBy, ZipAdvice};
-use crate::evidence::{FileKind, Group, LINK_EXTENSIONS, SectionCode, catalogue};
+use crate::evidence::{FileKind, Group, LINK_EXTENSIONS, SUPPORTING, SectionCode, catalogue};
 
 /// What stands as the section code of the rules for supporting material, which has no section of its own.
 const SUPPORTING_CODE: &str = "SupportingMaterial";
+/// Characters of an alias.
+const LONGEST_ALIAS: usize = 80;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +38,9 @@ struct Definition {
     #[serde(default, rename = "document")]
     documents: Vec<Slot>,
     supporting: Option<Supporting>,
+    #[serde(default)]
+    aliases: Vec<Spanned<String>>,
+    naming: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +61,8 @@ struct Slot {
     naming_assessed: bool,
     #[serde(default)]
     allow_unscannable: bool,
+    #[serde(default)]
+    aliases: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +88,7 @@ impl From<Supporting> for Slot {
             zip: None,
             naming_assessed: false,
             allow_unscannable: rules.allow_unscannable,
+            aliases: Vec::new(),
         }
     }
 }
@@ -88,10 +98,13 @@ pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Option<Componen
     let mut reader = Reader { file, lines: Lines(text), problems };
     let definition: Definition = super::text::from_toml(file, text, reader.problems)?;
     reader.unique(definition.sections.iter().chain(&definition.documents));
+    reader.told_apart(&definition.sections);
     if !definition.sections.iter().any(|slot| slot.required) {
         reader.problem(&definition.id, "no section is required; mark at least one with required = true");
     }
     let id: Option<ComponentId> = reader.keep(&definition.id, definition.id.get_ref().parse());
+    let naming = definition.naming.as_ref().map(|text| reader.keep(text, text.get_ref().parse()));
+    let aliases = reader.aliases(&definition.aliases);
     let sections = reader.slots(definition.sections);
     let documents = reader.slots(definition.documents);
     let supporting = definition.supporting.map(|rules| reader.slot(rules.into()));
@@ -107,6 +120,11 @@ pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Option<Componen
         supporting: match supporting {
             None => None,
             Some(rules) => Some(rules?),
+        },
+        aliases: aliases?,
+        naming: match naming {
+            None => Template::default(),
+            Some(naming) => naming?,
         },
     })
 }
@@ -140,6 +158,38 @@ impl Reader<'_> {
         }
     }
 
+    /// What one section is called besides its code, no other is: names of files would not say which.
+    fn told_apart(&mut self, slots: &[Slot]) {
+        let mut seen: HashMap<String, &str> =
+            slots.iter().map(|slot| (sameness(slot.code.get_ref()), slot.code.get_ref().as_str())).collect();
+        seen.insert(sameness(SUPPORTING), SUPPORTING);
+        for slot in slots {
+            let code = slot.code.get_ref();
+            for alias in &slot.aliases {
+                let other = seen.insert(sameness(alias.get_ref()), code);
+                if let Some(other) = other.filter(|other| other != code) {
+                    self.problem(alias, format!("alias {:?} is a word for {other} as well", alias.get_ref()));
+                }
+            }
+        }
+    }
+
+    /// Words that may stand in a file's name.
+    fn aliases(&mut self, words: &[Spanned<String>]) -> Option<Vec<String>> {
+        let mut good = true;
+        for word in words {
+            let text = word.get_ref();
+            let fits = (1..=LONGEST_ALIAS).contains(&text.chars().count())
+                && text.chars().any(char::is_alphanumeric)
+                && !text.chars().any(char::is_control);
+            if !fits {
+                good = false;
+                self.problem(word, format!("alias {text:?} must be 1 to {LONGEST_ALIAS} letters or digits"));
+            }
+        }
+        good.then(|| words.iter().map(|word| word.get_ref().trim().to_owned()).collect())
+    }
+
     fn slots(&mut self, slots: Vec<Slot>) -> Option<Vec<Section>> {
         let read: Vec<_> = slots.into_iter().map(|slot| self.slot(slot)).collect();
         read.into_iter().collect()
@@ -163,6 +213,7 @@ impl Reader<'_> {
         if slot.accepts.is_empty() {
             self.problem(&slot.code, "accepts is empty; name extensions or groups");
         }
+        let aliases = self.aliases(&slot.aliases);
         let zip = slot.zip.as_ref().map(|zip| *zip.get_ref()).unwrap_or_default();
         if zip != ZipAdvice::None && accepts.as_ref().is_some_and(|list| !list.iter().any(|e| e == "zip")) {
             let at = slot.zip.as_ref().map_or(0..0, Spanned::span);
@@ -180,6 +231,7 @@ impl Reader<'_> {
             zip,
             naming_assessed: slot.naming_assessed,
             allow_unscannable: slot.allow_unscannable,
+            aliases: aliases?,
         })
     }
 
@@ -289,6 +341,13 @@ accepts = ["documents", "pdf", "JPG"]
             ("max = 1\n", "max = 1\nzip = \"required\"\n", "c.toml:11: zip is asked for"),
             ("max = 1\n", "max = 1\nmaximum = 2\n", "c.toml:11: unknown field"),
             ("six_rule", "seven_rule", "c.toml:4: "),
+            ("id =", "naming = \"{candidate}_{sektion}\"\nid =", "c.toml:2: {sektion} is no field"),
+            ("id =", "aliases = [\"\"]\nid =", "c.toml:2: alias \"\" must be"),
+            (
+                "max = 1\n",
+                "max = 1\naliases = [\"supporting\"]\n",
+                "c.toml:11: alias \"supporting\" is a word for",
+            ),
             ("sheet\"", "sheet\\u0000\"", "c.toml:8: a text holds a control character"),
         ];
         for (from, to, expected) in cases {

@@ -12,6 +12,8 @@ use crate::organisation::{OrganisationId, SeriesId};
 
 /// Longest name, characters.
 const LONGEST_NAME: usize = 200;
+/// Longest e-mail address (RFC 5321, section 4.5.3.1.3), bytes.
+const LONGEST_EMAIL: usize = 254;
 /// Highest mark.
 const HIGHEST_MARK: i64 = 100_000;
 
@@ -26,6 +28,8 @@ pub struct Row<T> {
 pub struct Centre {
     pub number: CentreNumber,
     pub name: String,
+    /// Whom to write to; `""`: nobody. `None`: the list does not say.
+    pub email: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +75,13 @@ pub struct Entered {
 struct CentreRow {
     number: String,
     name: String,
+    #[serde(default, deserialize_with = "said")]
+    email: Option<String>,
+}
+
+/// A field of a column that a list may leave out: `Some`, also when it is empty.
+fn said<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(from).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -117,8 +128,8 @@ struct CandidateRow {
 
 pub fn centres(file: &str, text: &str, problems: &mut Problems) -> Vec<Row<Centre>> {
     rows(file, text, problems, |row: CentreRow, check| {
-        let (number, name) = (check.parse(&row.number), check.name(row.name));
-        Some(Centre { number: number?, name: name? })
+        let (number, name, email) = (check.parse(&row.number), check.name(row.name), check.email(row.email));
+        Some(Centre { number: number?, name: name?, email: email? })
     })
 }
 
@@ -210,6 +221,23 @@ impl Check<'_> {
             ));
         }
         fits.then_some(text)
+    }
+
+    fn email(&mut self, text: Option<String>) -> Option<Option<String>> {
+        let address = match text {
+            Some(address) if !address.is_empty() => address,
+            none => return Some(none),
+        };
+        let plain = address.chars().all(|c| !c.is_whitespace() && !c.is_control() && !",;<>\"".contains(c));
+        let parts = address.split_once('@').filter(|(name, host)| !name.is_empty() && host.contains('.'));
+        let fits =
+            plain && address.len() <= LONGEST_EMAIL && parts.is_some_and(|(_, host)| !host.contains('@'));
+        if !fits {
+            self.problem(format!(
+                "email {address:?} must be one address, like exams@school.example, or empty"
+            ));
+        }
+        fits.then_some(Some(address))
     }
 
     fn role(&mut self, text: &str) -> Option<Role> {
@@ -338,6 +366,24 @@ mod tests {
             "candidates.csv:4: mark \"x\"",
         ] {
             assert!(all.contains(part), "{part} in:\n{all}");
+        }
+    }
+
+    #[test]
+    fn a_centre_may_say_whom_to_write_to_and_one_address_at_that() {
+        let read = |text: &str| {
+            let mut problems = Problems::default();
+            let rows = centres("centres.csv", text, &mut problems);
+            (rows.into_iter().map(|row| row.item.email).collect::<Vec<_>>(), problems.to_string())
+        };
+        assert_eq!(read("number,name\n98765,A\n").0, [None]);
+        let (emails, problems) = read("number,name,email\n98765,A,exams@a.example\n20461,B,\n");
+        assert_eq!(emails, [Some("exams@a.example".to_owned()), Some(String::new())], "{problems}");
+        for wrong in
+            ["exams", "@a.example", "a@b", "a@b.example;c@d.example", "a b@c.example", "a@b@c.example"]
+        {
+            let (rows, problems) = read(&format!("number,name,email\n98765,A,{wrong}\n"));
+            assert!(rows.is_empty() && problems.starts_with("centres.csv:2: email"), "{wrong}: {problems}");
         }
     }
 

@@ -156,20 +156,50 @@ impl Manifest {
         serde_json::to_string(self)
     }
 
-    /// As a table for spreadsheets: a row for each file, and one for each section that has a note. No cell can be
-    /// taken for a formula.
-    pub fn csv(&self) -> Result<Vec<u8>, csv::Error> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(HEADINGS)?;
-        for file in &self.files {
+    /// As a table for spreadsheets (RFC 4180, UTF-8 with its mark, without which they read it as something else): a row
+    /// for each file, and one for each section that has a note. No cell can be taken for a formula. It comes in pieces.
+    pub fn table(self) -> impl Iterator<Item = Result<Vec<u8>, csv::Error>> + Send + 'static {
+        let (mut began, mut files, mut candidates) = (false, 0_usize, 0_usize);
+        std::iter::from_fn(move || {
+            let next = files.saturating_add(ROWS_A_PIECE).min(self.files.len());
+            let some = self.files.get(files..next).unwrap_or_default();
+            let more = candidates + usize::from(some.is_empty()) * ROWS_A_PIECE;
+            let told = self.candidates.get(candidates..more.min(self.candidates.len())).unwrap_or_default();
+            if began && some.is_empty() && told.is_empty() {
+                return None;
+            }
+            let first = !std::mem::replace(&mut began, true);
+            (files, candidates) = (next, more);
+            Some(self.piece(first, some, told))
+        })
+    }
+
+    fn piece(
+        &self,
+        first: bool,
+        files: &[FileEntry],
+        candidates: &[CandidateEntry],
+    ) -> Result<Vec<u8>, csv::Error> {
+        let start = if first { BYTE_ORDER_MARK.to_vec() } else { Vec::new() };
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(start);
+        if first {
+            writer.write_record(HEADINGS)?;
+        }
+        for file in files {
             writer.write_record(self.file_row(file).map(|cell| harmless(&cell)))?;
         }
-        for candidate in &self.candidates {
+        for candidate in candidates {
             for row in self.note_rows(candidate) {
                 writer.write_record(row.map(|cell| harmless(&cell)))?;
             }
         }
         writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+    }
+
+    /// What the candidate is called in it; empty for a document of the sample.
+    pub fn name_of(&self, number: Option<&CandidateNumber>) -> &str {
+        let known = self.candidates.iter().find(|one| Some(&one.number) == number);
+        known.map_or("", |one| &one.name)
     }
 
     fn file_row(&self, file: &FileEntry) -> [String; HEADINGS.len()] {
@@ -178,6 +208,7 @@ impl Manifest {
         [
             self.centre.to_string(),
             file.candidate.as_ref().map_or_else(String::new, ToString::to_string),
+            self.name_of(file.candidate.as_ref()).to_owned(),
             file.section.clone(),
             file.kind.clone(),
             file.unique_name.clone(),
@@ -201,7 +232,8 @@ impl Manifest {
             let mut row = std::array::from_fn(|_| String::new());
             row[0] = self.centre.to_string();
             row[1] = candidate.number.to_string();
-            row[2] = section.to_owned();
+            row[2] = candidate.name.clone();
+            row[3] = section.to_owned();
             row[HEADINGS.len() - 1] = note;
             row
         };
@@ -227,9 +259,14 @@ impl Manifest {
     }
 }
 
-const HEADINGS: [&str; 16] = [
+/// Of files, or of candidates.
+const ROWS_A_PIECE: usize = 200;
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+const HEADINGS: [&str; 17] = [
     "centre",
     "candidate",
+    "name",
     "section",
     "kind",
     "unique_name",

@@ -237,10 +237,18 @@ async fn a_checking_file_is_refused_by_name_and_a_section_without_work_blocks_un
     let receipt = desk.submit().await.unwrap().receipt;
     assert_eq!(receipt.missing.len(), 1);
     assert_eq!((receipt.missing[0].candidate.as_str(), receipt.missing[0].reason.as_str()), ("1005", "lost"));
-    let csv = desk.submissions.manifest(&officer(), desk.sample, 1).await.unwrap().csv().unwrap();
-    let csv = String::from_utf8(csv).unwrap();
-    assert!(csv.contains("98765,1005,URS,,,,,,,,,,,,,Missing: lost\n"), "{csv}");
-    assert!(csv.contains("98765,1011,,,,,,,,,,,,,,absent\n"), "{csv}");
+    let manifest = desk.submissions.manifest(&officer(), desk.sample, 1).await.unwrap();
+    let name = manifest.name_of(Some(&"1005".parse().unwrap())).to_owned();
+    let csv: Vec<Vec<u8>> = manifest.table().map(Result::unwrap).collect();
+    assert!(csv.len() > 1, "it comes in pieces");
+    let csv = String::from_utf8(csv.concat()).unwrap();
+    assert!(csv.starts_with("\u{feff}centre,candidate,name,section,"), "{csv}");
+    assert_eq!(csv.matches("\r\n").count(), csv.matches('\n').count(), "{csv}");
+    assert!(csv.contains(&format!("98765,1005,{name},URS,,,,,,,,,,,,,Missing: lost\r\n")), "{csv}");
+    assert!(
+        csv.lines().any(|row| row.starts_with("98765,1011,") && row.ends_with(",,,,,,,,,,,,,,absent")),
+        "{csv}"
+    );
 }
 
 async fn a_moving_upload_blocks_and_a_paused_one_is_cancelled_and_fenced_by_submitting(desk: Desk) {

@@ -12,12 +12,13 @@ use crate::component::{Component, Section};
 use crate::database::Tx;
 use crate::database::audit::{self, By, Entry};
 use crate::database::files::{self, NewFile};
+use crate::database::plans::{self, Begun};
 use crate::database::uploads::{self, End, UploadRow};
 use crate::database::{partials, samples};
 use crate::evidence::{
     FileState, OriginalName, PAUSED_AFTER, Place, RelativePath, SectionCode, Sha256Digest,
 };
-use crate::ids::{FileId, SampleId};
+use crate::ids::{FileId, PlannedId, SampleId};
 use crate::object_store::Staged;
 use crate::sample::{Dates, Sample, SampleState, Timeliness};
 
@@ -46,6 +47,8 @@ pub struct Creation {
     pub sha256: Option<Sha256Digest>,
     /// An accepted file of the same place that this one takes the place of, once it is accepted itself.
     pub replaces: Option<FileId>,
+    /// The file of a plan that this one is.
+    pub planned: Option<PlannedId>,
     /// `Upload-Metadata`, to be given back byte for byte.
     pub metadata: String,
     /// Set when the file is put together from partial uploads; the length is theirs then.
@@ -137,6 +140,18 @@ impl Uploads {
 
         let file = FileId::new();
         files::insert(&mut tx, &new_file(file, &sample, &target, creation, actor, now, late)).await?;
+        if let Some(planned) = creation.planned {
+            if target.candidate.is_empty() {
+                // A plan has no documents.
+                return Err(CreateError::NotAsPlanned);
+            }
+            let told = (file, creation.name.as_str(), creation.length);
+            match plans::begin(&mut tx, &actor.person, sample.id, planned, told, now).await? {
+                Begun::Done => {}
+                Begun::Unknown => return Err(CreateError::Unknown { what: "plan" }),
+                Begun::Differs => return Err(CreateError::NotAsPlanned),
+            }
+        }
         let expires_at = inner.expiry(now, now, target.dates.closed_at());
         let row = UploadRow {
             file,

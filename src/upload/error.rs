@@ -32,6 +32,9 @@ pub enum CreateError {
     /// `replaces` names no accepted file of this place.
     #[error("the file to replace is not an accepted file of this section")]
     NothingToReplace,
+    /// The plan it names is not started, or has another name or size for it.
+    #[error("the plan is not started, or the file is not the one that was planned")]
+    NotAsPlanned,
     /// A partial upload the file is to be made of lacks bytes.
     #[error("a partial upload lacks bytes")]
     PartialUnfinished,

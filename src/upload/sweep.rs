@@ -7,12 +7,14 @@ use serde_json::json;
 use super::{UploadError, Uploads, concatenate};
 use crate::database::audit::{self, By, Entry};
 use crate::database::uploads::{self, End};
-use crate::database::{files, partials};
+use crate::database::{files, partials, plans};
 use crate::ids::FileId;
 use crate::object_store::{ObjectKey, Staged};
 
 /// Rows a pass takes at most of each kind.
 const BATCH: i64 = 100;
+/// Plans that have run out, with up to thousands of rows each.
+const PLANS: i64 = 10;
 /// Where staged bytes lie, in order.
 const OBJECTS: &str = "quarantine/";
 const TAILS: &str = "tail/";
@@ -44,6 +46,12 @@ impl Uploads {
             let mut tx = inner.db.begin().await?;
             partials::forget(&mut tx, &forgotten).await?;
             tx.commit().await?;
+        }
+        for plan in plans::expired(&inner.db, inner.clock.now(), PLANS).await? {
+            let mut tx = inner.db.begin().await?;
+            plans::delete(&mut tx, plan).await?;
+            tx.commit().await?;
+            moved += 1;
         }
         for key in files::due_discards(&inner.db, inner.clock.now(), BATCH).await? {
             let gone = inner.store.delete(&key).await;

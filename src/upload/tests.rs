@@ -71,6 +71,7 @@ impl Engine {
             length: Some(length),
             sha256: None,
             replaces: None,
+            planned: None,
             metadata: "filename YQ==".into(),
             concatenation: None,
             dialect: "test",

@@ -1,7 +1,9 @@
 //! What goes wrong at a page, as a page: what happened, whether the work is safe, where to go.
 
+use std::sync::Arc;
+
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -10,19 +12,20 @@ use super::page::{Frame, Link, Message, page};
 use super::{policy, sign_in};
 use crate::http::error::{Failure, Problem};
 use crate::http::layers::RequestId;
+use crate::service::Service;
 
 /// The layer over every page: its policy, and errors as pages. Programs get the problem as it is.
-pub async fn layer(request: Request<Body>, next: Next) -> Response {
-    let reader = Reader::of(&request);
+pub async fn layer(State(service): State<Arc<Service>>, request: Request<Body>, next: Next) -> Response {
+    let (reader, asked) = (Reader::of(&request), request.headers().clone());
     let response = next.run(request).await;
-    policy::apply(reader.told(response))
+    policy::apply(reader.told(response), &service, &asked)
 }
 
 /// For addresses that are nobody's: a page for people, a problem for programs.
-pub async fn unknown(request: Request<Body>) -> Response {
+pub async fn unknown(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
     let reader = Reader::of(&request);
     let response = crate::http::error::ApiError::NotFound.into_response();
-    if reader.html { policy::apply(reader.told(response)) } else { response }
+    if reader.html { policy::apply(reader.told(response), &service, request.headers()) } else { response }
 }
 
 /// Who reads the answer.

@@ -4,20 +4,23 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
 
 use super::page::{Frame, page};
 use super::receipt::title_of;
+use super::viewer::{Look, Looker, Step, look};
 use super::visitor::{Times, Visitor};
 use super::words;
-use super::workspace::{FileView, Ground, file_view, line_of, place_name};
+use super::workspace::{FileView, Ground, file_view, line_of, place_href, place_name};
 use crate::actor::{Action, decide};
-use crate::database::workspace::{self, FileRow};
+use crate::database::workspace::{self, FileRow, SampleLine};
+use crate::evidence::FileState;
 use crate::http::api::files;
-use crate::http::body::Segments;
+use crate::http::body::{Query, Segments};
 use crate::http::error::ApiError;
-use crate::http::identity::Caller;
+use crate::http::identity::{Caller, is_background};
 use crate::http::layers::RequestId;
 use crate::ids::{FileId, SampleId};
 use crate::sample::SampleState;
@@ -32,13 +35,29 @@ pub struct FilePage {
     pub file: FileView,
     pub details: Vec<(&'static str, String)>,
     pub back: String,
+    /// The file itself, once it is accepted, for who may read it.
+    pub look: Option<Look>,
+    /// This page.
+    pub again: String,
+}
+
+/// What of a file is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// Which entry of a zip.
+    member: Option<u64>,
 }
 
 /// `GET /samples/{sample}/files/{file}`
 pub async fn show(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
+    caller: Caller,
+    request: RequestId,
+    headers: HeaderMap,
     Segments((id, file)): Segments<(SampleId, FileId)>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
     decide(&visitor.actor, Action::ViewWork, &line.sample, &line.component)?;
@@ -51,24 +70,49 @@ pub async fn show(
         sample: format!("/samples/{id}"),
         candidate: row.number.clone(),
         closed: locked.then_some("Nothing can be changed."),
+        other_means: false,
+        deleted: None,
         times: &times,
     };
     let mut frame = visitor.frame_of(row.original_name.clone(), &line, true);
     frame.sample = Some(id.to_string());
+    if asked.member.is_some() {
+        frame.goal = Some("shown-title".into());
+    }
+    let again = format!("/samples/{id}/files/{file}");
+    let looker = Looker {
+        page: &again,
+        member: asked.member,
+        service: &service,
+        caller: &caller,
+        request,
+        headers: &headers,
+    };
     let view = FilePage {
+        look: looked(&looker, &row, &line).await?,
         frame,
         place: place_name(&row, &title_of(&line, &row.section)),
         details: details(&row, &times),
         back: back(&row),
         file: file_view(&ground, &row),
+        again,
     };
     Ok(page(StatusCode::OK, &view))
 }
 
-/// The place of a file on its sample's page. A redirect's fragment is not told to a script, so it is said twice.
+/// The file itself. A page that looks for news by itself looks at no file: what it fetched before stays.
+async fn looked(looker: &Looker<'_>, row: &FileRow, line: &SampleLine) -> Result<Option<Look>, ApiError> {
+    let accepted = row.state == FileState::Accepted && row.withheld_at.is_none();
+    let may = decide(&looker.caller.actor, Action::Download, &line.sample, &line.component).is_ok();
+    if !accepted || !may || is_background(looker.headers) {
+        return Ok(None);
+    }
+    look(looker, row.id).await.map(Some)
+}
+
+/// The place of a file on its sample's page.
 pub fn back(file: &FileRow) -> String {
-    let open = if file.number.is_empty() { String::new() } else { format!("open={}&", file.number) };
-    format!("/samples/{}?{open}at=section-{1}#section-{1}", file.sample, file.section)
+    place_href(file.sample, &file.number, &file.section, "")
 }
 
 fn details(file: &FileRow, times: &Times) -> Vec<(&'static str, String)> {
@@ -77,16 +121,7 @@ fn details(file: &FileRow, times: &Times) -> Vec<(&'static str, String)> {
         ("The candidate’s name for it", Some(file.original_name.clone())),
         ("Folder", Some(file.path.clone()).filter(|path| !path.is_empty())),
         ("Stored as", file.unique_name.clone()),
-        (
-            "Size",
-            file.size.map(|size| {
-                if size < 1024 {
-                    words::bytes(size)
-                } else {
-                    format!("{} ({size} bytes)", words::bytes(size))
-                }
-            }),
-        ),
+        ("Size", file.size.map(words::exact)),
         ("Type by content", file.media_type.clone()),
         ("Upload began", moment(Some(file.created_at))),
         ("Every byte received", moment(file.received_at)),
@@ -111,8 +146,7 @@ pub async fn delete(
     let row = workspace::file(&service.db, caller.person(), file).await?;
     let row = row.filter(|row| row.sample == id).ok_or(ApiError::NotFound)?;
     files::remove(&service, &caller, &request, file).await?;
-    let open = if row.number.is_empty() { String::new() } else { format!("&open={}", row.number) };
-    let to = format!("/samples/{id}?deleted={file}{open}&at=section-{0}#section-{0}", row.section);
+    let to = place_href(id, &row.number, &row.section, &format!("deleted={file}&"));
     Ok(Redirect::to(&to).into_response())
 }
 

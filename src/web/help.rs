@@ -7,13 +7,18 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
 
+use super::many::{Tried, Ways, tried, ways};
 use super::page::{Frame, page};
 use super::visitor::{Visitor, test_signatures};
 use super::words::{self, Words};
 use super::workspace::{line_of, rules};
+use crate::actor::{Action, decide};
+use crate::bulk::Preset;
+use crate::database::workspace::SampleLine;
 use crate::evidence::Reason;
-use crate::http::body::Segments;
+use crate::http::body::{Form, Segments};
 use crate::http::error::ApiError;
 use crate::http::routes;
 use crate::ids::SampleId;
@@ -25,7 +30,28 @@ pub struct Help {
     pub frame: Frame,
     pub heading: String,
     pub sections: Vec<SectionHelp>,
+    pub naming: Option<NamingHelp>,
     pub refusals: Vec<Words>,
+}
+
+/// How the names of many files are read, and a place to try some.
+#[derive(Debug)]
+pub struct NamingHelp {
+    pub ways: Ways,
+    /// Where names are sent to be tried.
+    pub action: String,
+    /// What was tried.
+    pub names: String,
+    pub folders: bool,
+    pub tried: Vec<Tried>,
+}
+
+/// Names to be tried.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Names {
+    names: String,
+    way: String,
 }
 
 #[derive(Debug)]
@@ -59,7 +85,8 @@ fn refusals() -> Vec<Words> {
 /// `GET /help`
 pub async fn general(State(service): State<Arc<Service>>, visitor: Option<Visitor>) -> Response {
     let frame = framed(&service, visitor, "Help").await;
-    page(StatusCode::OK, &Help { frame, heading: "Help".into(), sections: Vec::new(), refusals: refusals() })
+    let heading = "Help".into();
+    page(StatusCode::OK, &Help { frame, heading, sections: Vec::new(), naming: None, refusals: refusals() })
 }
 
 async fn framed(service: &Service, visitor: Option<Visitor>, title: &str) -> Frame {
@@ -79,6 +106,24 @@ pub async fn component(
     Segments(id): Segments<SampleId>,
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
+    Ok(of_component(&visitor, &line, &Names::default(), Vec::new()))
+}
+
+/// `POST /samples/{sample}/help`: how names would be read. Nothing is kept of them.
+pub async fn try_names(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Segments(id): Segments<SampleId>,
+    Form(names): Form<Names>,
+) -> Result<Response, ApiError> {
+    let line = line_of(&service, &visitor.actor.person, id).await?;
+    decide(&visitor.actor, Action::ChangeWork, &line.sample, &line.component)?;
+    let preset = if names.way == "folders" { Preset::Folders } else { Preset::Component };
+    let tried = tried(&service, &visitor, &line, preset, &names.names).await?;
+    Ok(of_component(&visitor, &line, &names, tried))
+}
+
+fn of_component(visitor: &Visitor, line: &SampleLine, names: &Names, tried: Vec<Tried>) -> Response {
     let component = &line.component;
     let all = component.sections.iter().chain(&component.supporting).chain(&component.documents);
     let sections = all
@@ -88,8 +133,16 @@ pub async fn component(
         })
         .collect();
     let heading = format!("What {} takes", component.title);
-    let frame = visitor.frame_of("Help", &line, true);
-    Ok(page(StatusCode::OK, &Help { frame, heading, sections, refusals: refusals() }))
+    let frame = visitor.frame_of("Help", line, true);
+    let may = decide(&visitor.actor, Action::ChangeWork, &line.sample, component).is_ok();
+    let naming = may.then(|| NamingHelp {
+        ways: ways(line),
+        action: format!("/samples/{}/help#naming", line.sample.id),
+        names: names.names.clone(),
+        folders: names.way == "folders",
+        tried,
+    });
+    page(StatusCode::OK, &Help { frame, heading, sections, naming, refusals: refusals() })
 }
 
 /// `GET /api/docs`: every call there is, from the table of routes.

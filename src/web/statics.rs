@@ -1,13 +1,15 @@
 //! Style and script, inside the binary, under an address that changes with their content. So they are kept by
-//! browsers for ever and never stale, and modules import each other by relative paths.
+//! browsers for ever and never stale. The script is one file (`linked`), and one more runs beside the page. All is compressed once, when first asked for.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
+use super::{linked, press};
 use crate::http::body::Segments;
 
 #[derive(RustEmbed)]
@@ -32,15 +34,45 @@ static PREFIX: LazyLock<String> = LazyLock::new(|| {
     format!("/static/{short}")
 });
 
+/// The script's first module, and the name of all of them in one.
+const MAIN: &str = "script/main.js";
+const SCRIPT: &str = "script/strongroom.js";
+/// The same of what takes fingerprints, beside the page.
+const HASHER_MAIN: &str = "script/copy/hasher.js";
+const HASHER: &str = "script/hasher.js";
+
+struct Served {
+    plain: Vec<u8>,
+    pressed: Vec<u8>,
+}
+
+/// What is served, by name.
+static SERVED: LazyLock<HashMap<String, Served>> = LazyLock::new(|| {
+    let read = |name: &str| Files::get(name).and_then(|file| String::from_utf8(file.data.into_owned()).ok());
+    let script = |main| {
+        let linked = linked::linked(main, &read).unwrap_or_else(|error| {
+            tracing::error!(error, "the script cannot be put together: pages do without");
+            String::new()
+        });
+        linked.into_bytes()
+    };
+    let scripts = [(SCRIPT, MAIN), (HASHER, HASHER_MAIN)].map(|(name, main)| (name.to_owned(), script(main)));
+    let others = Files::iter().filter(|name| !name.ends_with(".js"));
+    let others =
+        others.filter_map(|name| Files::get(&name).map(|file| (name.to_string(), file.data.into_owned())));
+    let all = others.chain(scripts);
+    all.map(|(name, plain)| (name, Served { pressed: press::once(&plain), plain })).collect()
+});
+
 /// `/static/{content hash}`.
 pub fn prefix() -> &'static str {
     &PREFIX
 }
 
 /// `GET /static/{hash}/{*name}`.
-pub async fn file(Segments((hash, name)): Segments<(String, String)>) -> Response {
+pub async fn file(headers: HeaderMap, Segments((hash, name)): Segments<(String, String)>) -> Response {
     let current = prefix().strip_prefix("/static/") == Some(hash.as_str());
-    let Some(file) = Files::get(&name).filter(|_| current) else {
+    let Some(served) = SERVED.get(&name).filter(|_| current) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let kind = match name.rsplit_once('.').map(|(_, extension)| extension) {
@@ -49,9 +81,28 @@ pub async fn file(Segments((hash, name)): Segments<(String, String)>) -> Respons
         Some("svg") => "image/svg+xml",
         _ => "application/octet-stream",
     };
-    let headers = [
+    let kept = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
     ];
-    (headers, file.data).into_response()
+    if press::takes_brotli(&headers) {
+        let coding = [(header::CONTENT_ENCODING, HeaderValue::from_static("br"))];
+        return (kept, coding, served.pressed.as_slice()).into_response();
+    }
+    (kept, served.plain.as_slice()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a school's line has to carry before anything else, bytes.
+    #[test]
+    fn script_and_style_stay_small() {
+        let size = |name: &str| SERVED[name].pressed.len();
+        assert!((1_000..=25_000).contains(&size(SCRIPT)), "script: {} bytes", size(SCRIPT));
+        assert!((500..=3_000).contains(&size(HASHER)), "hasher: {} bytes", size(HASHER));
+        assert!(size("style/strongroom.css") <= 12_000, "style: {} bytes", size("style/strongroom.css"));
+    }
 }

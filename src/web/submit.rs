@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::page::{Frame, Problem, page};
 use super::visitor::{Times, Visitor};
 use super::words;
-use super::workspace::{line_of, tally};
+use super::workspace::line_of;
 use crate::actor::{Action, decide};
 use crate::database::workspace::SampleLine;
 use crate::evidence::FileState;
@@ -100,7 +100,7 @@ fn check_page(
         |findings: &[Finding]| findings.iter().map(|one| told(one, standing, &sample)).collect::<Vec<_>>();
     let may = decide(&visitor.actor, Action::Submit, &line.sample, &line.component).is_ok();
     let ready = found.may_submit() && may;
-    let (_, candidates) = tally(standing);
+    let candidates = u32::try_from(standing.counted().count()).unwrap_or(u32::MAX);
     let files = standing.files().filter(|file| file.state == FileState::Accepted);
     let files = u32::try_from(files.count()).unwrap_or(u32::MAX);
     let missing = missing(standing, &sample);
@@ -170,7 +170,7 @@ fn told(finding: &Finding, standing: &Standing, sample: &str) -> Line {
     let place = finding.section.as_deref().map(|code| format!("#section-{code}"));
     let href = match (candidate, place) {
         (Some(number), place) => Some(format!("{sample}?open={number}{}", place.unwrap_or_default())),
-        (None, Some(place)) => Some(format!("{sample}{place}")),
+        (None, Some(place)) => Some(format!("{sample}/documents{place}")),
         (None, None) => None,
     };
     // The line names the candidate already.
@@ -280,7 +280,7 @@ pub async fn show(
     if !found.may_submit() {
         return Ok(check_page(&service, &visitor, &line, &found, &standing, None));
     }
-    let (_, candidates) = tally(&standing);
+    let candidates = u32::try_from(standing.counted().count()).unwrap_or(u32::MAX);
     let accepted: Vec<_> = standing.files().filter(|file| file.is_accepted()).collect();
     let bytes = accepted.iter().filter_map(|file| file.size).map(i64::unsigned_abs).sum();
     let missing = standing.counted().flat_map(|one| {

@@ -119,6 +119,17 @@ impl Times {
         at.to_zoned(self.zone.clone()).strftime("%A %-d %B %Y, %H:%M:%S").to_string()
     }
 
+    /// The end of that day, as a browser's field of date and time has it: `2026-05-15T23:59`.
+    pub fn end_of_day(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT23:59").to_string()
+    }
+
+    /// The moment of such a field; of a time that the clock skips or has twice, the one that a clock shows then.
+    pub fn instant(&self, field: &str) -> Option<Timestamp> {
+        let local: jiff::civil::DateTime = field.trim().parse().ok()?;
+        Some(local.to_zoned(self.zone.clone()).ok()?.timestamp())
+    }
+
     /// `in 3 days`, `in 5 hours`, `today`; empty when it has passed.
     pub fn until(&self, at: Timestamp) -> String {
         let hours = at.duration_since(self.now).as_hours();
@@ -132,5 +143,21 @@ impl Times {
 
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_date_and_time_is_in_the_organisations_zone() {
+        let times = Times::new("Europe/London", Timestamp::UNIX_EPOCH);
+        let at = times.instant("2026-06-12T23:59").unwrap();
+        assert_eq!(at.to_string(), "2026-06-12T22:59:00Z");
+        assert_eq!(times.end_of_day(times.instant("2026-06-12T00:30").unwrap()), "2026-06-12T23:59");
+        for text in ["", "tomorrow", "2026-13-01T00:00"] {
+            assert_eq!(times.instant(text), None, "{text}");
+        }
     }
 }

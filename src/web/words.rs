@@ -258,21 +258,47 @@ fn so_far(facts: FileFacts<'_>) -> String {
     }
 }
 
-/// A section's standing in words. `files`: accepted ones.
-pub fn section(state: SectionState, files: u32) -> Words {
-    match state {
+/// What the words for a section need to know.
+#[derive(Clone, Copy, Debug)]
+pub struct SectionFacts<'a> {
+    pub state: SectionState,
+    pub accepted: u32,
+    /// Files asked for.
+    pub needed: u32,
+    /// Files are on their way.
+    pub running: bool,
+    /// Some of them have arrived.
+    pub checking: bool,
+    /// A file was refused, and nothing has made up for it.
+    pub refused: bool,
+    /// Why it is Missing: the stable word.
+    pub missing: Option<&'a str>,
+}
+
+/// A section's standing in as few words as tell it: for a cell of the matrix, and beside the section's title.
+pub fn section(facts: SectionFacts<'_>) -> Words {
+    let SectionFacts { accepted, needed, .. } = facts;
+    match facts.state {
+        _ if facts.running && facts.checking => Words::new(Tone::Busy, "Checking", ""),
+        _ if facts.running => Words::new(Tone::Busy, "Uploading", ""),
+        _ if facts.refused => {
+            Words::new(Tone::Bad, "Refused", "A file was refused and none has taken its place.")
+        }
         SectionState::Empty => Words::new(Tone::Quiet, "No files", ""),
         SectionState::InProgress => {
-            Words::new(Tone::Busy, "In progress", "Something is here or on its way, not yet enough.")
+            Words::new(Tone::Note, format!("{accepted} of {needed} files"), "Not yet enough.")
         }
-        SectionState::Provided => Words::new(Tone::Good, count(files, "file"), ""),
+        SectionState::Provided => Words::new(Tone::Good, count(accepted, "file"), ""),
         SectionState::Missing => {
-            Words::new(Tone::Note, "Missing", "It clears by itself when a file is accepted.")
+            let why = facts.missing.map(|word| format!(": {}", missing_reason(word))).unwrap_or_default();
+            Words::new(Tone::Note, format!("Missing{why}"), "It clears by itself when a file is accepted.")
         }
         SectionState::OtherMeans => Words::new(Tone::Note, "Sent another way", ""),
-        SectionState::Incomplete => {
-            Words::new(Tone::Note, "Incomplete, noted", "Fewer files than asked for, with a reason.")
-        }
+        SectionState::Incomplete => Words::new(
+            Tone::Note,
+            format!("{accepted} of {needed} files, noted"),
+            "Fewer files than asked for, with a reason.",
+        ),
     }
 }
 
@@ -317,10 +343,130 @@ pub fn sample(state: SampleState, revision: u32) -> Words {
     }
 }
 
+/// The states of planned files, in the order they are told: the word for programs, the label before the start and
+/// after it, what it means.
+pub const PLAN_STATES: &[(&str, &str, &str, &str)] = &[
+    (
+        "unfiled",
+        "Needs your choice",
+        "Unfiled",
+        "Their names do not say for certain where they belong. They stay out until you choose.",
+    ),
+    ("ready", "Ready", "Not sent yet", "Every part of the name was understood, and there is room."),
+    (
+        "replaces",
+        "Replaces a file",
+        "Not sent yet, replaces a file",
+        "The old file stays until the new one is accepted.",
+    ),
+    ("begun", "On its way", "On its way or here", "What became of each file."),
+    (
+        "refused",
+        "Refused",
+        "Refused",
+        "An upload would be refused for the reason given. Nothing of them is sent.",
+    ),
+    (
+        "already_here",
+        "Already here",
+        "Already here",
+        "A file of the same name and size is there. That is a guess: nothing was compared. They are not sent again unless you say so.",
+    ),
+    ("left_out", "Left out", "Left out", "You left them out. They are not sent."),
+];
+
+/// A state of planned files in words.
+pub fn planned(state: &str, started: bool) -> Words {
+    let told = PLAN_STATES.iter().find(|(word, ..)| *word == state);
+    let (label, sentence) = told
+        .map_or(("", ""), |&(_, before, after, sentence)| (if started { after } else { before }, sentence));
+    Words::new(plan_tone(state), label, sentence)
+}
+
+fn plan_tone(state: &str) -> Tone {
+    match state {
+        "ready" => Tone::Good,
+        "unfiled" | "replaces" => Tone::Note,
+        "refused" => Tone::Bad,
+        "begun" => Tone::Busy,
+        _ => Tone::Quiet,
+    }
+}
+
+/// What the files of a state have in common.
+pub fn about_planned(state: &str) -> &'static str {
+    PLAN_STATES.iter().find(|(word, ..)| *word == state).map_or("", |(.., sentence)| sentence)
+}
+
+/// One planned file in words. `why`: what is in the way, a sentence or nothing.
+pub fn planned_file(state: &str, why: &str) -> Words {
+    let told = planned(state, false);
+    Words::new(told.tone, told.label, if why.is_empty() { told.sentence } else { why.to_owned() })
+}
+
+/// A name that says where its file belongs. `section`: its title.
+pub fn filed(candidates: &[String], section: &str) -> Words {
+    let whose = if candidates.len() > 1 { "shared by candidates" } else { "candidate" };
+    Words::new(Tone::Good, "Filed", format!("{section}, {whose} {}.", listed(candidates)))
+}
+
+/// A name that does not, and why.
+pub fn unfiled(why: &str) -> Words {
+    Words::new(Tone::Note, "Needs your choice", why)
+}
+
+/// `1005, 1006 and 1007`.
+pub fn listed(several: &[String]) -> String {
+    match several {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A submitted sample's state in words, as its moderator reads it.
+pub fn moderated(state: SampleState, revision: u32) -> Words {
+    match state {
+        SampleState::Returned => {
+            Words::new(Tone::Busy, "Returned to the centre", "What was submitted before can still be seen.")
+        }
+        SampleState::Submitted if revision > 1 => {
+            Words::new(Tone::Note, format!("To do, revision {revision}"), "")
+        }
+        SampleState::Submitted => Words::new(Tone::Note, "To do", ""),
+        // A sample that nobody submitted is no moderator's.
+        SampleState::Open => Words::new(Tone::Quiet, "Not submitted", ""),
+    }
+}
+
+/// A centre's sample as the board reads it. `late`: past its date, or submitted after it; `started`: something is there
+/// of somebody asked for; `done`: of everybody.
+pub fn progress(state: SampleState, late: bool, asked: bool, started: bool, done: bool) -> Words {
+    match (state, late) {
+        (SampleState::Submitted, false) => Words::new(Tone::Good, "Submitted", ""),
+        (SampleState::Submitted, true) => Words::new(Tone::Note, "Submitted late", ""),
+        (SampleState::Returned, false) => Words::new(Tone::Note, "Returned to the centre", ""),
+        (SampleState::Returned, true) => Words::new(Tone::Bad, "Returned, and past its date", ""),
+        (SampleState::Open, _) if !asked => Words::new(Tone::Note, "Nobody in the sample", ""),
+        (SampleState::Open, true) => Words::new(Tone::Bad, "Past its date", ""),
+        (SampleState::Open, false) if done => Words::new(Tone::Busy, "Complete, not submitted", ""),
+        (SampleState::Open, false) if started => Words::new(Tone::Busy, "In progress", ""),
+        (SampleState::Open, false) => Words::new(Tone::Quiet, "Not started", ""),
+    }
+}
+
+/// Why work is sent back, to begin a reason with.
+pub const RETURN_REASONS: &[&str] = &[
+    "A file cannot be opened. Please upload it again.",
+    "The work of a section is not complete. Please add what is missing.",
+    "A file belongs to another candidate. Please replace it.",
+];
+
 /// What only the sending browser knows of an upload, before the server has a state for it. The script reads these
 /// words out of the page; it has none of its own.
 pub const TRAY: &[(&str, &str)] = &[
     ("waiting", "Waiting for its turn"),
+    ("hashing", "Reading"),
     ("sending", "Uploading"),
     ("paused", "Paused. What has arrived is safe."),
     ("offline", "No connection. What has arrived is safe; it goes on by itself."),
@@ -340,6 +486,10 @@ pub const TRAY: &[(&str, &str)] = &[
         "needs_file",
         "The file can no longer be read on this computer. Choose it again; what has arrived is safe.",
     ),
+    (
+        "changed",
+        "File has changed. This file is not the one you started with: sending starts again from the beginning.",
+    ),
     ("checking", "Received; being checked"),
     ("accepted", "Accepted"),
     ("refused", "Refused"),
@@ -351,8 +501,10 @@ pub const TRAY: &[(&str, &str)] = &[
     ("folder", "A folder cannot be sent as it is. Zip it first."),
     ("of", "of"),
     ("and_more", "and more; they follow by themselves"),
-    ("kept", "unfinished uploads are kept for you:"),
-    ("kept_one", "unfinished upload is kept for you:"),
+    ("kept", "unfinished uploads are kept for you"),
+    ("kept_one", "unfinished upload is kept for you"),
+    ("begun", "begun"),
+    ("kept_until", "Kept until"),
     ("started", "Uploading"),
     ("finished", "Finished:"),
     ("attention", "need attention"),
@@ -360,11 +512,6 @@ pub const TRAY: &[(&str, &str)] = &[
     ("files", "files"),
     ("file", "file"),
     ("unfinished", "unfinished"),
-    (
-        "changed",
-        "This file was changed or copied since its upload began. Cancel the old upload on its candidate’s page and \
-         choose the file there.",
-    ),
     ("no_match", "None of these files is one that was left unfinished."),
     ("supporting", "Supporting material"),
 ];
@@ -377,6 +524,23 @@ pub const MISSING_REASONS: &[(&str, &str)] = &[
     ("withheld", "Withheld"),
     ("other", "Something else (say what in the note)"),
 ];
+
+/// How a section's work comes that is not uploaded: the words of the form, and the stable word of the API.
+pub const MEANS: &[(&str, &str)] = &[
+    ("posted", "By post"),
+    ("seen_at_visit", "The moderator sees it at a visit"),
+    ("other", "Some other way (say how in the reference)"),
+];
+
+/// Means in words; an unknown one reads as itself.
+pub fn means(word: &str) -> String {
+    match word {
+        "posted" => "by post".to_owned(),
+        "seen_at_visit" => "seen at a visit".to_owned(),
+        "other" => "some other way".to_owned(),
+        word => word.to_owned(),
+    }
+}
 
 /// A Missing reason in words; an unknown one reads as itself.
 pub fn missing_reason(word: &str) -> String {
@@ -395,6 +559,11 @@ pub fn count(number: u32, what: &str) -> String {
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),
     }
+}
+
+/// A size to the byte: `15 MB (15728640 bytes)`.
+pub fn exact(size: u64) -> String {
+    if size < 1024 { bytes(size) } else { format!("{} ({size} bytes)", bytes(size)) }
 }
 
 /// A size for people, in powers of 1,024 as the limits are: `15 MB`, `2.1 GB`.

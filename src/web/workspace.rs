@@ -1,6 +1,14 @@
-//! The component workspace: a sample's candidates on one side, the open candidate's sections on the other.
+//! The component workspace: candidates down, sections across, each cell a word and a link; the open candidate's
+//! sections stand below their row.
+//!
+//! The address says all of what is shown, and the server renders any state of it. Asked for some candidates alone
+//! (`rows`), it answers with the same page without the others: that is how the script opens a candidate and follows
+//! the news, and why there is one template.
 
 mod build;
+mod facts;
+pub mod filing;
+mod mentions;
 mod place;
 
 use std::sync::Arc;
@@ -22,7 +30,8 @@ use crate::http::error::ApiError;
 use crate::ids::{FileId, SampleId};
 use crate::service::Service;
 
-pub use build::{line_of, tally};
+pub use build::line_of;
+pub use facts::{Work, tally, works};
 pub use place::{Ground, file_view, place_name, rules, takes};
 
 /// The workspace of one sample.
@@ -31,18 +40,39 @@ pub use place::{Ground, file_view, place_name, rules, takes};
 pub struct Workspace {
     pub frame: Frame,
     pub sample: SampleHead,
-    pub documents: Vec<PlaceView>,
+    /// `Forms and documents 1 of 2`, where the component has any.
+    pub documents: Option<Link>,
     pub query: Query,
-    pub filters: &'static [(&'static str, &'static str)],
+    pub filters: Vec<Filter>,
     pub sorts: &'static [(&'static str, &'static str)],
+    pub columns: Vec<Column>,
+    /// The start of every address of this list: `?filter=problem&`.
+    pub base: String,
     pub rows: Vec<Row>,
-    /// The address of the list's next page.
+    /// Candidates that the filter leaves, and those of them that the search finds.
+    pub listed: usize,
+    pub found: usize,
+    /// The page holds all of them, so the browser can search.
+    pub whole: bool,
+    /// Only some rows, for a page that has the others.
+    pub part: bool,
+    /// The pages before and after this one.
+    pub before: Option<String>,
     pub more: Option<String>,
     pub panel: Option<Panel>,
-    pub undo: Option<Undo>,
-    pub problem: Option<String>,
+    /// `2 candidates were added since you began.`
+    pub changed: Option<String>,
     /// Files that later scans withdrew: which, when and why.
     pub withdrawn: Vec<String>,
+}
+
+/// The sample's forms and documents.
+#[derive(Debug, Template)]
+#[template(path = "screens/documents.html", config = "src/web/askama.toml")]
+pub struct Documents {
+    pub frame: Frame,
+    pub sample: SampleHead,
+    pub places: Vec<PlaceView>,
 }
 
 /// The sample in the page's head.
@@ -76,25 +106,26 @@ pub struct Query {
     pub sort: String,
 }
 
-impl Query {
-    /// Nothing narrows the list.
-    pub fn is_plain(&self) -> bool {
-        self.search.is_empty() && self.filter.is_empty()
-    }
+/// What the list can be narrowed to, and how many that leaves.
+#[derive(Debug)]
+pub struct Filter {
+    pub code: &'static str,
+    pub label: &'static str,
+    pub number: usize,
+    pub href: String,
+    pub current: bool,
 }
 
-/// What the list can be narrowed to.
-pub const FILTERS: &[(&str, &str)] = &[
-    ("", "Everyone"),
-    ("sample", "In the sample"),
-    ("incomplete", "Not complete"),
-    ("with_files", "With files"),
-    ("missing", "With Missing"),
-    ("problem", "With a problem"),
-];
-
 /// How the list can be ordered.
-pub const SORTS: &[(&str, &str)] = &[("mark", "Mark, highest first"), ("number", "Number"), ("name", "Name")];
+pub const SORTS: &[(&str, &str)] = &[("", "Mark, highest first"), ("number", "Number"), ("name", "Name")];
+
+/// A section, as the head of its column.
+#[derive(Debug)]
+pub struct Column {
+    pub code: String,
+    pub title: String,
+    pub required: bool,
+}
 
 /// A candidate in the list.
 #[derive(Debug)]
@@ -103,9 +134,24 @@ pub struct Row {
     pub name: String,
     pub mark: Option<i64>,
     pub words: Words,
+    /// `1 of 2`: required sections provided.
     pub counter: String,
-    pub href: String,
+    /// `Added` since the work began, or `Left`.
+    pub flag: &'static str,
+    /// In the order of the columns.
+    pub cells: Vec<Cell>,
     pub open: bool,
+    /// The search does not find it.
+    pub hidden: bool,
+}
+
+/// A section of a candidate.
+#[derive(Debug)]
+pub struct Cell {
+    pub tone: &'static str,
+    pub label: String,
+    /// Nothing is there, and nothing is asked for.
+    pub bare: bool,
 }
 
 /// The open candidate.
@@ -120,6 +166,11 @@ pub struct Panel {
     pub supporting: Option<PlaceView>,
     pub previous: Option<Link>,
     pub next: Option<Link>,
+    /// Why nothing can be changed; empty when it can.
+    pub closed: &'static str,
+    /// Where the candidate is marked as absent, and where that is taken back.
+    pub absent: Option<String>,
+    pub not_absent: Option<String>,
 }
 
 /// A section, supporting material or a sample document, with its files.
@@ -139,21 +190,36 @@ pub struct PlaceView {
     pub max_bytes: u64,
     pub multiple: bool,
     pub can_upload: bool,
-    pub closed_because: String,
+    /// Why nothing more fits, when that is all that stands in the way.
+    pub full_because: String,
+    /// The file that a chosen one would take the place of.
+    pub replaces: Option<String>,
     pub words: Words,
     pub files: Vec<FileView>,
-    pub missing: Option<MissingView>,
-    /// Where to mark it as Missing, when that is possible.
-    pub offer_missing: Option<String>,
+    pub flag: Option<FlagView>,
+    /// What may be said in place of files.
+    pub asides: Vec<Aside>,
+    /// Why it cannot be marked as Missing now; empty where that is plain.
+    pub not_missing: String,
+    pub undo: Option<Undo>,
 }
 
+/// What was said in place of files.
 #[derive(Debug)]
-pub struct MissingView {
-    pub reason: String,
+pub struct FlagView {
+    pub what: String,
     pub note: String,
-    /// Where the flag is taken back.
-    pub clear: String,
-    pub can_clear: bool,
+    /// Where it is taken back, and the word for that.
+    pub clear: Option<(String, &'static str)>,
+}
+
+/// A page on which something is said of a section.
+#[derive(Debug)]
+pub struct Aside {
+    /// The end of the link's id.
+    pub what: &'static str,
+    pub href: String,
+    pub text: &'static str,
 }
 
 /// A file in a list.
@@ -171,6 +237,8 @@ pub struct FileView {
     pub progress: Option<(u64, u64)>,
     pub details: String,
     pub download: Option<String>,
+    /// Where it is given another place.
+    pub move_to: Option<String>,
     pub delete: Option<String>,
     pub delete_word: &'static str,
 }
@@ -190,12 +258,53 @@ pub struct Asked {
     filter: String,
     sort: String,
     open: Option<CandidateNumber>,
+    /// Nobody is open.
+    closed: bool,
     /// How many candidates the list leaves out before it begins.
     from: usize,
     /// The file that was deleted a moment ago.
     deleted: Option<FileId>,
     /// The element that a redirect was meant for.
     at: Option<String>,
+    /// Numbers of the candidates whose rows are wanted, for a page that has the others.
+    rows: Option<String>,
+}
+
+/// The address of a place: a candidate's section, or (without a number) a document. A redirect's fragment is not told
+/// to a script, so it is said twice. `more`: the start of the query, such as `deleted=…&`.
+pub fn place_href(sample: SampleId, number: &str, section: &str, more: &str) -> String {
+    let (page, open) = match number {
+        "" => ("/documents", String::new()),
+        number => ("", format!("open={number}&")),
+    };
+    format!("/samples/{sample}{page}?{more}{open}at=section-{section}#section-{section}")
+}
+
+/// The sample's page as this person may see it: how it stands, and what of it is theirs to do.
+async fn bench(
+    service: &Service,
+    visitor: &Visitor,
+    id: SampleId,
+    asked: Asked,
+) -> Result<Result<build::Bench, Redirect>, ApiError> {
+    let person = &visitor.actor.person;
+    let line = line_of(service, person, id).await?;
+    match decide(&visitor.actor, Action::ViewWork, &line.sample, &line.component) {
+        Ok(()) => {}
+        // A moderator who follows a link of a centre's.
+        Err(Denied::Forbidden) => return Ok(Err(Redirect::to(&format!("/moderation/{id}")))),
+        Err(Denied::Unknown) => return Err(ApiError::NotFound),
+    }
+    let standing = submissions::look(&service.db, person, id).await?.ok_or(ApiError::NotFound)?;
+    let times = Times::new(&line.time_zone, service.clock.now());
+    let returned = submissions::last_return(&service.db, id).await?;
+    let refused = workspace::refused(&service.db, person, id).await?;
+    let deleted = match asked.deleted {
+        Some(file) => workspace::file(&service.db, person, file).await?,
+        None => None,
+    };
+    let given = build::Given { line, standing, returned, times, refused, deleted };
+    Ok(Ok(build::Bench::new(&visitor.actor, given, asked)))
 }
 
 /// `GET /samples/{sample}`
@@ -205,26 +314,13 @@ pub async fn show(
     Segments(id): Segments<SampleId>,
     UrlQuery(asked): UrlQuery<Asked>,
 ) -> Result<Response, ApiError> {
-    let person = &visitor.actor.person;
-    let line = line_of(&service, person, id).await?;
-    match decide(&visitor.actor, Action::ViewWork, &line.sample, &line.component) {
-        Ok(()) => {}
-        // A moderator who follows a link of a centre's.
-        Err(Denied::Forbidden) => return Ok(Redirect::to(&format!("/moderation/{id}")).into_response()),
-        Err(Denied::Unknown) => return Err(ApiError::NotFound),
-    }
-    let standing = submissions::look(&service.db, person, id).await?.ok_or(ApiError::NotFound)?;
-    let times = Times::new(&line.time_zone, service.clock.now());
-    let returned = submissions::last_return(&service.db, id).await?;
-    let refused = workspace::refused(&service.db, person, id).await?;
-    let withdrawn = workspace::withdrawn(&service.db, person, id).await?;
-    let documents = workspace::files_of(&service.db, person, id, "").await?;
-    let undo = match asked.deleted {
-        Some(file) => workspace::file(&service.db, person, file).await?,
-        None => None,
-    };
     let goal = asked.at.clone();
-    let bench = build::Bench::new(&visitor.actor, line, standing, returned, times, &refused, asked);
+    let bench = match bench(&service, &visitor, id, asked).await? {
+        Ok(bench) => bench,
+        Err(elsewhere) => return Ok(elsewhere.into_response()),
+    };
+    let person = &visitor.actor.person;
+    let withdrawn = workspace::withdrawn(&service.db, person, id).await?;
     let files = match bench.open() {
         Some(candidate) => workspace::files_of(&service.db, person, id, &candidate.id).await?,
         None => Vec::new(),
@@ -232,5 +328,25 @@ pub async fn show(
     let mut frame = visitor.frame_of(bench.line.component.title.clone(), &bench.line, false);
     frame.sample = Some(id.to_string());
     frame.goal = goal;
-    Ok(page(StatusCode::OK, &bench.page(frame, &documents, &files, undo, &withdrawn)))
+    frame.uploads = !bench.is_part();
+    Ok(page(StatusCode::OK, &bench.page(frame, &files, &withdrawn)))
+}
+
+/// `GET /samples/{sample}/documents`
+pub async fn documents(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Segments(id): Segments<SampleId>,
+    UrlQuery(asked): UrlQuery<Asked>,
+) -> Result<Response, ApiError> {
+    let goal = asked.at.clone();
+    let bench = match bench(&service, &visitor, id, asked).await? {
+        Ok(bench) => bench,
+        Err(elsewhere) => return Ok(elsewhere.into_response()),
+    };
+    let files = workspace::files_of(&service.db, &visitor.actor.person, id, "").await?;
+    let mut frame = visitor.frame_of("Forms and documents", &bench.line, true);
+    frame.sample = Some(id.to_string());
+    frame.goal = goal;
+    Ok(page(StatusCode::OK, &bench.documents(frame, &files)))
 }

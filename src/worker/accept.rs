@@ -1,6 +1,6 @@
 //! Promotion and acceptance: the only way into evidence.
 //!
-//! The bytes are copied (filesystem: linked) to their evidence key first, pinned to the judged version; then one
+//! The bytes are copied (filesystem: linked) to their evidence key first, pinned to the judged version and compared; then one
 //! transaction accepts the file under the place's lock, where the rules that depend on other files are decided:
 //! duplicates, room, replacement, Missing. The quarantined object is discarded by the same transaction. A crash
 //! before it leaves a copy that the next try finds equal.
@@ -30,7 +30,7 @@ impl Workers {
         let key = evidence_key(row);
         fail::fail_point!("promote::before_copy");
         let began = Instant::now();
-        let version = self.store.promote(&row.quarantine.0, clean.version(), &key).await?;
+        let version = self.store.promote(&row.quarantine.0, clean.version(), clean.crc32(), &key).await?;
         fail::fail_point!("promote::copied");
         let mut obsolete = self.quarantined(row).await?;
         took("promote", began.elapsed());

@@ -46,7 +46,7 @@ const LEFTOVERS: usize = 1000;
 const STORE_TRIES: u32 = 10;
 
 /// Tries that end in a scanner's error of the file's own before that is its verdict.
-const SCAN_TRIES: u32 = 10;
+pub(super) const SCAN_TRIES: u32 = 10;
 
 /// How often each file's scan ended in an error that may be its own. Kept in memory: after a restart the file has its
 /// tries again, and the time that the scanner was away does not count.

@@ -76,7 +76,7 @@ impl Workers {
     async fn put_away(&self, kept: &Kept) -> Result<(), Left> {
         let (from, version) = &kept.object;
         let to = ObjectKey::Incident { sample: kept.sample, file: kept.file };
-        let copied = self.store.promote(from, version, &to).await?;
+        let copied = self.store.promote(from, version, kept.crc32, &to).await?;
         fail::fail_point!("incident::copied");
         let mut tx = self.db.begin().await?;
         if incidents::moved(&mut tx, kept.file, &to, &copied).await? {

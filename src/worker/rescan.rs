@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Workers;
-use super::check::CheckError;
+use super::check::{CheckError, SCAN_TRIES};
 use super::spool::SpoolError;
-use crate::check::again::{Again, look_again};
-use crate::check::scan::{Finding, ScannerIdentity};
+use crate::check::again::{Again, Scan, look_again};
+use crate::check::scan::{LARGEST_SCAN, ScannerIdentity};
 use crate::database::audit::{self, By, Entry};
 use crate::database::incidents::{self, FoundBy, NewIncident};
 use crate::database::rescans::{self, Due, Found, RescanRow};
@@ -30,7 +30,7 @@ const IDLE: u32 = 30;
 const GIVE_WAY: Duration = Duration::from_secs(60);
 /// Until an object is looked at again that was not what it should be.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(30);
-/// Until a file is tried again whose claims were lost again and again.
+/// Until a file is tried again whose claims were lost again and again, or at which the scanner fails every time.
 const GIVEN_UP: SignedDuration = SignedDuration::from_hours(24);
 
 /// How accepted files are scanned again.
@@ -139,6 +139,7 @@ impl Workers {
             // Another worker has it.
             CheckError::Fenced => return Turn::PutOff,
             CheckError::Stopping => self.clock.now(),
+            error if comes_again(&error, row.attempts) => in_a_day(self.clock.now()),
             _ => self.later(row.attempts),
         };
         if let Err(error) = self.put_rescan_off(row, again).await {
@@ -161,7 +162,8 @@ impl Workers {
         }
         fail::fail_point!("rescan::claimed");
         let (key, version) = &row.object;
-        let spooled = match self.spool.open(&*self.store, key, version, 0).await {
+        let beside = if matches!(row.accepted.scan, Scan::Members(_)) { LARGEST_SCAN } else { 0 };
+        let spooled = match self.spool.open(&*self.store, key, version, beside).await {
             Err(SpoolError::Store(StoreError::NotFound { .. })) => {
                 // An empty store, or another one, is a matter of the store and not of the file.
                 self.store.probe().await?;
@@ -173,14 +175,13 @@ impl Workers {
             spooled => spooled?,
         };
         let file = spooled.file.try_clone().map_err(SpoolError::Folder)?;
-        let again = look_again(&row.accepted, file, &*self.scanner).await?;
+        let again = look_again(&row.accepted, file, &*self.scanner, self.spool.folder().await?).await?;
         drop(spooled);
         fail::fail_point!("rescan::judged");
         match again {
             Again::Clean { scanner } => self.verdict_stands(row, scanner.as_ref(), None).await,
-            Again::Undecided { finding, scanner } => {
-                let finding = json!({ "finding": word_of(&finding), "scanner": scanner });
-                self.verdict_stands(row, None, Some(finding)).await
+            Again::Undecided { why, scanner } => {
+                self.verdict_stands(row, None, Some(json!({ "finding": why, "scanner": scanner }))).await
             }
             Again::Infected { signature, scanner } => self.withdraw(row, &signature, &scanner).await,
             Again::Others { sha256 } => {
@@ -208,7 +209,7 @@ impl Workers {
         }
         let word = if undecided.is_some() { "undecided" } else { "clean" };
         if let Some(finding) = undecided {
-            tracing::warn!(file = %row.file, %finding, "the scanner cannot look at all of an accepted file any more");
+            tracing::warn!(file = %row.file, %finding, "not all of an accepted file can be looked at any more");
             record(&mut tx, now, row, "file.rescan_undecided", finding).await?;
         }
         tx.commit().await?;
@@ -301,7 +302,7 @@ impl Workers {
     async fn give_rescan_up(&self, row: &RescanRow) -> Result<&'static str, CheckError> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        rescans::put_off(&mut tx, row, now.checked_add(GIVEN_UP).unwrap_or(Timestamp::MAX)).await?;
+        rescans::put_off(&mut tx, row, in_a_day(now)).await?;
         record(&mut tx, now, row, "file.rescan_given_up", json!({ "lost_claims": row.lost })).await?;
         tx.commit().await?;
         tracing::error!(file = %row.file, lost = row.lost, "scans of an accepted file never come to an end");
@@ -309,15 +310,13 @@ impl Workers {
     }
 }
 
-fn word_of(finding: &Finding) -> &str {
-    match finding {
-        Finding::Clean => "clean",
-        Finding::Infected { signature } => signature,
-        Finding::Encrypted => "encrypted",
-        Finding::Macros => "macros",
-        Finding::OverlappingEntries => "overlapping_entries",
-        Finding::BeyondLimits { limit } => limit,
-    }
+/// Whether the scanner fails at this very file, and has tried often enough.
+fn comes_again(error: &CheckError, attempts: u32) -> bool {
+    attempts >= SCAN_TRIES && matches!(error, CheckError::Scan(error) if error.may_be_of_the_file())
+}
+
+fn in_a_day(now: Timestamp) -> Timestamp {
+    now.checked_add(GIVEN_UP).unwrap_or(Timestamp::MAX)
 }
 
 async fn record(
@@ -341,6 +340,15 @@ async fn record(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::scan::{ReplyError, ScanError};
+
+    #[test]
+    fn a_file_at_which_the_scanner_always_fails_is_not_scanned_every_minute() {
+        let own = CheckError::Scan(ReplyError::Reported("Can't read file".into()).into());
+        let away = CheckError::Scan(ScanError::NotReady { detail: String::new() });
+        assert!(!comes_again(&own, SCAN_TRIES - 1) && comes_again(&own, SCAN_TRIES));
+        assert!(!comes_again(&away, SCAN_TRIES));
+    }
 
     #[test]
     fn a_rate_holds_for_small_files_and_for_large_ones() {

@@ -1,7 +1,7 @@
 // The service under the walks: the built binary with demonstration data in a folder of its own.
 
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, openSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, openSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -22,11 +22,21 @@ function freePort() {
   });
 }
 
+/** The demonstration data, and a class of thirty at 20461. @param {string} data */
+function demo(data) {
+  cpSync(path.join(root, "config/components"), path.join(data, "config/components"), { recursive: true });
+  cpSync(path.join(root, "config/demo"), path.join(data, "config/demo"), { recursive: true });
+  const row = (/** @type {unknown} */ _, /** @type {number} */ at) =>
+    `june-2026,01_3357_R087_01,20461,${3001 + at},Pupil ${String.fromCharCode(65 + (at % 26))}${at},,entered\n`;
+  appendFileSync(path.join(data, "config/demo/candidates.csv"), Array.from({ length: 30 }, row).join(""));
+  return path.join(data, "config/demo");
+}
+
 /** Starts it. @returns {Promise<{base: string, stop: () => Promise<void>}>} */
 export async function start() {
   const binary = process.env.STRONGROOM_TEST_BINARY ?? path.join(root, "target/debug/strongroom");
   const data = mkdtempSync(path.join(tmpdir(), "strongroom-walk-"));
-  execFileSync(binary, ["import", "--data", data, "config/demo"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(binary, ["import", "--data", data, demo(data)], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
   const base = `http://127.0.0.1:${await freePort()}`;
   const bind = new URL(base).host;
   const log = openSync(path.join(data, "service.log"), "w");

@@ -84,6 +84,7 @@ impl Case {
             zip: ZipAdvice::None,
             naming_assessed: false,
             allow_unscannable: false,
+            aliases: Vec::new(),
         };
         Self { group, what, name, expected, section, announced: None, make }
     }

@@ -117,6 +117,45 @@ async fn what_is_put_when_all_is_over_is_removed_and_nothing_else() {
     strongroom.stop().await;
 }
 
+#[tokio::test]
+async fn a_copy_of_other_bytes_is_no_evidence() {
+    if !is_board() {
+        println!("of a board alone");
+        return;
+    }
+    let proxy = Proxy::before(&bucket()).await;
+    let strongroom = Strongroom::with(|config| {
+        let StoreConfig::S3(store) = &mut config.store else { panic!("a board has a bucket") };
+        store.endpoint = Some(proxy.endpoint.clone());
+    })
+    .await;
+    let teacher = strongroom.as_("teacher.98765").await;
+    let sample = strongroom.sample(CENTRE).await;
+    // What the copy is, the store tells when it is asked.
+    proxy.arm("HeadObject", Fault::Checksum(Some("AAAAAA==")), usize::MAX);
+    let file = teacher.upload(&sample, "1005", "Evidence", "notes.txt", b"what was judged").await;
+    let known = async || teacher.get(&format!("/api/v1/files/{file}")).await.json();
+    let waits = async {
+        while known().await["waits_for"] != "storage" {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), waits).await.expect("it never waits for the store");
+    let store = strongroom.service().store.clone();
+    assert_eq!(known().await["state"], "checking");
+    assert_eq!(teacher.get(&format!("/api/v1/files/{file}/content")).await.status, StatusCode::NOT_FOUND);
+    assert!(proxy.disarm() > 1, "nothing was spoiled");
+    teacher.wait_for(&file, "accepted").await;
+    assert_eq!(teacher.get(&format!("/api/v1/files/{file}/content")).await.text, "what was judged");
+    while !strongroom.texts("SELECT path FROM discards").await.is_empty() {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let left = store.list("", None, 10).await.unwrap();
+    assert!(left.len() == 1 && left[0].starts_with("evidence/"), "{left:?}");
+    store.delete(&left[0].parse().unwrap()).await.unwrap();
+    strongroom.stop().await;
+}
+
 async fn every_call(fault: Fault, times: usize, lanes: usize) {
     if !is_board() {
         println!("of a board alone");

@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod board;
+mod command;
 mod concatenation;
 mod connections;
 mod crowd;
@@ -28,7 +30,9 @@ mod nodes;
 mod openapi;
 mod outage;
 mod pages;
+mod plans;
 mod reading;
+mod receipts;
 mod refusals;
 mod rescan;
 mod rescan_kill;
@@ -40,4 +44,5 @@ mod scanner_faults;
 mod stop;
 mod support;
 mod trail;
+mod viewing;
 mod work;

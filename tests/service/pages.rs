@@ -96,3 +96,95 @@ async fn a_list_of_samples_goes_on_where_its_page_ended() {
     assert_eq!(rest, all[1..]);
     strongroom.stop().await;
 }
+
+#[tokio::test]
+async fn a_page_is_compressed_for_our_own_pages_alone() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample_of("01_3357_R084_01", CENTRE).await;
+    let cookie = cookie(&strongroom, "officer.98765").await;
+    let ask = async |site: &str| {
+        let asked = page(&strongroom, &cookie, &format!("/samples/{sample}"));
+        let asked = asked.header("accept-encoding", "gzip, br").header("sec-fetch-site", site);
+        let answer = asked.send().await.unwrap();
+        let coding =
+            answer.headers().get("content-encoding").map(|coding| coding.to_str().unwrap().to_owned());
+        (coding, answer.bytes().await.unwrap())
+    };
+    let (coding, pressed) = ask("same-origin").await;
+    assert_eq!(coding.as_deref(), Some("br"));
+    assert!(pressed.len() <= 25_000, "500 candidates in {} bytes", pressed.len());
+    let mut plain = Vec::new();
+    brotli::BrotliDecompress(&mut &*pressed, &mut plain).unwrap();
+    let plain = String::from_utf8(plain).unwrap();
+    assert_eq!(plain.matches("<tr class=\"row").count(), 500);
+    // A link on another site chose what stands in the address.
+    let (coding, whole) = ask("cross-site").await;
+    assert_eq!(coding, None);
+    assert!(whole.len() > 100_000);
+    strongroom.stop().await;
+}
+
+#[tokio::test]
+async fn the_rows_that_are_asked_for_are_those_of_the_whole_page() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let cookie = cookie(&strongroom, "officer.98765").await;
+    let read =
+        async |query: &str| send(page(&strongroom, &cookie, &format!("/samples/{sample}{query}"))).await.text;
+    let row = |text: &str, number: &str| {
+        let (_, rest) = text.split_once(&format!("id=\"c-{number}\"")).unwrap();
+        rest.split_once("</tr>").unwrap().0.to_owned()
+    };
+    let whole = read("?open=1005").await;
+    let part = read("?open=1005&rows=1007,1005,4444").await;
+    assert_eq!(part.matches("<tr class=\"row").count(), 2);
+    for number in ["1005", "1007"] {
+        assert_eq!(row(&part, number), row(&whole, number));
+    }
+    assert!(part.contains("id=\"panel-row\"") && part.contains("data-part"));
+    assert!(!read("?open=1005&rows=1007").await.contains("id=\"panel-row\""), "not asked for");
+    assert!(!read("?closed=true").await.contains("id=\"panel-row\""));
+    // What is searched for stands; the others are there, and hidden.
+    let found = read("?search=%C5%82ukasz+w").await;
+    assert_eq!(found.matches("<tr class=\"row").count(), 13);
+    assert_eq!(found.matches(" data-live hidden>").count(), 12);
+    assert!(
+        found.contains("id=\"candidate-title\" tabindex=\"-1\">Łukasz Wójcik<"),
+        "the first found is open"
+    );
+    strongroom.stop().await;
+}
+
+#[tokio::test]
+async fn files_that_speak_of_somebody_else_are_asked_about() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let cookie = cookie(&strongroom, "officer.98765").await;
+    let ask = async |query: &str| {
+        let path = format!("/samples/{sample}/candidates/1005/filing?{query}");
+        send(page(&strongroom, &cookie, &path)).await.text
+    };
+    let goes = |text: &str| text.contains("data-go");
+    assert!(goes(&ask("section=Evidence&names=film.mp4/adeyemi+1003.mp4").await));
+    let asked = ask("section=Evidence&names=film.mp4/oneill.mp4").await;
+    assert!(!goes(&asked) && asked.contains("This name mentions 1003"), "{asked}");
+    assert!(asked.contains("File under 1005 Jordan Adeyemi: Candidate evidence"), "{asked}");
+    assert!(asked.contains("data-candidate=\"1003\""), "{asked}");
+    // Dropped on the row: the sections that take it.
+    let asked = ask("names=sheet.docx").await;
+    assert!(
+        !goes(&asked)
+            && asked.contains("data-section=\"URS\"")
+            && asked.contains("data-section=\"Evidence\"")
+    );
+    assert!(!asked.contains("data-section=\"Film\""), "a film section takes no document");
+    assert!(ask("names=a.exe").await.contains("takes this"));
+    // A full section: what is dropped replaces what is there only when somebody says so.
+    let file = officer.upload(&sample, "1005", "URS", "urs.txt", b"A sheet of some words.").await;
+    officer.wait_for(&file, "accepted").await;
+    assert!(goes(&ask("section=URS&names=new.txt").await), "the button said so");
+    let asked = ask("section=URS&names=new.txt&dropped=true").await;
+    assert!(!goes(&asked) && asked.contains(&format!("data-replaces=\"{file}\"")), "{asked}");
+    strongroom.stop().await;
+}

@@ -43,16 +43,16 @@ async fn a_centre_sees_its_own_samples_and_the_board_all() {
         centres.sort();
         centres
     };
-    assert_eq!(centres("officer.98765").await, [CENTRE; 4]);
-    assert_eq!(centres("board").await.len(), 8);
-    assert_eq!(centres("auditor").await.len(), 8);
+    assert_eq!(centres("officer.98765").await, [CENTRE; 5]);
+    assert_eq!(centres("board").await.len(), 9);
+    assert_eq!(centres("auditor").await.len(), 9);
     assert!(centres("moderator.1").await.is_empty());
     let officer = strongroom.as_("officer.98765").await;
     assert_eq!(officer.get("/api/v1/organisations").await.json()["items"][0]["id"], "ocr");
     let assessments = officer.get("/api/v1/assessments").await.json();
     let id = assessments["items"][0]["id"].as_str().unwrap();
     let cards = officer.get(&format!("/api/v1/assessments/{id}/components")).await.json();
-    assert_eq!(cards["items"].as_array().unwrap().len(), 4);
+    assert_eq!(cards["items"].as_array().unwrap().len(), 5);
     strongroom.sql("DELETE FROM roles WHERE person_id = 'officer.98765'").await;
     assert!(officer.get("/api/v1/samples").await.json()["items"].as_array().unwrap().is_empty());
     strongroom.stop().await;

@@ -183,7 +183,11 @@ async fn a_later_hit_withdraws_the_file_and_everyone_it_concerns_is_told() {
     assert!(own.contains("essay.txt was withdrawn on") && own.contains("Test.Virus"), "{own}");
     let moderated = page(&strongroom, "moderator.1", &format!("/moderation/{sample}")).await.text;
     assert!(moderated.contains("a later virus scan found something"), "{moderated}");
-    assert!(!moderated.contains(&format!("{bad}/content")) && moderated.contains(&format!("{good}/content")));
+    for (file, there) in [(&bad, false), (&good, true)] {
+        let looked =
+            page(&strongroom, "moderator.1", &format!("/moderation/{sample}?file={file}")).await.text;
+        assert_eq!(looked.contains(&format!("{file}/content")), there, "{looked}");
+    }
     for stranger in ["moderator.2", "officer.20461"] {
         let path = if stranger == "moderator.2" { "/moderation" } else { "/organisations/ocr" };
         let told = page(&strongroom, stranger, path).await;
@@ -295,6 +299,42 @@ async fn what_the_scanner_cannot_say_changes_nothing() {
     );
     strongroom.verdicts.finds(None);
     quarantined(&teacher, &bad).await;
+    strongroom.stop().await;
+}
+
+/// A zip in which deflate hides what is in it from whoever does not unpack it.
+fn packed(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut zip, bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn an_archive_that_was_scanned_by_its_members_is_again() {
+    let strongroom = started().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let teacher = strongroom.as_("teacher.98765").await;
+    let zip = packed(&[("sheet.txt", GOOD), ("work/essay.txt", BAD)]);
+    assert!(!zip.windows(MARKER.len()).any(|window| window == MARKER));
+    let work = accepted(&teacher, &sample, "Evidence", "work.zip", &zip).await;
+    // This scanner unpacks nothing.
+    strongroom.verdicts.knows(MARKER, hours_ago(2));
+    let again = "SELECT state FROM files WHERE scanned_at > accepted_at";
+    texts_are(&strongroom, again, &["accepted"]).await;
+    // As if it were beyond its size.
+    let scans = strongroom.verdicts.scans();
+    strongroom.sql("UPDATE files SET by_member = 1").await;
+    strongroom.verdicts.knows(MARKER, hours_ago(1));
+    let known = quarantined(&teacher, &work).await;
+    let message = known["message"].as_str().unwrap();
+    assert!(message.contains("A later virus check found Test.Virus in work/essay.txt."), "{known}");
+    assert_eq!(strongroom.verdicts.scans(), scans + 2);
+    assert_eq!(content(&teacher, &work).await.status, 404);
+    let spooled = std::fs::read_dir(strongroom.service().config.data.join("spool")).unwrap().count();
+    assert_eq!(spooled, 0);
     strongroom.stop().await;
 }
 
@@ -419,13 +459,17 @@ async fn an_object_that_is_gone_or_another_withholds_its_file_until_it_is_back()
     let (key, version) = object(&strongroom, &one).await;
     let (other, other_version) = object(&strongroom, &two).await;
     let aside = ObjectKey::Incident { sample: sample.parse().unwrap(), file: one.parse().unwrap() };
-    let aside_version = store.promote(&key, &version, &aside).await.unwrap();
+    let aside_version =
+        store.promote(&key, &version, crc32fast::hash(b"the first essay"), &aside).await.unwrap();
     assert_eq!(ready(&strongroom).await["detail"], "nothing is withheld");
 
     for (swapped, why) in [(false, "object_lost"), (true, "object_changed")] {
         store.delete(&key).await.unwrap();
         if swapped {
-            store.promote(&other, &other_version, &key).await.unwrap();
+            store
+                .promote(&other, &other_version, crc32fast::hash(b"another essay, longer"), &key)
+                .await
+                .unwrap();
         }
         // Whoever reads it gets nothing, and it is looked at.
         assert_eq!(content(&officer, &one).await.status, 500);
@@ -444,7 +488,7 @@ async fn an_object_that_is_gone_or_another_withholds_its_file_until_it_is_back()
 
         // It is found again.
         store.delete(&key).await.unwrap();
-        store.promote(&aside, &aside_version, &key).await.unwrap();
+        store.promote(&aside, &aside_version, crc32fast::hash(b"the first essay"), &key).await.unwrap();
         strongroom.sql("UPDATE files SET check_after = 0").await;
         until(&officer, &one, |known| known["withheld_at"].is_null()).await;
         assert_eq!(content(&officer, &one).await.text, "the first essay");
@@ -700,7 +744,8 @@ async fn an_object_swapped_after_its_scan_is_never_promoted() {
     let strongroom = started().await;
     let sample = strongroom.sample(CENTRE).await;
     let teacher = strongroom.as_("teacher.98765").await;
-    let other = accepted(&teacher, &sample, "URS", "urs.txt", b"quite another file, with more bytes").await;
+    let longer = b"quite another file, with more bytes";
+    let other = accepted(&teacher, &sample, "URS", "urs.txt", longer).await;
     strongroom.verdicts.hold(true);
     let scans = strongroom.verdicts.scans();
     let file = teacher.upload(&sample, "1005", "Evidence", "essay.txt", GOOD).await;
@@ -717,7 +762,7 @@ async fn an_object_swapped_after_its_scan_is_never_promoted() {
     let key: ObjectKey = staged.parse().unwrap();
     let (from, version) = object(&strongroom, &other).await;
     store.delete(&key).await.unwrap();
-    store.promote(&from, &version, &key).await.unwrap();
+    store.promote(&from, &version, crc32fast::hash(longer), &key).await.unwrap();
     // The ninth try of ten was this.
     strongroom.sql("UPDATE files SET check_attempts = 9 WHERE state = 'checking'").await;
     strongroom.verdicts.hold(false);

@@ -49,6 +49,27 @@ async fn upload(process: &Process, token: &str, section: &str, name: &str, text:
     process.actor(token).upload(&sample, "1005", section, name, text.as_bytes()).await
 }
 
+/// The same to a process whose check ends it, maybe before it answers.
+async fn upload_to_the_end(process: &Process, token: &str, section: &str, name: &str, text: &str) -> String {
+    let sample = process.sample(token).await;
+    let actor = process.actor(token);
+    let begun = actor.begin(&sample, "1005", section, name, text.len() as u64).await;
+    assert_eq!(begun.status, 201, "{}", begun.text);
+    let location = begun.headers["location"].to_str().unwrap();
+    let file = location.rsplit('/').next().unwrap().to_owned();
+    let bytes = actor
+        .request(Method::PATCH, &format!("/files/{file}"))
+        .header("tus-resumable", "1.0.0")
+        .header("upload-offset", 0)
+        .header("content-type", "application/offset+octet-stream")
+        .body(text.to_owned());
+    match bytes.send().await {
+        Ok(answer) => assert_eq!(answer.status(), 204),
+        Err(lost) => assert!(lost.is_request(), "{lost:?}"),
+    }
+    file
+}
+
 async fn counts(installation: &Installation, query: &'static str, wanted: i64) {
     let wait = async {
         while installation.count(query).await != wanted {
@@ -150,20 +171,18 @@ async fn killed_at(step: &'static str) {
     let token = installation.token("officer.98765").await;
     let at_once = step == "check::refused" || step == "incident::copied";
     let text = if at_once { KNOWN } else { LATER };
-    let process = if at_once {
-        installation.serve(Some(step)).await
+    if at_once {
+        let process = installation.serve(Some(step)).await;
+        upload_to_the_end(&process, &token, "Evidence", "essay.txt", text).await;
+        process.killed().await;
     } else {
         let process = installation.serve(None).await;
         let file = upload(&process, &token, "Evidence", "essay.txt", text).await;
         process.actor(&token).wait_for(&file, "accepted").await;
         process.stop().await;
         learn(&installation);
-        installation.serve(Some(step)).await
-    };
-    if at_once {
-        upload(&process, &token, "Evidence", "essay.txt", text).await;
+        installation.serve_until_killed(step).await;
     }
-    process.killed().await;
 
     let process = installation.serve(None).await;
     let sample = process.sample(&token).await;
@@ -223,11 +242,11 @@ async fn a_check_that_ends_its_process_again_and_again_is_given_up_and_takes_no_
     installation.set("STRONGROOM__WORKER__CLAIMS", 3);
     let token = installation.token("officer.98765").await;
     let process = installation.serve(Some("check::claimed")).await;
-    let fatal = upload(&process, &token, "Evidence", "fatal.txt", "what no process survives").await;
+    let fatal =
+        upload_to_the_end(&process, &token, "Evidence", "fatal.txt", "what no process survives").await;
     process.killed().await;
     for _ in 1..3 {
-        let process = installation.serve(Some("check::claimed")).await;
-        process.killed().await;
+        installation.serve_until_killed("check::claimed").await;
     }
     let process = installation.serve(None).await;
     let began = Instant::now();

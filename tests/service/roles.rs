@@ -13,7 +13,7 @@ use crate::support::{Answer, CENTRE, Strongroom, send};
 
 /// The columns: the sample's teacher and officer, those of another centre, its moderator, another, board, auditor, who
 /// answers incidents.
-const PEOPLE: [&str; 9] = [
+pub const PEOPLE: [&str; 9] = [
     "teacher.98765",
     "officer.98765",
     "teacher.20461",
@@ -34,6 +34,7 @@ POST   /api/v1/samples/{sample}/submissions                                     
 GET    /api/v1/samples/{sample}/submissions/{revision}                              ......... yy..y.yy.
 GET    /api/v1/samples/{sample}/submissions/{revision}/manifest.json                ......... yy..y.yy.
 GET    /api/v1/samples/{sample}/submissions/{revision}/manifest.csv                 ......... yy..y.yy.
+GET    /api/v1/samples/{sample}/submissions/{revision}/receipt.pdf                  ......... yy..y.yy.
 POST   /api/v1/samples/{sample}/returns                                             ff....yf. ff..y.yf.
 GET    /api/v1/samples/{sample}                                                     yy....yy. yy..y.yy.
 GET    /api/v1/samples/{sample}/candidates                                          yy....yy. yy..y.yy.
@@ -50,6 +51,8 @@ POST   /api/v1/samples/{sample}/extensions                                      
 GET    /api/v1/samples/{sample}/holds                                               ff....yy. ff..f.yy.
 POST   /api/v1/samples/{sample}/holds                                               ff....yf. ff..f.yf.
 DELETE /api/v1/samples/{sample}/holds/{hold}                                        ff.....f. ff..f..f.
+GET    /api/v1/samples/{sample}/bulk_plans                                          yy....ff. yy..f.ff.
+POST   /api/v1/samples/{sample}/bulk_plans                                          yy....ff. yy..f.ff.
 GET    /api/v1/files/{file}                                                         yy....yy. yy..y.yy.
 DELETE /api/v1/files/{file}                                                         yy....ff. yy..f.ff.
 POST   /api/v1/files/{file}/restore                                                 yy....ff. yy..f.ff.
@@ -67,13 +70,32 @@ GET    /api/v1/files/{file}/content                                             
 GET    /api/v1/incidents                                                            ffffffffy ffffffffy
 GET    /api/v1/incidents/{file}/content                                             ......... .........
 GET    /samples/{sample}                                                            yy....yy. yy..m.yy.
+GET    /samples/{sample}/documents                                                  yy....yy. yy..m.yy.
+GET    /samples/{sample}/candidates/{number}/filing                                 yy....ff. yy..f.ff.
 GET    /samples/{sample}/help                                                       yy....yy. yy..y.yy.
+POST   /samples/{sample}/help                                                       yy....ff. yy..f.ff.
+GET    /samples/{sample}/upload-many                                                yy....ff. yy..f.ff.
+GET    /samples/{sample}/plans/{plan}                                               ......... .........
+POST   /samples/{sample}/plans/{plan}/choices                                       ......... .........
+POST   /samples/{sample}/plans/{plan}/start                                         ......... .........
+POST   /samples/{sample}/plans/{plan}/discard                                       ......... .........
 GET    /samples/{sample}/files/{file}                                               yy....yy. yy..f.yy.
 POST   /samples/{sample}/files/{file}/delete                                        yy....ff. yy..f.ff.
 POST   /samples/{sample}/files/{file}/restore                                       yy....ff. yy..f.ff.
+GET    /samples/{sample}/files/{file}/move                                          yy....ff. yy..f.ff.
+POST   /samples/{sample}/files/{file}/move                                          yy....ff. yy..f.ff.
 GET    /samples/{sample}/candidates/{number}/sections/{section}/missing             yy....ff. yy..f.ff.
 POST   /samples/{sample}/candidates/{number}/sections/{section}/missing             yy....ff. yy..f.ff.
 POST   /samples/{sample}/candidates/{number}/sections/{section}/missing/clear       yy....ff. yy..f.ff.
+GET    /samples/{sample}/candidates/{number}/sections/{section}/other               fy....ff. fy..f.ff.
+POST   /samples/{sample}/candidates/{number}/sections/{section}/other               fy....ff. fy..f.ff.
+POST   /samples/{sample}/candidates/{number}/sections/{section}/other/clear         fy....ff. fy..f.ff.
+GET    /samples/{sample}/candidates/{number}/sections/{section}/fewer               yy....ff. yy..f.ff.
+POST   /samples/{sample}/candidates/{number}/sections/{section}/fewer               yy....ff. yy..f.ff.
+POST   /samples/{sample}/candidates/{number}/sections/{section}/fewer/clear         yy....ff. yy..f.ff.
+GET    /samples/{sample}/candidates/{number}/absent                                 yy....ff. yy..f.ff.
+POST   /samples/{sample}/candidates/{number}/absent                                 yy....ff. yy..f.ff.
+POST   /samples/{sample}/candidates/{number}/absent/clear                           yy....ff. yy..f.ff.
 GET    /samples/{sample}/check                                                      yy....yy. yy..f.yy.
 GET    /samples/{sample}/declarations/{declaration}                                 fy....ff. fy..f.ff.
 POST   /samples/{sample}/declarations/{declaration}                                 fy....ff. fy..f.ff.
@@ -81,6 +103,9 @@ GET    /samples/{sample}/submit                                                 
 POST   /samples/{sample}/submit                                                     fy....ff. fy..f.ff.
 GET    /samples/{sample}/submissions/{revision}                                     ......... yy..y.yy.
 GET    /moderation/{sample}                                                         ......... ....y....
+GET    /moderation/{sample}/download                                                ......... ....y....
+GET    /moderation/{sample}/return                                                  ......... ....y....
+POST   /moderation/{sample}/return                                                  ......... ....y....
 ";
 
 struct Row {
@@ -99,14 +124,14 @@ fn table() -> Vec<Row> {
 }
 
 /// A person at a browser: pages ask for a session, and the rest takes one as well.
-struct Person {
+pub struct Person {
     cookie: String,
     csrf: String,
     origin: String,
 }
 
 impl Person {
-    async fn new(strongroom: &Strongroom, person: &str) -> Self {
+    pub async fn new(strongroom: &Strongroom, person: &str) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
         let id = person.parse().unwrap();
@@ -117,7 +142,7 @@ impl Person {
         Self { cookie, csrf, origin: strongroom.url("") }
     }
 
-    fn request(&self, strongroom: &Strongroom, method: &str, path: &str) -> RequestBuilder {
+    pub fn request(&self, strongroom: &Strongroom, method: &str, path: &str) -> RequestBuilder {
         let request = strongroom.stranger().request(method.parse().unwrap(), path);
         request
             .header("cookie", &self.cookie)
@@ -133,7 +158,7 @@ fn address(path: &str, sample: &str, file: &str, declaration: &str) -> String {
         "{file}" => file,
         "{number}" | "{candidate}" => "1005",
         "{section}" => "URS",
-        "{hold}" => "0123456789abcdef0123456789abcdef",
+        "{hold}" | "{plan}" => "0123456789abcdef0123456789abcdef",
         "{document}" => "Coversheet",
         "{revision}" => "1",
         "{declaration}" => declaration,
@@ -158,9 +183,13 @@ fn probe(request: RequestBuilder, row: &Row) -> RequestBuilder {
             .header("upload-metadata", "filename eC5leGU=");
     }
     match (row.method, row.path.rsplit('/').next().unwrap()) {
+        // A plan of nothing is refused.
+        ("POST", "bulk_plans") => request.json(&json!({ "files": [] })),
         ("POST", "submissions") => request.json(&json!({ "declarations": [] })),
         // Where it is already.
-        ("POST", "move") => request.json(&json!({ "candidate": "1005", "section": "URS" })),
+        ("POST", "move") if row.path.starts_with("/api/") => {
+            request.json(&json!({ "candidate": "1005", "section": "URS" }))
+        }
         ("POST", "holds") => request.json(&json!({ "kind": "review", "reference": "" })),
         ("POST", "returns" | "extensions") => {
             request.json(&json!({ "reason": "", "due_at": "2099-01-01T00:00:00Z" }))
@@ -169,7 +198,7 @@ fn probe(request: RequestBuilder, row: &Row) -> RequestBuilder {
         ("PUT", _) => request.json(&json!({ "reason": "lost" })),
         ("POST", _) if !row.path.starts_with("/api/") => request
             .header("content-type", "application/x-www-form-urlencoded")
-            .body("reason=lost&note=&version=0&accepted=on"),
+            .body("reason=lost&note=&version=0&accepted=on&candidate=1005&section=URS"),
         _ => request,
     }
 }
@@ -180,8 +209,13 @@ fn class(row: &Row, answer: &Answer) -> Result<char, u16> {
         303 if to.starts_with("/moderation/") => Ok('m'),
         303 if to.starts_with("/sign-in") => Err(303),
         200..=299 | 303 | 409 | 422 => Ok('y'),
-        // An empty reason is looked at after the person.
-        400 if ["/returns", "/extensions", "/holds"].iter().any(|end| row.path.ends_with(end)) => Ok('y'),
+        // What is empty is looked at after the person.
+        400 if ["/returns", "/extensions", "/holds", "/bulk_plans"]
+            .iter()
+            .any(|end| row.path.ends_with(end)) =>
+        {
+            Ok('y')
+        }
         403 if answer.code().1 == "forbidden" => Ok('f'),
         404 => Ok('.'),
         other => Err(other),

@@ -9,10 +9,11 @@ use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::Value;
 use strongroom::check::scan::{ClamdAddress, ScannerConfig};
+use strongroom::running::{Given, Role, Running};
 use tokio::time::{Instant, sleep};
 
 use crate::identity::{cookie, with_cookie};
-use crate::support::clamd::{Clamd, FakeClamd, Script, eicar, hours_ago, nobody, scanner};
+use crate::support::clamd::{Clamd, FakeClamd, Script, can_mount, eicar, hours_ago, nobody, scanner};
 use crate::support::{Actor, CENTRE, Strongroom, send};
 
 /// The longest anything may take to be noticed, or to be over.
@@ -288,8 +289,102 @@ async fn one_that_never_answers_or_answers_slowly_is_not_waited_for() {
     scene.end().await;
 }
 
+/// A service that looks at its scanner by itself when it begins, and not again in the time of a test.
+async fn scene_without_rounds(clamd: &Clamd) -> Scene {
+    let mut config = scanner(vec![clamd.address()]);
+    config.limits.probe_every_seconds = 3600;
+    let scene = Scene::with(config, 4).await;
+    scene.says(true, "").await;
+    scene
+}
+
+#[tokio::test]
+async fn a_clamd_that_is_denied_its_folders_passes_nothing() {
+    let mut clamd = Clamd::new();
+    clamd.drop_root();
+    // A proof that is broken off keeps its thread to its end.
+    clamd.set("MaxThreads", "6");
+    clamd.begin().await;
+    let scene = scene_without_rounds(&clamd).await;
+    // Without its temporary folder it says OK to everything, and between two rounds nobody asks.
+    clamd.deny("tmp", true);
+    let virus = scene.upload("virus.txt", &eicar()).await;
+    let essay = scene.upload("essay.txt", b"an essay").await;
+    scene.waits_for(&virus, &["scanner_not_trusted"]).await;
+    scene.waits_for(&essay, &["scanner_not_trusted"]).await;
+    scene.says(false, "temporary folder").await;
+    clamd.deny("tmp", false);
+    let begun = Instant::now();
+    scene.becomes(&virus, "infected").await;
+    scene.becomes(&essay, "accepted").await;
+    println!("S1: files had their verdicts {:?} after the folder was clamd's again", begun.elapsed());
+    // Without its signatures it does not begin.
+    clamd.deny("db", true);
+    clamd.begin_in_vain().await;
+    let virus = scene.upload("virus.txt", &[eicar(), b" ".to_vec()].concat()).await;
+    scene.waits_for(&virus, &["scanner_not_trusted"]).await;
+    scene.says(false, "cannot be reached").await;
+    clamd.deny("db", false);
+    clamd.begin().await;
+    scene.becomes(&virus, "infected").await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_full_file_system_is_not_of_the_file_and_passes_nothing() {
+    if !can_mount().await {
+        println!(
+            "S6: nothing can be mounted here; a limit on the size of its files stands for a full file system"
+        );
+        return full_by_a_limit().await;
+    }
+    let mut clamd = Clamd::new();
+    clamd.disk = Some("size=4m,nr_inodes=32");
+    clamd.set("MaxThreads", "6");
+    clamd.begin().await;
+    let scene = scene_without_rounds(&clamd).await;
+    let large = scene.upload("work.zip", &slow(0, 20)).await;
+    scene.waits_for(&large, &["scanner", "scanner_not_trusted"]).await;
+    scene.says(true, "").await;
+    let essay = scene.upload("essay.txt", b"what needs no room").await;
+    scene.becomes(&essay, "accepted").await;
+    let full = |error: std::io::Error| assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    let fill = clamd.temporary().join("fill");
+
+    // Not one byte more.
+    std::fs::write(&fill, vec![0; 8 << 20]).map_or_else(full, |()| panic!("it has room"));
+    let packed = scene.upload("work.zip", &slow(1, 1)).await;
+    scene.waits_for(&packed, &["scanner", "scanner_not_trusted"]).await;
+    scene.says(false, "cannot unpack").await;
+    std::fs::remove_file(&fill).unwrap();
+    scene.becomes(&packed, "accepted").await;
+
+    // Not one inode more: it says OK to everything.
+    std::fs::create_dir(&fill).unwrap();
+    let mut made = 0;
+    while let Ok(_file) = std::fs::File::create(fill.join(made.to_string())) {
+        made += 1;
+    }
+    assert!(made > 0);
+    let virus = scene.upload("virus.txt", &eicar()).await;
+    scene.waits_for(&virus, &["scanner_not_trusted"]).await;
+    scene.says(false, "temporary folder").await;
+    std::fs::remove_dir_all(&fill).unwrap();
+    scene.becomes(&virus, "infected").await;
+
+    clamd.disk = None;
+    clamd.begin().await;
+    scene.becomes(&large, "accepted").await;
+    scene.end().await;
+}
+
 #[tokio::test]
 async fn a_full_temporary_folder_is_not_of_the_file() {
+    full_by_a_limit().await;
+}
+
+/// Without room for a file of more than some size, and for any.
+async fn full_by_a_limit() {
     let mut clamd = Clamd::new();
     clamd.room = Some(100);
     clamd.begin().await;
@@ -502,5 +597,20 @@ async fn while_one_of_several_can_be_trusted_nothing_waits() {
         !scene.scanner().await.1.contains(&folder.path().display().to_string()),
         "addresses are not told"
     );
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_node_that_checks_nothing_is_ready_and_asks_for_no_proof() {
+    let clamd = FakeClamd::unix();
+    let scene = Scene::over(vec![clamd.address()]).await;
+    let (ready, detail) = scene.scanner().await;
+    assert!(ready && !detail.contains("no files are checked here"), "{detail}");
+    let mut config = scene.strongroom.service().config.clone();
+    config.data = config.data.join("second");
+    let web = Running::start(config, Role::Web, Given::default()).await.unwrap();
+    let readiness = web.service.scanner.readiness().await;
+    assert!(readiness.ready && readiness.detail.contains("no files are checked here"), "{readiness:?}");
+    web.stop().await;
     scene.end().await;
 }

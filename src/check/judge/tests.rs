@@ -5,6 +5,7 @@ use std::io::Write;
 use async_trait::async_trait;
 
 use super::*;
+use crate::check::again::{Accepted, Again, Scan, look_again};
 use crate::check::scan::canary::eicar;
 use crate::check::scan::{ManagedClamd, ReplyError, ScanLimits, ScannerReadiness, SignaturePolicy};
 use crate::check::testing::{docx, jpeg, pdf, png, section, spool, zip_of};
@@ -467,14 +468,47 @@ async fn more_than_two_gigabytes_are_scanned_for_real() {
         let (file, size) = sparse_zip(&members(last));
         assert!(size > crate::check::scan::LARGEST_SCAN);
         let subject = Subject { size, ..subject("work.zip", b"") };
-        let judged = super::judge(&subject, file, &clamd, data.path()).await.unwrap();
+        let judged = super::judge(&subject, file.try_clone().unwrap(), &clamd, data.path()).await.unwrap();
         println!("{size} bytes were judged in {:?}", begun.elapsed());
-        judged.verdict
+        (file, judged)
     };
-    let (clean, infected) = tokio::join!(judged(b"essay"), judged(b"virus"));
-    assert_eq!(clean, Verdict::Clean);
-    assert_eq!(infected, Verdict::Infected { signature: "Test.Eicar.UNOFFICIAL in last.bin".into() });
+    let ((file, clean), (_, infected)) = tokio::join!(judged(LATER), judged(b"virus"));
+    assert_eq!((&clean.verdict, clean.by_member), (&Verdict::Clean, true));
+    let signature = "Test.Eicar.UNOFFICIAL in last.bin".into();
+    assert_eq!(infected.verdict, Verdict::Infected { signature });
+
+    // What was clean is looked at again, by the same signatures and by such as know more.
+    let Examined { sha256, size, .. } = clean.examined;
+    let accepted = Accepted { sha256, size, scan: Scan::Members(FileKind::of("zip").unwrap()) };
+    let again = async || {
+        let begun = std::time::Instant::now();
+        let again = look_again(&accepted, file.try_clone().unwrap(), &clamd, data.path()).await.unwrap();
+        println!("{size} bytes were looked at again in {:?}", begun.elapsed());
+        again
+    };
+    assert_eq!(again().await, Again::Clean { scanner: clean.scanner.clone() });
+    learn(data.path(), &clamd).await;
+    let Again::Infected { signature, .. } = again().await else { panic!("nothing was found") };
+    assert_eq!(signature, "Test.Later.UNOFFICIAL in last.bin");
     clamd.shutdown().await;
+}
+
+/// What the first signatures do not know.
+const LATER: &[u8] = b"KNOWN-ONLY-LATER";
+
+/// Gives a managed clamd signatures that know [`LATER`], and waits until it has them.
+async fn learn(data: &Path, clamd: &ManagedClamd) {
+    use std::io::Read;
+    let hex: String = LATER.iter().map(|byte| format!("{byte:02x}")).collect();
+    std::fs::write(data.join("clamd/signatures/later.ndb"), format!("Test.Later:0:*:{hex}\n")).unwrap();
+    let mut line = std::os::unix::net::UnixStream::connect(data.join("clamd/clamd.sock")).unwrap();
+    line.write_all(b"zRELOAD\0").unwrap();
+    line.read_to_string(&mut String::new()).unwrap();
+    let begun = std::time::Instant::now();
+    while clamd.scan(&holding(LATER), LATER.len() as u64).await.unwrap().finding == Finding::Clean {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does not learn");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]

@@ -43,10 +43,15 @@ impl Canary {
         };
         Ok([
             Self::holding(&eicar(), Kind::Virus)?,
-            Self::holding(&zip(CompressionMethod::Deflated, "eicar.com", &eicar())?, Kind::PackedVirus)?,
+            Self::packed_virus()?,
             Self::holding(b"nothing to see here\n", Kind::Harmless)?,
             beyond,
         ])
+    }
+
+    /// The test virus in an archive: found, it shows that clamd reads, unpacks and writes now.
+    pub(super) fn packed_virus() -> io::Result<Self> {
+        Self::holding(&zip(CompressionMethod::Deflated, "eicar.com", &eicar())?, Kind::PackedVirus)
     }
 
     /// The sentence for the operator when clamd gives this canary another verdict.
@@ -55,10 +60,14 @@ impl Canary {
             (Kind::Virus | Kind::PackedVirus, Finding::Infected { .. })
             | (Kind::Harmless, Finding::Clean)
             | (Kind::BeyondLimits, Finding::BeyondLimits { .. }) => None,
-            (Kind::Virus, _) => Some("clamd does not find the EICAR test virus; load its signatures"),
-            (Kind::PackedVirus, _) => {
-                Some("clamd does not find the EICAR test virus in a zip; set `ScanArchive yes`")
-            }
+            (Kind::Virus, _) => Some(
+                "clamd does not find the EICAR test virus; load its signatures, and see that its temporary folder has \
+                 room and may be written to",
+            ),
+            (Kind::PackedVirus, _) => Some(
+                "clamd does not find the EICAR test virus in a zip; set `ScanArchive yes`, and see that its temporary \
+                 folder has room and may be written to",
+            ),
             (Kind::Harmless, _) => Some("clamd reports a harmless text; look at its signatures"),
             (Kind::BeyondLimits, _) => Some(
                 "clamd passes files beyond its limits as OK; set `AlertExceedsMax yes` and `MaxFileSize 0`",

@@ -22,9 +22,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::clamd::{Address, Clamd};
+use super::clamd::{Address, Clamd, Place};
 use super::config::{ScanLimits, SignaturePolicy};
-use super::news::News;
 use super::signatures::{self, Database, SYSTEM_DATABASE};
 use super::{ScanError, ScanOutcome, Scanner, ScannerNews, ScannerReadiness};
 use crate::clock::Clock;
@@ -108,12 +107,12 @@ impl ManagedClamd {
         signatures: SignaturePolicy,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        Self::start_as((1, Arc::default()), data, limits, signatures, clock).await
+        Self::start_at(Place::default(), data, limits, signatures, clock).await
     }
 
-    /// The same as one of several: its number, and where they tell their news.
-    pub(super) async fn start_as(
-        (number, news): (usize, Arc<News>),
+    /// The same at that place.
+    pub(super) async fn start_at(
+        place: Place,
         data: &Path,
         limits: ScanLimits,
         signatures: SignaturePolicy,
@@ -128,9 +127,8 @@ impl ManagedClamd {
         // Without official signatures there is no date to insist on; readiness says so.
         let accept_undated = signatures.accept_undated || database.test_only;
         let signatures = SignaturePolicy { accept_undated, ..signatures };
-        let clamd = Clamd::new(Address::Unix(socket), TimeZone::UTC, limits, signatures, clock)
-            .numbered(number, news)
-            .of_ours();
+        let clamd =
+            Clamd::new(Address::Unix(socket), TimeZone::UTC, limits, signatures, clock).at(place).of_ours();
 
         let recipe = Recipe { config: folder.join("clamd.conf"), folder };
         let running = Running::start(&recipe, &clamd).await?;

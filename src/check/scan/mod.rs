@@ -3,7 +3,7 @@
 //! An `OK` of clamd is not clean by itself: it answers `OK` in a millisecond for files beyond its limits, for methods
 //! it cannot unpack and while its signatures are years old. So a scan counts only while the canaries pass ([`Clamd`]):
 //! a test virus is found, a harmless text is not, what lies beyond the limits is reported as such, and a file as large
-//! as this one was looked at to its end.
+//! as this one was looked at to its end. And after each `OK` the test virus is found once more.
 //!
 //! Of what is inside a file, clamd passes over without a word: members of a zip that inflate to more than it looks at,
 //! methods it does not know, and encrypted Office documents. The structure step has refused these before: every
@@ -42,6 +42,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::clamd::Place;
 use self::clamds::Clamds;
 use self::news::News;
 use crate::clock::Clock;
@@ -160,6 +161,9 @@ pub enum ScanError {
     /// The folder for what is inflated, not the scanner.
     #[error("what is in the file cannot be written to the spool folder")]
     Spool(#[source] io::Error),
+    /// An archive that was acceptable when it was walked before is not now, or takes too long.
+    #[error("the archive cannot be handed over by its members: {detail}")]
+    Unreadable { detail: String },
     #[error("the check was interrupted")]
     Interrupted,
 }
@@ -175,6 +179,7 @@ impl ScanError {
             | Self::Connect(_)
             | Self::File(_)
             | Self::Spool(_)
+            | Self::Unreadable { .. }
             | Self::Interrupted => false,
         }
     }
@@ -195,17 +200,22 @@ pub struct RunningScanner {
 }
 
 /// Starts or connects to the scanner of the settings. A clamd that is not ours and does not answer is no error here:
-/// readiness tells, and files wait.
-pub async fn open(config: &ScannerConfig, data: &Path, clock: Clock) -> Result<RunningScanner, StartError> {
+/// readiness tells, and files wait. `scans`: files are scanned here; otherwise it is only asked how it is.
+pub async fn open(
+    config: &ScannerConfig,
+    data: &Path,
+    clock: Clock,
+    scans: bool,
+) -> Result<RunningScanner, StartError> {
     let (tasks, stop, news) = (TaskTracker::new(), CancellationToken::new(), Arc::<News>::default());
     let (mut all, mut managed) = (Vec::new(), None);
     let mut others = Vec::new();
     for (at, address) in config.clamd.iter().enumerate() {
         let (limits, signatures) = (config.limits.clone(), config.signatures.clone());
+        let place = Place { number: at + 1, news: Arc::clone(&news), scans };
         let clamd = match address {
             ClamdAddress::Managed => {
-                let place = (at + 1, Arc::clone(&news));
-                let runs = ManagedClamd::start_as(place, data, limits, signatures, clock.clone()).await?;
+                let runs = ManagedClamd::start_at(place, data, limits, signatures, clock.clone()).await?;
                 all.push(runs.clamd());
                 managed = Some(runs);
                 continue;
@@ -213,7 +223,7 @@ pub async fn open(config: &ScannerConfig, data: &Path, clock: Clock) -> Result<R
             ClamdAddress::Unix { path } => Clamd::unix(path.clone(), limits, signatures, clock.clone()),
             ClamdAddress::Tcp { address } => Clamd::tcp(address.clone(), limits, signatures, clock.clone()),
         };
-        let clamd = Arc::new(clamd.numbered(at + 1, Arc::clone(&news)));
+        let clamd = Arc::new(clamd.at(place));
         others.push(Arc::clone(&clamd));
         all.push(clamd);
     }

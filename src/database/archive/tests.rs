@@ -35,7 +35,7 @@ impl World {
             "INSERT INTO assessments VALUES ('media', 'ocr', 'june', 'iMedia')",
             "INSERT INTO components VALUES ('R085', 'ocr', 'R085', \
              '{\"id\": \"R085\", \"title\": \"R085\", \"sample_mode\": \"all\", \"sections\": []}')",
-            "INSERT INTO centres VALUES ('98765', 'Hill'), ('12345', 'Dale')",
+            "INSERT INTO centres (number, name) VALUES ('98765', 'Hill'), ('12345', 'Dale')",
             "INSERT INTO people (id, name) VALUES ('teacher', 'T'), ('foreign', 'F'), ('mod', 'M'), \
              ('idle', 'I'), ('other', 'O')",
             "INSERT INTO roles (person_id, role, centre_number) VALUES ('teacher', 'teacher', '98765'), \

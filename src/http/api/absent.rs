@@ -27,13 +27,14 @@ use crate::submission::Absent;
 #[serde(deny_unknown_fields)]
 pub struct Why {
     #[serde(default)]
-    reason: Option<String>,
+    pub reason: Option<String>,
     /// The reference of a decision.
     #[serde(default)]
-    reference: Option<String>,
+    pub reference: Option<String>,
 }
 
-type Path = (SampleId, CandidateNumber);
+/// A candidate, as the address names them.
+pub type Path = (SampleId, CandidateNumber);
 
 /// A candidate without any work, accepted or running, is absent from now on: outside the account, uploads refused.
 #[utoipa::path(put, path = "/api/v1/samples/{sample}/candidates/{number}/absent",
@@ -44,13 +45,25 @@ pub async fn put(
     caller: Caller,
     request: RequestId,
     Segments(path): Segments<Path>,
-    Json(Why { reason, reference }): Json<Why>,
+    Json(why): Json<Why>,
 ) -> Result<StatusCode, ApiError> {
+    set(&service, &caller, &request, &path, why).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Says that a candidate is absent.
+pub async fn set(
+    service: &Service,
+    caller: &Caller,
+    request: &RequestId,
+    path: &Path,
+    Why { reason, reference }: Why,
+) -> Result<(), ApiError> {
     if reason.as_ref().is_some_and(|reason| reason.len() > NOTE_LIMIT) {
         return Err(ApiError::invalid("reason", format!("at most {NOTE_LIMIT} bytes")));
     }
     check_reference(reference.as_deref())?;
-    let (mut tx, candidate) = hold(&service, &caller, &path).await?;
+    let (mut tx, candidate) = hold(service, caller, path).await?;
     if candidate.status == CandidateStatus::Withdrawn {
         return Err(ApiError::Absent);
     }
@@ -62,7 +75,7 @@ pub async fn put(
     let said = Absent { reason, reference };
     flags::set_absent(&mut tx, candidate.id, Some((&said, caller.person()))).await?;
     let entry = Entry { detail, ..Entry::new(By::Person(caller.person()), "candidate.absent_set") };
-    finish(tx, &service, &request, path.0, &candidate, entry).await
+    finish(tx, service, request, path.0, &candidate, entry).await
 }
 
 /// The candidate takes part again. One who is entered stays so.
@@ -74,15 +87,26 @@ pub async fn delete(
     request: RequestId,
     Segments(path): Segments<Path>,
 ) -> Result<StatusCode, ApiError> {
-    let (mut tx, candidate) = hold(&service, &caller, &path).await?;
+    clear(&service, &caller, &request, &path).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes an absence back; without one, nothing happens.
+pub async fn clear(
+    service: &Service,
+    caller: &Caller,
+    request: &RequestId,
+    path: &Path,
+) -> Result<(), ApiError> {
+    let (mut tx, candidate) = hold(service, caller, path).await?;
     match candidate.status {
-        CandidateStatus::Entered => return Ok(StatusCode::NO_CONTENT),
+        CandidateStatus::Entered => return Ok(()),
         CandidateStatus::Withdrawn => return Err(ApiError::Absent),
         CandidateStatus::Absent => {}
     }
     flags::set_absent(&mut tx, candidate.id, None).await?;
     let entry = Entry::new(By::Person(caller.person()), "candidate.absent_cleared");
-    finish(tx, &service, &request, path.0, &candidate, entry).await
+    finish(tx, service, request, path.0, &candidate, entry).await
 }
 
 /// Locks the sample against everyone (an upload to any of its places must not cross this), once it is settled that
@@ -108,10 +132,9 @@ async fn finish(
     sample: SampleId,
     candidate: &samples::Entry,
     entry: Entry<'_>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<(), ApiError> {
     let (id, request) = (candidate.id.to_string(), request.to_string());
     let entry = Entry { sample: Some(sample), candidate: &id, request: &request, ..entry };
     audit::record(&mut tx, service.clock.now(), entry).await?;
-    tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(tx.commit().await?)
 }

@@ -119,11 +119,7 @@ pub async fn put_incomplete(
     Segments(path): Segments<Path>,
     Json(shortfall): Json<Shortfall>,
 ) -> Result<StatusCode, ApiError> {
-    let reason = shortfall.reason.trim();
-    if reason.is_empty() || reason.len() > NOTE_LIMIT {
-        return Err(ApiError::invalid("reason", format!("say why, in at most {NOTE_LIMIT} bytes")));
-    }
-    set(&service, &caller, &request, &path.into(), Flag::Incomplete(reason.to_owned())).await?;
+    set_incomplete(&service, &caller, &request, &path.into(), shortfall).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -148,14 +144,9 @@ pub async fn put_other_means(
     caller: Caller,
     request: RequestId,
     Segments(path): Segments<Path>,
-    Json(Otherwise { means, reference }): Json<Otherwise>,
+    Json(otherwise): Json<Otherwise>,
 ) -> Result<StatusCode, ApiError> {
-    check_reference(reference.as_deref())?;
-    if means == Means::Other && reference.as_ref().is_none_or(|reference| reference.trim().is_empty()) {
-        return Err(ApiError::invalid("reference", "say in the reference how it comes"));
-    }
-    let flag = Flag::OtherMeans(OtherMeans { means, reference });
-    set(&service, &caller, &request, &path.into(), flag).await?;
+    set_other_means(&service, &caller, &request, &path.into(), otherwise).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -190,6 +181,36 @@ pub async fn set_missing(
     let (by, at) = (caller.person().to_string(), service.clock.now());
     let missing = Missing { reason: why.reason, note: why.note, reference: why.reference, by, at };
     set(service, caller, request, target, Flag::Missing(missing)).await
+}
+
+/// Notes why a section has fewer files than asked for.
+pub async fn set_incomplete(
+    service: &Service,
+    caller: &Caller,
+    request: &RequestId,
+    target: &Target,
+    shortfall: Shortfall,
+) -> Result<(), ApiError> {
+    let reason = shortfall.reason.trim();
+    if reason.is_empty() || reason.len() > NOTE_LIMIT {
+        return Err(ApiError::invalid("reason", format!("say why, in at most {NOTE_LIMIT} bytes")));
+    }
+    set(service, caller, request, target, Flag::Incomplete(reason.to_owned())).await
+}
+
+/// Says how a section comes that is not uploaded.
+pub async fn set_other_means(
+    service: &Service,
+    caller: &Caller,
+    request: &RequestId,
+    target: &Target,
+    Otherwise { means, reference }: Otherwise,
+) -> Result<(), ApiError> {
+    check_reference(reference.as_deref())?;
+    if means == Means::Other && reference.as_ref().is_none_or(|reference| reference.trim().is_empty()) {
+        return Err(ApiError::invalid("reference", "say in the reference how it comes"));
+    }
+    set(service, caller, request, target, Flag::OtherMeans(OtherMeans { means, reference })).await
 }
 
 /// Sets a section's flag where its rules allow it, in place of any other.

@@ -2,15 +2,16 @@
 //!
 //! What a handler answers is made by a function beside it that pages may call as well.
 
-mod absent;
+pub mod absent;
 mod board;
 pub mod candidates;
 mod events;
 pub mod files;
 pub mod flags;
 mod incidents;
-mod moves;
+pub mod moves;
 mod openapi;
+pub mod plans;
 pub mod samples;
 mod trail;
 pub mod views;
@@ -59,6 +60,9 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/api/v1/samples/{sample}/extensions", post(board::extend))
         .route("/api/v1/samples/{sample}/holds", get(board::list_holds).post(board::hold))
         .route("/api/v1/samples/{sample}/holds/{hold}", delete(board::lift))
+        .route("/api/v1/samples/{sample}/bulk_plans", get(plans::list).post(plans::post))
+        .route("/api/v1/bulk_plans/{plan}", get(plans::get).patch(plans::patch).delete(plans::delete))
+        .route("/api/v1/bulk_plans/{plan}/start", post(plans::start))
         .route("/api/v1/files/{file}", get(files::one).delete(files::delete))
         .route("/api/v1/files/{file}/restore", post(files::restore))
         .route("/api/v1/files/{file}/move", post(moves::post))

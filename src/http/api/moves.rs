@@ -76,16 +76,25 @@ pub async fn post(
     Segments(file): Segments<FileId>,
     Json(to): Json<Where>,
 ) -> Result<Answered<FileView>, ApiError> {
-    let row = find(&service, &caller, file).await?;
-    may(&service, &caller, Action::ChangeWork, row.sample).await?;
-    let place = to.place()?;
-    if place.candidate().map(CandidateNumber::as_str) != row.candidate.as_deref()
-        || place.section_word() != row.section
-    {
-        relocate(&service, &caller, &request, &row, place).await?;
-    }
+    relocated(&service, &caller, &request, file, &to).await?;
     let moved = find(&service, &caller, file).await?;
     Ok(Answered(FileView::of(moved, service.clock.now())))
+}
+
+/// Gives an accepted file another place. It may be there already.
+pub async fn relocated(
+    service: &Service,
+    caller: &Caller,
+    request: &RequestId,
+    file: FileId,
+    to: &Where,
+) -> Result<(), ApiError> {
+    let row = find(service, caller, file).await?;
+    may(service, caller, Action::ChangeWork, row.sample).await?;
+    let place = to.place()?;
+    let there = place.candidate().map(CandidateNumber::as_str) == row.candidate.as_deref()
+        && place.section_word() == row.section;
+    if there { Ok(()) } else { relocate(service, caller, request, &row, place).await }
 }
 
 async fn relocate(
@@ -104,7 +113,7 @@ async fn relocate(
     tx.commit().await?;
 
     let (old, version) = &ready.object;
-    let version = service.store.promote(old, version, &key).await?;
+    let version = service.store.promote(old, version, ready.file.crc32, &key).await?;
 
     let mut tx = service.db.begin().await?;
     let ready = decided(&mut tx, service, caller, row, &place).await?;

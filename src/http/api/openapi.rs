@@ -13,7 +13,7 @@ use utoipa::openapi::{self, Required};
 use utoipa::{Modify, OpenApi};
 
 use self::uploads::Uploads;
-use super::{absent, board, candidates, events, files, flags, incidents, moves, samples, trail};
+use super::{absent, board, candidates, events, files, flags, incidents, moves, plans, samples, trail};
 use crate::http::{archive, content, health, submissions};
 
 #[derive(OpenApi)]
@@ -34,6 +34,7 @@ use crate::http::{archive, content, health, submissions};
         submissions::receipt,
         submissions::manifest_json,
         submissions::manifest_csv,
+        submissions::receipt_pdf,
         submissions::give_back,
         archive::zip,
         content::file,
@@ -58,6 +59,12 @@ use crate::http::{archive, content, health, submissions};
         board::hold,
         board::list_holds,
         board::lift,
+        plans::post,
+        plans::list,
+        plans::get,
+        plans::patch,
+        plans::start,
+        plans::delete,
         files::one,
         files::delete,
         files::restore,
@@ -83,7 +90,8 @@ impl Modify for Keys {
             .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(255)).build()))
             .build();
         let written = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/v1/"));
-        let written = written.flat_map(|(_, item)| [&mut item.post, &mut item.put, &mut item.delete]);
+        let written =
+            written.flat_map(|(_, item)| [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete]);
         for operation in written.flatten() {
             operation.parameters.get_or_insert_default().push(key.clone().into());
         }

@@ -8,6 +8,7 @@ use crate::completeness::{CandidateState, SectionState};
 use crate::component::Section;
 use crate::database::files_read::FileRow;
 use crate::database::flags::{Missing, OtherMeans};
+use crate::http::uploads::guard;
 use crate::submission::{Absent, Declaration};
 use crate::web::words;
 
@@ -246,7 +247,10 @@ pub struct FileView {
     pub unscanned: bool,
     pub duplicate_of: Option<String>,
     pub replaces: Option<String>,
-    /// An open upload's `Upload-Metadata` as it came, guards included.
+    /// By what an open upload's sender knows the file again: the `guard` of its metadata, if they gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
+    /// An open upload's `Upload-Metadata` as it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<String>,
 }
@@ -298,6 +302,7 @@ impl FileView {
             unscanned: row.unscanned,
             duplicate_of: row.duplicate_of,
             replaces: row.replaces,
+            guard: open.as_ref().and_then(|upload| guard(&upload.metadata)).map(String::from),
             metadata: open.map(|upload| upload.metadata),
         }
     }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 
-use crate::evidence::{DOCUMENTS, OriginalName, Place, RelativePath, SUPPORTING};
+use crate::evidence::{DOCUMENTS, OriginalName, Place, RelativePath, SUPPORTING, Sha256Digest};
 use crate::http::error::ApiError;
 use crate::ids::SampleId;
 use crate::upload::{Creation, Wanted};
@@ -78,6 +78,7 @@ pub(super) fn creation(
     let document = address.document.or_else(|| take("document"));
     // Uppy writes "null" for a file that came from no folder. A path of its ends with the name, so none is lost.
     let path = take("path").or_else(|| take("relativePath").filter(|path| path != "null"));
+    digest("guard", take("guard"))?;
     let name = name.ok_or_else(|| {
         ApiError::invalid("filename", "say the file's name in Upload-Metadata or Content-Disposition")
     })?;
@@ -89,15 +90,25 @@ pub(super) fn creation(
         path: folder(path, &name)?,
         declared_type: note("filetype", take("filetype").or_else(|| take("type")))?,
         modified: note("modified", take("modified"))?,
-        sha256: take("sha256")
-            .map(|text| text.parse().map_err(|_| ApiError::invalid("sha256", "not 64 hexadecimal digits")))
-            .transpose()?,
+        sha256: digest("sha256", take("sha256"))?,
         replaces: take("replaces").map(|id| id.parse().map_err(|_| ApiError::NotFound)).transpose()?,
+        planned: take("plan").map(|id| id.parse().map_err(|_| ApiError::NotFound)).transpose()?,
         length,
         metadata: raw.to_owned(),
         concatenation: None,
         dialect,
     })
+}
+
+/// By what its sender knows a file again (`guard`): a digest of parts of it, which ones is theirs to say. `None` where
+/// they gave none. Taken from metadata that was accepted.
+pub(in crate::http) fn guard(metadata: &str) -> Option<Sha256Digest> {
+    pairs(metadata).ok()?.remove("guard")?.parse().ok()
+}
+
+fn digest(field: &'static str, value: Option<String>) -> Result<Option<Sha256Digest>, ApiError> {
+    let read = |text: String| text.parse().map_err(|_| ApiError::invalid(field, "not 64 hexadecimal digits"));
+    value.map(read).transpose()
 }
 
 /// What is only kept and shown: one line, and none when it is overlong.
@@ -289,6 +300,27 @@ mod tests {
             headers.insert("content-disposition", disposition.parse().unwrap());
             assert_eq!(disposition_name(&headers).as_deref(), Some(name), "{disposition}");
         }
+    }
+
+    #[test]
+    fn a_guard_is_a_digest_and_comes_back() {
+        let sample = crate::ids::SampleId::new().to_string();
+        let told = |guard| {
+            header(&[
+                ("sample", &sample),
+                ("candidate", "1005"),
+                ("section", "URS"),
+                ("filename", "plan.pdf"),
+                ("guard", guard),
+            ])
+        };
+        let hex = "0f".repeat(32);
+        let good = creation(&told(&hex), Address::default(), Some(3), "test").unwrap();
+        assert_eq!(guard(&good.metadata), hex.parse().ok());
+        assert!(creation(&told("0f"), Address::default(), Some(3), "test").is_err());
+        let none = creation(&told(""), Address::default(), Some(3), "test").unwrap();
+        assert_eq!(guard(&none.metadata), None);
+        assert_eq!(guard("is_confidential,guard YQ=="), None);
     }
 
     #[test]

@@ -32,6 +32,7 @@ use super::layers::RequestId;
 use crate::evidence::DOCUMENTS;
 use crate::service::Service;
 use metadata::Address;
+pub(super) use metadata::guard;
 
 /// The longest a HEAD may take: a database that stands still does not say that it does.
 const ANSWER: Duration = Duration::from_secs(20);

@@ -180,6 +180,10 @@ impl From<CreateError> for ApiError {
             CreateError::Absent => Self::Absent,
             CreateError::NotInSample => Self::NotInSample,
             CreateError::SectionFull { max, files } => Self::SectionFull { limit: max, files },
+            CreateError::NotAsPlanned => Self::invalid(
+                "plan",
+                "start the plan first, and send the file with the name and size planned",
+            ),
             CreateError::PartialUnfinished => {
                 Self::invalid("Upload-Concat", "a partial upload lacks bytes; send them first")
             }

@@ -46,7 +46,7 @@ async fn promotion_copies_nothing_and_keeps_the_version() {
     let (store, folder) = fresh().await;
     let (from, version, file) = small(&*store).await;
     let to = evidence(file);
-    assert_eq!(store.promote(&from, &version, &to).await.unwrap(), version);
+    assert_eq!(store.promote(&from, &version, 0, &to).await.unwrap(), version);
     let inode = |key: &ObjectKey| std::fs::metadata(folder.path().join(key.path())).unwrap().ino();
     assert_eq!(inode(&from), inode(&to));
 }
@@ -56,7 +56,7 @@ async fn empty_folders_go_with_their_last_file() {
     let (store, folder) = fresh().await;
     let (from, version, file) = small(&*store).await;
     let to = evidence(file);
-    store.promote(&from, &version, &to).await.unwrap();
+    store.promote(&from, &version, 0, &to).await.unwrap();
     store.delete(&from).await.unwrap();
     store.delete(&to).await.unwrap();
     for class in ["quarantine", "evidence"] {
@@ -77,7 +77,7 @@ async fn evidence_that_was_restored_with_its_times_is_read() {
     let (store, folder) = fresh().await;
     let (from, version, file) = small(&*store).await;
     let to = evidence(file);
-    let version = store.promote(&from, &version, &to).await.unwrap();
+    let version = store.promote(&from, &version, 0, &to).await.unwrap();
     let place = folder.path().join(to.path());
     let modified = std::fs::metadata(&place).unwrap().modified().unwrap();
     let copy = folder.path().join("copy");
@@ -88,7 +88,7 @@ async fn evidence_that_was_restored_with_its_times_is_read() {
         restored.set_modified(time).unwrap();
         assert_eq!(store.read(&to, &version, 0..8).await.is_ok(), read);
         // What is moved to another place is linked from here.
-        assert_eq!(store.promote(&to, &version, &evidence(file)).await.is_ok(), read);
+        assert_eq!(store.promote(&to, &version, 0, &evidence(file)).await.is_ok(), read);
     }
 }
 

@@ -6,14 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use aws_sdk_s3::primitives::{ByteStream as SdkStream, SdkBody};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use crc32fast::Hasher;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use http_body::{Frame, SizeHint};
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, write_crc32};
 use super::memory::Gathered;
 use crate::object_store::{ByteStream, StoreError};
 
@@ -58,7 +56,7 @@ impl Body {
 
     /// The checksum as S3 writes it.
     pub(super) fn checksum(&self) -> String {
-        STANDARD.encode(self.crc32().to_be_bytes())
+        write_crc32(self.crc32())
     }
 
     /// The stored pieces' paths.

@@ -12,7 +12,9 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     Builder, Config, Credentials, Region, RequestChecksumCalculation, StalledStreamProtectionConfig,
 };
-use aws_sdk_s3::types::ServerSideEncryption;
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType, ServerSideEncryption};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::{self, StreamExt};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
@@ -81,6 +83,8 @@ pub(super) struct Found {
     pub(super) version: ObjectVersion,
     /// What promotion noted of where it came from.
     pub(super) origin: Option<String>,
+    /// CRC-32 of all its bytes; `None` where the store tells none, or one of the parts' checksums.
+    pub(super) crc32: Option<u32>,
 }
 
 /// The user metadata that holds [`Found::origin`].
@@ -165,10 +169,14 @@ impl Bucket {
     }
 
     pub(super) async fn head(&self, path: &str) -> Result<Option<Found>, StoreError> {
-        let answer = self.client.head_object().bucket(&self.name).key(self.key(path)).send().await;
-        match answer {
+        let asked = self.client.head_object().bucket(&self.name).key(self.key(path));
+        match asked.checksum_mode(ChecksumMode::Enabled).send().await {
             Ok(found) => Ok(Some(Found {
                 origin: found.metadata().and_then(|all| all.get(ORIGIN)).cloned(),
+                crc32: match found.checksum_type() {
+                    Some(ChecksumType::Composite) => None,
+                    _ => found.checksum_crc32().and_then(read_crc32),
+                },
                 version: ObjectVersion {
                     etag: found.e_tag().unwrap_or_default().to_owned(),
                     version_id: found.version_id().map(str::to_owned),
@@ -278,6 +286,17 @@ impl Bucket {
             Err(failed) => Err(failed.at("HeadBucket", &self.name)),
         }
     }
+}
+
+/// A CRC-32 as S3 writes it.
+pub(super) fn write_crc32(crc32: u32) -> String {
+    STANDARD.encode(crc32.to_be_bytes())
+}
+
+/// `None` for one of parts, which their number follows.
+fn read_crc32(text: &str) -> Option<u32> {
+    let bytes = STANDARD.decode(text).ok()?;
+    Some(u32::from_be_bytes(bytes.try_into().ok()?))
 }
 
 /// S3 counts in signed numbers.

@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::operation::create_multipart_upload::builders::CreateMultipartUploadFluentBuilder;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 
 use super::body::Body;
-use super::bucket::{Bucket, ORIGIN, signed};
+use super::bucket::{Bucket, ORIGIN, signed, write_crc32};
 use super::error::Failed;
 use crate::object_store::{ObjectVersion, StagedPart, StoreError};
 
@@ -29,21 +30,43 @@ pub(super) struct Unfinished {
 impl Bucket {
     /// Begins an upload; `origin` is noted on the object it becomes.
     pub(super) async fn begin(&self, path: &str, origin: Option<String>) -> Result<String, StoreError> {
-        let (encryption, kms_key) = self.encryption();
-        let asked = self.client.create_multipart_upload().bucket(&self.name).key(self.key(path));
-        let asked = asked.set_server_side_encryption(encryption).set_ssekms_key_id(kms_key);
+        let asked = self.client.create_multipart_upload();
         let asked = match origin {
             // Copied parts carry no checksum of ours.
             Some(origin) => asked.metadata(ORIGIN, origin),
             None => asked.checksum_algorithm(ChecksumAlgorithm::Crc32),
         };
+        Ok(self.begun(path, asked).await?.0)
+    }
+
+    /// Begins a copy by parts whose whole the store is to hold to a CRC-32 when it is completed; its id, and whether the
+    /// store says that it will.
+    pub(super) async fn begin_compared(
+        &self,
+        path: &str,
+        origin: &str,
+    ) -> Result<(String, bool), StoreError> {
+        let asked = self.client.create_multipart_upload().metadata(ORIGIN, origin);
+        let asked = asked.checksum_algorithm(ChecksumAlgorithm::Crc32);
+        let (id, checksum) = self.begun(path, asked.checksum_type(ChecksumType::FullObject)).await?;
+        Ok((id, checksum == Some(ChecksumType::FullObject)))
+    }
+
+    async fn begun(
+        &self,
+        path: &str,
+        asked: CreateMultipartUploadFluentBuilder,
+    ) -> Result<(String, Option<ChecksumType>), StoreError> {
+        let (encryption, kms_key) = self.encryption();
+        let asked = asked.bucket(&self.name).key(self.key(path));
+        let asked = asked.set_server_side_encryption(encryption).set_ssekms_key_id(kms_key);
         let begun = asked.send().await.map_err(|e| Failed::from(e).at("CreateMultipartUpload", path))?;
         let nameless = || StoreError::Unavailable {
             call: "CreateMultipartUpload",
             path: path.to_owned(),
             source: "the answer names no upload".into(),
         };
-        begun.upload_id.ok_or_else(nameless)
+        Ok((begun.upload_id.ok_or_else(nameless)?, begun.checksum_type))
     }
 
     pub(super) async fn upload_part(
@@ -89,11 +112,20 @@ impl Bucket {
             let path = if failed.is_code("NoSuchUpload") { to } else { from };
             failed.at("UploadPartCopy", path)
         })?;
-        let etag = answer.copy_part_result.and_then(|copied| copied.e_tag).unwrap_or_default();
-        Ok(StagedPart { number, etag, checksum: None, size })
+        let copied = answer.copy_part_result;
+        let checksum = copied.as_ref().and_then(|copied| copied.checksum_crc32.clone());
+        let etag = copied.and_then(|copied| copied.e_tag).unwrap_or_default();
+        Ok(StagedPart { number, etag, checksum, size })
     }
 
-    pub(super) async fn complete(&self, path: &str, id: &str, parts: &[StagedPart]) -> Result<(), Failed> {
+    /// Makes the parts one object. `crc32`: of the whole, where the store is to compare it.
+    pub(super) async fn complete(
+        &self,
+        path: &str,
+        id: &str,
+        parts: &[StagedPart],
+        crc32: Option<u32>,
+    ) -> Result<(), Failed> {
         let parts = parts.iter().map(|part| {
             let named = CompletedPart::builder().part_number(part_number(part.number)).e_tag(&part.etag);
             named.set_checksum_crc32(part.checksum.clone()).build()
@@ -101,6 +133,8 @@ impl Bucket {
         let ledger = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
         let asked = self.client.complete_multipart_upload().bucket(&self.name).key(self.key(path));
         let asked = asked.upload_id(id).multipart_upload(ledger);
+        let asked = asked.set_checksum_crc32(crc32.map(write_crc32));
+        let asked = asked.set_checksum_type(crc32.map(|_| ChecksumType::FullObject));
         // The store may read and hash every part before it answers.
         let patient = self.patience.body(64 << 20);
         asked.customize().config_override(patient).send().await.map_err(Failed::from)?;

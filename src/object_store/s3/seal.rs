@@ -29,7 +29,7 @@ pub(super) async fn seal(
     let answer = match &staged.multipart {
         Some(id) => {
             check_ledger(&path, staged, size)?;
-            bucket.complete(&path, id, &staged.parts).await
+            bucket.complete(&path, id, &staged.parts, None).await
         }
         None => Ok(()),
     };

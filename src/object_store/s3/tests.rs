@@ -4,7 +4,7 @@ mod proxy;
 use std::time::Duration;
 
 use super::*;
-use crate::object_store::conformance::{Joined, conformance, evidence};
+use crate::object_store::conformance::{Joined, Upload, conformance, evidence};
 use bytes::Bytes;
 
 #[expect(clippy::disallowed_methods, reason = "the test command says where its Garage is")]
@@ -76,6 +76,32 @@ mod by_parts {
         objects_are_put_together_in_any_sizes,
         putting_together_may_be_cut_short_anywhere,
     );
+}
+
+#[tokio::test]
+async fn a_copy_is_of_the_bytes_that_were_judged_or_it_is_none() {
+    let part = SMALLEST_INNER_PART as usize;
+    for by_parts in [false, true] {
+        let mut store = store(&config());
+        if by_parts {
+            store.copy = promote::CopyLimits { whole: SMALLEST_INNER_PART, part: SMALLEST_INNER_PART };
+        }
+        for size in [1_000, part + 1, LEAST_PART as usize + 1_000] {
+            let mut upload = Upload::new(&store, size, 21);
+            let (from, version) = upload.arrive(&store).await;
+            let to = evidence(upload.file);
+            let refused = store.promote(&from, &version, !upload.crc32(), &to).await;
+            let told = matches!(&refused, Err(StoreError::Changed { path }) if *path == from.path());
+            assert!(told, "{size} bytes, by parts {by_parts}: {refused:?}");
+            assert_eq!(store.head(&to).await.unwrap(), None);
+            assert_eq!(store.unfinished(10).await.unwrap(), Vec::<String>::new());
+            let kept = store.promote(&from, &version, upload.crc32(), &to).await.unwrap();
+            let found = store.bucket.head(&to.path()).await.unwrap().unwrap();
+            assert_eq!((found.version, found.crc32), (kept, Some(upload.crc32())));
+            store.delete(&from).await.unwrap();
+            store.delete(&to).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]

@@ -30,24 +30,42 @@ export function fetchPage(url, { signal, form = null, background = false } = {})
   });
 }
 
-/** Where the cursor was, by id. */
-function focused() {
-  return document.activeElement?.id ?? "";
-}
-
 /**
  * Replaces the live parts of this page by those of a fresher copy, where they differ. Focus stays where it was; when
- * what had it is gone, it goes to the part's place.
+ * what had it is gone, it goes to the part's place. A list whose rows are others now is replaced as a whole; of a copy
+ * with some rows alone, only those are looked at.
  * @param {Document} fresh
  */
 export function refreshLive(fresh) {
-  const active = focused();
+  const [list, now] = [document.getElementById("candidates"), fresh.getElementById("candidates")];
+  if (list !== null && now !== null && now.dataset.part === undefined && rows(list) !== rows(now)) replace(list, now);
   for (const old of document.querySelectorAll("[data-live]")) {
-    const now = fresh.getElementById(old.id);
-    if (now === null || old.isEqualNode(now)) continue;
-    const inside = old.contains(document.activeElement);
-    const home = document.activeElement?.closest("[id].place, [id].panel")?.id ?? "";
-    old.replaceWith(document.adoptNode(now));
-    if (inside) (document.getElementById(active) ?? document.getElementById(home))?.focus({ preventScroll: true });
+    const now = old.isConnected ? fresh.getElementById(old.id) : null;
+    if (now !== null && !old.isEqualNode(now)) replace(old, now);
   }
+}
+
+/** @param {Element} list */
+const rows = (list) => Array.from(list.querySelectorAll("tr"), (row) => row.id).join();
+
+/** @param {Element} old @param {Element} now */
+function replace(old, now) {
+  const active = document.activeElement;
+  const inside = old.contains(active);
+  const home = active?.closest("[id].place, [id].panel")?.id ?? "";
+  // A cell has no name of its own: it is found by its place.
+  const cell = old instanceof HTMLTableRowElement ? Array.from(old.cells).findIndex((one) => one.contains(active)) : -1;
+  old.replaceWith(document.adoptNode(now));
+  if (!inside) return;
+  const same = document.getElementById(active?.id ?? "") ?? now.children[cell]?.querySelector("a") ?? document.getElementById(home);
+  /** @type {HTMLElement | null} */ (same)?.focus({ preventScroll: true });
+}
+
+/** Puts rows of the list into their places, and the open candidate below its row. @param {Document} fresh */
+export function addPart(fresh) {
+  const panel = fresh.getElementById("panel-row");
+  document.getElementById("panel-row")?.remove();
+  refreshLive(fresh);
+  const row = panel === null ? null : document.querySelector("tr.row.open");
+  if (panel !== null) row?.after(document.adoptNode(panel));
 }

@@ -1,20 +1,26 @@
 // The browser's part, once a document: the engine, the tray, the places, soft moves between pages, news.
 
 import { announce } from "./announce.js";
+import { copiesLeft, watchCopies } from "./elements/copies.js";
+import { sift, tell, watchCandidates } from "./elements/candidates.js";
 import { watchPlaces } from "./elements/places.js";
+import { Plans } from "./elements/plans.js";
 import { UploadTray } from "./elements/upload-tray.js";
 import { listen, look } from "./live.js";
 import { softNavigation } from "./navigate.js";
 import { Engine } from "./upload/engine.js";
+import { viewingArrived, watchViewing } from "./viewing.js";
 
 customElements.define("upload-tray", UploadTray);
+/** @type {Plans | null} */ let plans = null;
 const tray = document.querySelector("upload-tray");
 
 if (tray instanceof UploadTray) {
   const engine = new Engine();
   tray.start(engine);
   watchPlaces(engine, tray);
-  engine.addEventListener("settled", look);
+  plans = new Plans(engine, tray);
+  engine.addEventListener("settled", (event) => look(/** @type {CustomEvent} */ (event).detail.target.candidate));
   addEventListener("online", () => engine.wake());
   addEventListener("offline", () => announce(tray.word("offline"), "assertive"));
   const watch = () => {
@@ -27,5 +33,18 @@ if (tray instanceof UploadTray) {
     if (engine.uploads.some((upload) => upload.busy)) event.preventDefault();
   });
 }
-softNavigation(listen);
-listen();
+const arrived = () => {
+  tell();
+  sift();
+  listen();
+  copiesLeft();
+  plans?.arrived();
+};
+watchCandidates(look);
+watchViewing();
+watchCopies();
+softNavigation(() => {
+  viewingArrived();
+  arrived();
+});
+arrived();

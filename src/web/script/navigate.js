@@ -2,7 +2,9 @@
 // swap <main>. Without the Navigation API they are ordinary links and forms.
 
 import { announce } from "./announce.js";
+import { turn, turned } from "./elements/candidates.js";
 import { fetchPage } from "./fragment.js";
+import { swapViewing } from "./viewing.js";
 
 const LEAVES = ["/sign-in", "/sign-out", "/api/", "/files/", "/static/", "/health/"];
 
@@ -28,17 +30,22 @@ export function softNavigation(arrived) {
     }
     const move = ++moves;
     left ??= { url: location.href, key: navigation.currentEntry.key };
+    const from = left.url;
     const form = event.formData === null ? null : new URLSearchParams(event.formData);
     event.intercept({
       focusReset: "manual",
       scroll: "manual",
       handler: async () => {
-        const came = await fetchPage(url, { signal: event.signal, form });
+        const part = form === null ? turn(url) : null;
+        const came = await fetchPage(part?.fetch ?? url, { signal: event.signal, form });
         if (move !== moves) return;
         const { aborted } = event.signal;
         if (came !== null && came.page !== null && !aborted) {
           left = null;
-          swap({ ...came, page: came.page }, url);
+          if (part !== null && turned(came.page, new URL(url).hash.slice(1))) {
+            trouble(false);
+            if (part.url !== location.href) history.replaceState(null, "", part.url);
+          } else swap({ ...came, page: came.page }, url, from);
           return arrived();
         }
         stay(navigation, event.navigationType);
@@ -86,14 +93,17 @@ function ours(event) {
     && !LEAVES.some((start) => url.pathname.startsWith(start) && url.pathname !== "/api/docs");
 }
 
-/** @param {{page: Document, url: string}} came @param {string} asked */
-function swap({ page, url }, asked) {
+/** @param {{page: Document, url: string}} came @param {string} asked @param {string} here where it came from. */
+function swap({ page, url }, asked, here) {
   trouble(false);
   const hash = new URL(asked).hash;
   const target = new URL(url);
+  const kept = target.pathname === new URL(here).pathname ? document.activeElement?.id ?? "" : "";
   if (target.hash === "") target.hash = hash;
+  if (target.searchParams.has("rows")) target.searchParams.delete("rows");
   if (target.href !== location.href) history.replaceState(null, "", target.href);
-  for (const part of ["top", "page"]) {
+  const within = swapViewing(page);
+  for (const part of within ? ["top"] : ["top", "page"]) {
     const [old, now] = [document.getElementById(part), page.getElementById(part)];
     if (old !== null && now !== null && !old.isEqualNode(now)) old.replaceWith(document.adoptNode(now));
   }
@@ -105,11 +115,16 @@ function swap({ page, url }, asked) {
   }
   document.title = page.title;
   // What a redirect's fragment was, no script is told; the page says it.
-  const wanted = document.getElementById("main")?.dataset.goal ?? hash.slice(1);
+  const main = within ? page.getElementById("main") : document.getElementById("main");
+  const wanted = main?.dataset.goal ?? hash.slice(1);
   const goal = wanted === "" ? null : document.getElementById(wanted);
   const inside = goal?.hasAttribute("tabindex") ? goal : goal?.querySelector("[tabindex]");
-  const heading = inside ?? goal ?? document.getElementById("problem") ?? document.querySelector("h1");
-  if (goal === null) scrollTo(0, 0);
+  // A filter that was chosen is still there, and keeps the focus.
+  const chosen = goal === null && kept !== "" ? document.getElementById(kept) : null;
+  const heading = inside ?? goal ?? document.getElementById("problem") ?? chosen ?? document.querySelector("h1");
+  if (goal === null && heading === chosen) chosen?.scrollIntoView({ block: "nearest" });
+  else if (within) goal?.scrollIntoView({ block: "nearest" });
+  else if (goal === null) scrollTo(0, 0);
   else goal.scrollIntoView({ block: "start" });
   /** @type {HTMLElement | null} */ (heading)?.focus({ preventScroll: true });
   announce(document.title);

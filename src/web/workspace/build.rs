@@ -1,16 +1,19 @@
 //! From how a sample stands to the workspace's page.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use jiff::Timestamp;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::place::{Ground, made_up, place};
-use super::{Asked, FILTERS, Panel, Query, Row, SORTS, SampleHead, Undo, Workspace};
+use super::facts::{Change, SectionWork, Work, tally, works};
+use super::place::{Ground, facts_of, place};
+use super::{
+    Asked, Cell, Column, Documents, Filter, Panel, PlaceView, Query, Row, SORTS, SampleHead, Workspace,
+};
 use crate::actor::{Action, Actor, PersonId, decide};
 use crate::candidate::{CandidateStatus, by_mark};
-use crate::completeness::{CandidateState, Counter, SectionFacts, count};
+use crate::completeness::{CandidateState, Counter, SectionState, section_state};
+use crate::component::Section;
 use crate::database::workspace::{self, FileRow, Narrow, Refused, SampleLine, Withdrawn};
 use crate::evidence::{FileState, SUPPORTING};
 use crate::http::error::ApiError;
@@ -23,8 +26,11 @@ use crate::web::receipt::title_of;
 use crate::web::visitor::Times;
 use crate::web::words;
 
-/// Candidates on one page of the list.
-const PAGE: usize = 100;
+/// Most candidates on one page; beyond it, the list comes in pages of [`PAGE`].
+const WHOLE: usize = 500;
+const PAGE: usize = 250;
+/// Most rows a page asks for beside those it has.
+const PART: usize = 100;
 
 /// The sample with the names around it; what is not the person's is unknown.
 pub async fn line_of(service: &Service, person: &PersonId, id: SampleId) -> Result<SampleLine, ApiError> {
@@ -32,228 +38,230 @@ pub async fn line_of(service: &Service, person: &PersonId, id: SampleId) -> Resu
     workspace::lines(&service.db, person, narrow, 1).await?.pop().ok_or(ApiError::NotFound)
 }
 
-/// Candidates that owe nothing more, and candidates whose work is asked for.
-pub fn tally(standing: &Standing) -> (u32, u32) {
-    let facts = Facts::of(standing);
-    standing.counted().fold((0, 0), |(complete, all), candidate| {
-        let state = facts.counter(standing, candidate).state;
-        let done = matches!(state, CandidateState::Complete | CandidateState::CompleteWithMissing);
-        (complete + u32::from(done), all + 1)
-    })
-}
-
-/// What is known of every section, counted once.
-struct Facts(HashMap<(String, String), SectionFacts>, HashMap<String, u32>);
-
-impl Facts {
-    fn of(standing: &Standing) -> Self {
-        let mut facts: HashMap<_, SectionFacts> = HashMap::new();
-        let mut files: HashMap<String, u32> = HashMap::new();
-        for file in standing.files.iter().filter(|file| file.kind == "evidence") {
-            let fact = facts.entry((file.candidate_id.clone(), file.section.clone())).or_default();
-            if file.is_accepted() {
-                fact.accepted += 1;
-                *files.entry(file.candidate_id.clone()).or_default() += 1;
-            } else {
-                fact.running += 1;
-            }
-        }
-        for (place, notes) in &standing.notes {
-            let fact = facts.entry(place.clone()).or_default();
-            fact.missing = notes.missing.is_some();
-            fact.other_means = notes.other_means.is_some();
-            fact.incomplete_note = notes.incomplete.is_some();
-        }
-        Self(facts, files)
-    }
-
-    fn of_section(&self, candidate: &str, section: &str) -> SectionFacts {
-        self.0.get(&(candidate.to_owned(), section.to_owned())).copied().unwrap_or_default()
-    }
-
-    fn files(&self, candidate: &str) -> u32 {
-        self.1.get(candidate).copied().unwrap_or_default()
-    }
-
-    fn counter(&self, standing: &Standing, candidate: &CandidateFacts) -> Counter {
-        let of = |code: &str| self.of_section(&candidate.id, code);
-        count(standing.component.sections.iter().map(|section| (section, of(section.code.as_str()))))
-    }
-}
-
-/// Ids of the candidates with a file that was refused and not made up for, or withdrawn.
-fn problems(standing: &Standing, refused: &[Refused]) -> HashSet<String> {
-    let mut accepted: HashMap<_, Vec<(&str, Timestamp)>> = HashMap::new();
-    for file in standing.files.iter().filter(|file| file.is_accepted()) {
-        let place = (file.candidate_id.as_str(), file.kind.as_str(), file.section.as_str());
-        accepted
-            .entry(place)
-            .or_default()
-            .extend(file.accepted_at.map(|at| (file.original_name.as_str(), at)));
-    }
-    let component = &standing.component;
-    let rules = |file: &Refused| match file.kind.as_str() {
-        "supporting" => component.supporting.as_ref(),
-        _ => component.sections.iter().find(|section| section.code.as_str() == file.section),
-    };
-    let open = refused.iter().filter(|file| {
-        let here = accepted.get(&(file.candidate_id.as_str(), file.kind.as_str(), file.section.as_str()));
-        let here = here.map(Vec::as_slice).unwrap_or_default().iter().copied();
-        let made_up =
-            rules(file).is_some_and(|section| made_up(section, (&file.original_name, file.created_at), here));
-        file.state == FileState::Quarantined || !made_up
-    });
-    open.map(|file| file.candidate_id.clone()).collect()
-}
-
 /// A name as it is looked for: lower case, without accents.
-fn folded(text: &str) -> String {
+pub(super) fn folded(text: &str) -> String {
     let plain = text.nfd().filter(|&c| !is_combining_mark(c)).collect::<String>();
     // Letters of their own that nobody has a key for.
     plain.to_lowercase().replace('ł', "l").replace('ø', "o").replace('đ', "d").replace('ß', "ss")
+}
+
+/// What the service knows of the sample, for this person.
+pub(super) struct Given {
+    pub line: SampleLine,
+    pub standing: Standing,
+    pub returned: Option<Returned>,
+    pub times: Times,
+    pub refused: Vec<Refused>,
+    pub deleted: Option<FileRow>,
+}
+
+/// What the list can be narrowed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Narrowing {
+    Everyone,
+    Sample,
+    Work,
+    WithFiles,
+    Missing,
+    Problem,
+    Changed,
+}
+
+impl Narrowing {
+    const ALL: [(Self, &'static str, &'static str); 7] = [
+        (Self::Everyone, "", "Everyone"),
+        (Self::Sample, "sample", "In the sample"),
+        (Self::Work, "incomplete", "Needs work"),
+        (Self::Problem, "problem", "With a problem"),
+        (Self::Missing, "missing", "With Missing"),
+        (Self::WithFiles, "with_files", "With files"),
+        (Self::Changed, "changed", "Changed"),
+    ];
+
+    fn of(word: &str) -> Self {
+        Self::ALL.iter().find(|(_, code, _)| *code == word).map_or(Self::Everyone, |found| found.0)
+    }
+
+    fn fits(self, candidate: &CandidateFacts, work: &Work) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Sample => candidate.in_sample,
+            Self::Work => work.needs_work(),
+            Self::WithFiles => work.files > 0,
+            Self::Missing => work.any_missing(),
+            Self::Problem => work.refused,
+            Self::Changed => work.changed.is_some(),
+        }
+    }
 }
 
 /// All that the page is built from.
 pub(super) struct Bench {
     pub(super) line: SampleLine,
     standing: Standing,
-    facts: Facts,
+    /// In the order of the standing's candidates.
+    works: Vec<Work>,
     returned: Option<Returned>,
     times: Times,
-    problems: HashSet<String>,
+    deleted: Option<FileRow>,
     asked: Asked,
     can_change: bool,
     can_submit: bool,
-    /// Indexes of the candidates listed, in order.
-    order: Vec<usize>,
+    /// May mark a candidate as absent.
+    can_flag: bool,
+    /// May say that a section comes another way.
+    can_note: bool,
+    /// There is a draw, so whoever is not in it is told so.
+    drawn: bool,
+    /// How many candidates the filter leaves.
+    narrowed: usize,
+    /// Indexes of the candidates that the filter leaves, in order, and whether the search finds them. In pages, only
+    /// those found.
+    order: Vec<(usize, bool)>,
 }
 
 impl Bench {
-    pub(super) fn new(
-        actor: &Actor,
-        line: SampleLine,
-        standing: Standing,
-        returned: Option<Returned>,
-        times: Times,
-        refused: &[Refused],
-        asked: Asked,
-    ) -> Self {
+    pub(super) fn new(actor: &Actor, given: Given, asked: Asked) -> Self {
+        let Given { line, standing, returned, times, refused, deleted } = given;
         let may = |action| decide(actor, action, &line.sample, &line.component).is_ok();
         let (can_change, can_submit) = (may(Action::ChangeWork), may(Action::Submit));
-        let facts = Facts::of(&standing);
-        let problems = problems(&standing, refused);
-        let order = Vec::new();
-        let mut bench =
-            Self { line, standing, facts, returned, times, problems, asked, can_change, can_submit, order };
-        bench.order = bench.listed();
+        let can_flag = may(Action::FlagMissing);
+        let can_note = line.component.other_means && may(Action::NoteOtherMeans);
+        let works = works(&standing, &refused);
+        let drawn = standing.candidates.iter().any(|candidate| candidate.in_sample);
+        let deleted = deleted.filter(|file| file.state == FileState::Deleted);
+        let mut bench = Self {
+            line,
+            standing,
+            works,
+            returned,
+            times,
+            deleted,
+            asked,
+            can_change,
+            can_submit,
+            can_flag,
+            can_note,
+            drawn,
+            narrowed: 0,
+            order: Vec::new(),
+        };
+        bench.list();
         bench
     }
 
-    fn listed(&self) -> Vec<usize> {
+    fn list(&mut self) {
         let search = folded(self.asked.search.trim());
+        let narrowing = Narrowing::of(&self.asked.filter);
         let all = &self.standing.candidates;
-        let mut order: Vec<usize> = (0..all.len())
-            .filter(|&at| {
-                let candidate = &all[at];
-                (folded(&candidate.name).contains(&search) || candidate.number.as_str().contains(&search))
-                    && self.fits(candidate)
-            })
-            .collect();
-        order.sort_by(|&a, &b| {
-            let (a, b) = (&all[a], &all[b]);
-            match self.asked.sort.as_str() {
-                "number" => a.number.cmp(&b.number),
-                "name" => {
-                    a.name.to_lowercase().cmp(&b.name.to_lowercase()).then_with(|| a.number.cmp(&b.number))
-                }
-                _ => by_mark((a.mark, a.status, &a.number), (b.mark, b.status, &b.number)),
-            }
-        });
-        order
-    }
-
-    fn fits(&self, candidate: &CandidateFacts) -> bool {
-        let counted = candidate.in_sample && candidate.status == CandidateStatus::Entered;
-        let state = self.facts.counter(&self.standing, candidate).state;
-        match self.asked.filter.as_str() {
-            "sample" => candidate.in_sample,
-            "incomplete" => {
-                counted && matches!(state, CandidateState::NotStarted | CandidateState::InProgress)
-            }
-            "with_files" => self.facts.files(&candidate.id) > 0,
-            "missing" => self
-                .standing
-                .component
-                .sections
-                .iter()
-                .any(|section| self.facts.of_section(&candidate.id, section.code.as_str()).missing),
-            "problem" => self.problems.contains(&candidate.id),
-            _ => true,
+        let mut order: Vec<usize> =
+            (0..all.len()).filter(|&at| narrowing.fits(&all[at], &self.works[at])).collect();
+        match self.asked.sort.as_str() {
+            "number" => order.sort_by(|&a, &b| all[a].number.cmp(&all[b].number)),
+            "name" => order.sort_by_cached_key(|&at| (folded(&all[at].name), all[at].number.clone())),
+            _ => order.sort_by(|&a, &b| {
+                let (a, b) = (&all[a], &all[b]);
+                by_mark((a.mark, a.status, &a.number), (b.mark, b.status, &b.number))
+            }),
         }
+        let found = |at: usize| {
+            search.is_empty() || folded(&format!("{} {}", all[at].number, all[at].name)).contains(&search)
+        };
+        let narrowed = order.len();
+        let order = order.into_iter().map(|at| (at, found(at)));
+        self.order = order.filter(|&(_, found)| narrowed <= WHOLE || found).collect();
+        self.narrowed = narrowed;
     }
 
-    /// The candidate that is open: the one asked for, else the first listed.
+    /// Whether some rows are asked for, and not the list.
+    pub(super) fn is_part(&self) -> bool {
+        self.asked.rows.is_some()
+    }
+
+    fn whole(&self) -> bool {
+        self.narrowed <= WHOLE
+    }
+
+    /// The candidate that is open: the one asked for, else the first found.
     pub(super) fn open(&self) -> Option<&CandidateFacts> {
-        let all = &self.standing.candidates;
+        self.open_at().map(|at| &self.standing.candidates[at])
+    }
+
+    fn open_at(&self) -> Option<usize> {
+        if self.asked.closed {
+            return None;
+        }
         let asked = self.asked.open.as_ref();
         asked
-            .and_then(|number| all.iter().find(|candidate| candidate.number == *number))
-            .or_else(|| self.order.first().map(|&at| &all[at]))
+            .and_then(|number| self.standing.candidates.iter().position(|one| one.number == *number))
+            .or_else(|| self.order.iter().find(|one| one.1).map(|one| one.0))
     }
 
-    fn href(&self, number: &str, from: usize) -> String {
+    /// The start of an address of this list: `?filter=problem&`.
+    fn base(&self, filter: &str, from: usize) -> String {
         let encode = |text: &str| {
             percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
         };
-        let mut pairs = Vec::new();
+        let mut query = String::from("?");
         for (name, value) in
-            [("search", &self.asked.search), ("filter", &self.asked.filter), ("sort", &self.asked.sort)]
+            [("search", self.asked.search.as_str()), ("filter", filter), ("sort", self.asked.sort.as_str())]
         {
             if !value.is_empty() {
-                pairs.push(format!("{name}={}", encode(value)));
+                query.push_str(&format!("{name}={}&", encode(value)));
             }
         }
         if from > 0 {
-            pairs.push(format!("from={from}"));
+            query.push_str(&format!("from={from}&"));
         }
-        if !number.is_empty() {
-            pairs.push(format!("open={number}"));
-        }
-        let query = if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) };
-        let goal = if number.is_empty() { "" } else { "#candidate" };
-        format!("/samples/{}{query}{goal}", self.line.sample.id)
+        query
     }
 
-    fn row(&self, candidate: &CandidateFacts, open: Option<&str>) -> Row {
-        let counter = self.facts.counter(&self.standing, candidate);
+    /// The address of the list itself.
+    fn href(&self, filter: &str, from: usize) -> String {
+        let base = self.base(filter, from);
+        format!("/samples/{}{}", self.line.sample.id, base.trim_end_matches(['?', '&']))
+    }
+
+    fn row(&self, at: usize, found: bool, open: Option<usize>) -> Row {
+        let (candidate, work) = (&self.standing.candidates[at], &self.works[at]);
+        let sections = self.line.component.sections.iter().zip(&work.sections);
         Row {
             number: candidate.number.to_string(),
             name: candidate.name.clone(),
             mark: candidate.mark,
-            words: self.words(candidate, counter.state),
-            counter: self.counter_words(candidate, counter),
-            href: self.href(candidate.number.as_str(), self.asked.from),
-            open: open == Some(candidate.number.as_str()),
+            words: self.words(candidate, work.counter.state),
+            counter: if work.counted || (candidate.status == CandidateStatus::Entered && work.files > 0) {
+                format!("{} of {}", work.counter.provided, work.counter.required)
+            } else {
+                String::new()
+            },
+            flag: match work.changed {
+                Some(Change::Added) => "Added",
+                Some(Change::Left) => "Left",
+                None => "",
+            },
+            cells: sections.map(|(section, of)| cell(section, of, work.counted)).collect(),
+            open: open == Some(at),
+            hidden: !found,
         }
     }
 
     fn words(&self, candidate: &CandidateFacts, state: CandidateState) -> words::Words {
-        let outside = candidate.status == CandidateStatus::Entered
-            && !candidate.in_sample
-            && self.standing.candidates.iter().any(|other| other.in_sample);
+        let outside = candidate.status == CandidateStatus::Entered && !candidate.in_sample && self.drawn;
         if outside { words::not_in_sample() } else { words::candidate(candidate.status, state) }
     }
 
-    fn counter_words(&self, candidate: &CandidateFacts, counter: Counter) -> String {
+    fn counter_words(&self, candidate: &CandidateFacts, work: &Work) -> String {
         if candidate.status != CandidateStatus::Entered {
             return String::new();
         }
-        let files = words::count(self.facts.files(&candidate.id), "file").to_lowercase();
-        let optional = match counter.optional {
+        let Counter { provided, required, optional, .. } = work.counter;
+        let files = words::count(work.files, "file").to_lowercase();
+        let optional = match optional {
             0 => String::new(),
             number => format!(", +{number} optional"),
         };
-        format!("{} of {} sections, {files}{optional}", counter.provided, counter.required)
+        format!("{provided} of {required} sections, {files}{optional}")
     }
 
     /// What may be done to a place of this candidate (or, with none, to the sample's documents) now.
@@ -263,20 +271,19 @@ impl Bench {
         } else {
             Some("You can look at this, not change it.")
         };
+        let number = candidate.map(|candidate| candidate.number.to_string()).unwrap_or_default();
         Ground {
             sample: format!("/samples/{}", self.line.sample.id),
-            candidate: candidate.map(|candidate| candidate.number.to_string()).unwrap_or_default(),
+            other_means: self.can_note,
+            deleted: self.deleted.as_ref().filter(|file| file.number == number && closed.is_none()),
+            candidate: number,
             closed,
             times: &self.times,
         }
     }
 
     fn closed(&self, candidate: Option<&CandidateFacts>) -> Option<&'static str> {
-        let sample = &self.line.sample;
-        let mut dates = sample.dates;
         if let Some(candidate) = candidate {
-            dates.due_at = candidate.due_at.unwrap_or(dates.due_at);
-            dates.cut_off_at = candidate.cut_off_at.unwrap_or(dates.cut_off_at);
             match candidate.status {
                 CandidateStatus::Entered => {}
                 CandidateStatus::Absent => return Some("Absent: nothing is asked for."),
@@ -285,6 +292,17 @@ impl Bench {
             if !candidate.in_sample && !self.line.component.early_upload {
                 return Some("Not in the sample: nothing is asked for.");
             }
+        }
+        self.shut(candidate)
+    }
+
+    /// Why the sample takes no change of this candidate, or of its documents, whatever the candidate is.
+    fn shut(&self, candidate: Option<&CandidateFacts>) -> Option<&'static str> {
+        let sample = &self.line.sample;
+        let mut dates = sample.dates;
+        if let Some(candidate) = candidate {
+            dates.due_at = candidate.due_at.unwrap_or(dates.due_at);
+            dates.cut_off_at = candidate.cut_off_at.unwrap_or(dates.cut_off_at);
         }
         match sample.state {
             SampleState::Submitted => return Some("Submitted: nothing can be changed."),
@@ -304,76 +322,167 @@ impl Bench {
         closed.then_some("Closed. Ask the awarding organisation for an extension.")
     }
 
-    fn panel(&self, candidate: &CandidateFacts, files: &[FileRow]) -> Panel {
-        let counter = self.facts.counter(&self.standing, candidate);
+    fn panel(&self, at: usize, files: &[FileRow]) -> Panel {
+        let (candidate, work) = (&self.standing.candidates[at], &self.works[at]);
         let ground = self.ground(Some(candidate));
-        let places = self.line.component.sections.iter().map(|section| {
+        let places = self.line.component.sections.iter().zip(&work.sections).map(|(section, of)| {
             let code = section.code.as_str();
-            let notes = self.standing.notes_of(candidate, code);
             let here = files.iter().filter(|file| file.kind == "evidence" && file.section == code);
-            place(&ground, section, code, Some((self.facts.of_section(&candidate.id, code), notes)), here)
+            place(&ground, section, code, Some(of), here)
         });
         let supporting = self.line.component.supporting.as_ref().map(|rules| {
             let here = files.iter().filter(|file| file.kind == "supporting");
             place(&ground, rules, SUPPORTING, None, here)
         });
-        let at = self.order.iter().position(|&at| self.standing.candidates[at].number == candidate.number);
+        let found: Vec<usize> = self.order.iter().filter(|one| one.1).map(|one| one.0).collect();
+        let here = found.iter().position(|&other| other == at);
+        let base = self.base(&self.asked.filter, self.asked.from);
         let link = |at: Option<usize>| {
-            let other = &self.standing.candidates[*self.order.get(at?)?];
-            let href = self.href(other.number.as_str(), self.asked.from);
+            let other = &self.standing.candidates[*found.get(at?)?];
+            let href = format!("{base}open={}#candidate", other.number);
             Some(Link::new(href, format!("{} {}", other.number, other.name)))
         };
+        let absent = format!("{}/candidates/{}/absent", ground.sample, candidate.number);
+        let open = self.can_flag && self.shut(Some(candidate)).is_none();
+        let entered = candidate.status == CandidateStatus::Entered;
+        let nothing = !self.standing.files.iter().any(|file| file.candidate_id == candidate.id);
         Panel {
+            absent: (open && entered && nothing).then(|| absent.clone()),
+            not_absent: (open && candidate.status == CandidateStatus::Absent)
+                .then(|| format!("{absent}/clear")),
             number: candidate.number.to_string(),
             name: candidate.name.clone(),
             mark: candidate.mark,
-            words: self.words(candidate, counter.state),
-            counter: self.counter_words(candidate, counter),
+            words: self.words(candidate, work.counter.state),
+            counter: self.counter_words(candidate, work),
             places: places.collect(),
             supporting,
-            previous: link(at.and_then(|at| at.checked_sub(1))),
-            next: link(at.map(|at| at + 1)),
+            previous: link(here.and_then(|here| here.checked_sub(1))),
+            next: link(here.map(|here| here + 1)),
+            closed: ground.closed.unwrap_or_default(),
         }
     }
 
-    pub(super) fn page(
-        self,
-        frame: Frame,
-        documents: &[FileRow],
-        files: &[FileRow],
-        undo: Option<FileRow>,
-        withdrawn: &[Withdrawn],
-    ) -> Workspace {
-        let open = self.open();
-        let number = open.map(|candidate| candidate.number.as_str());
-        let shown = self.order.iter().skip(self.asked.from).take(PAGE);
-        let rows = shown.map(|&at| self.row(&self.standing.candidates[at], number)).collect();
-        let next = self.asked.from.saturating_add(PAGE);
-        let ground = self.ground(None);
-        let documents = self.line.component.documents.iter().map(|document| {
-            let code = document.code.as_str();
-            place(&ground, document, code, None, documents.iter().filter(|file| file.section == code))
+    /// Number, name and id of every candidate, by number.
+    pub(super) fn people(&self) -> Vec<(&str, &str, &str)> {
+        let all = self.standing.candidates.iter();
+        all.map(|one| (one.number.as_str(), one.name.as_str(), one.id.as_str())).collect()
+    }
+
+    /// A candidate's sections and supporting material. `at`: as in [`Bench::people`].
+    pub(super) fn places(&self, at: usize, files: &[FileRow]) -> Vec<PlaceView> {
+        let Panel { places, supporting, .. } = self.panel(at, files);
+        places.into_iter().chain(supporting).collect()
+    }
+
+    /// The candidates whose rows are shown.
+    fn rows(&self, open: Option<usize>) -> Vec<Row> {
+        let Some(wanted) = &self.asked.rows else {
+            let (from, most) = if self.whole() { (0, WHOLE) } else { (self.asked.from, PAGE) };
+            let shown = self.order.iter().skip(from).take(most);
+            return shown.map(|&(at, found)| self.row(at, found, open)).collect();
+        };
+        let wanted: HashSet<&str> = wanted.split(',').take(PART).collect();
+        let hidden: HashSet<usize> = self.order.iter().filter(|one| !one.1).map(|one| one.0).collect();
+        let all = self.standing.candidates.iter().enumerate();
+        all.filter(|(_, candidate)| wanted.contains(candidate.number.as_str()))
+            .map(|(at, _)| self.row(at, !hidden.contains(&at), open))
+            .collect()
+    }
+
+    fn filters(&self) -> Vec<Filter> {
+        let mut number = [0_usize; Narrowing::ALL.len()];
+        for (candidate, work) in self.standing.candidates.iter().zip(&self.works) {
+            for (number, (narrowing, ..)) in number.iter_mut().zip(Narrowing::ALL) {
+                *number += usize::from(narrowing.fits(candidate, work));
+            }
+        }
+        let current = Narrowing::of(&self.asked.filter);
+        let everyone = number[0];
+        let all = Narrowing::ALL.into_iter().zip(number).map(|((narrowing, code, label), number)| {
+            let href = self.href(code, 0);
+            (narrowing, Filter { code, label, number, href, current: narrowing == current })
+        });
+        // What would leave nobody, or everybody, is not offered, but for what is asked most.
+        all.filter(|(narrowing, filter)| {
+            let usual = matches!(narrowing, Narrowing::Everyone | Narrowing::Work);
+            let narrows = filter.number > 0 && filter.number < everyone;
+            usual || filter.current || narrows
+        })
+        .map(|(_, filter)| filter)
+        .collect()
+    }
+
+    pub(super) fn page(self, frame: Frame, files: &[FileRow], withdrawn: &[Withdrawn]) -> Workspace {
+        let open = self.open_at();
+        let rows = self.rows(open);
+        let whole = self.whole();
+        let (from, next) = (self.asked.from, self.asked.from.saturating_add(PAGE));
+        let turned = |from| self.href(&self.asked.filter, from);
+        let shown = open.filter(|&at| {
+            let number = self.standing.candidates[at].number.as_str();
+            rows.iter().any(|row| row.number == number)
         });
         Workspace {
             frame,
             sample: self.head(),
-            documents: documents.collect(),
+            documents: self.documents_link(),
             query: Query {
                 search: self.asked.search.clone(),
                 filter: self.asked.filter.clone(),
                 sort: self.asked.sort.clone(),
             },
-            filters: FILTERS,
+            filters: self.filters(),
             sorts: SORTS,
-            rows,
-            more: (next < self.order.len()).then(|| self.href("", next)),
-            panel: open.map(|candidate| self.panel(candidate, files)),
-            undo: undo.filter(|file| file.state == FileState::Deleted).map(|file| Undo {
-                name: file.original_name,
-                href: format!("/samples/{}/files/{}/restore", self.line.sample.id, file.id),
-            }),
-            problem: None,
+            columns: self.line.component.sections.iter().map(column).collect(),
+            base: self.base(&self.asked.filter, if whole { 0 } else { from }),
+            listed: self.narrowed,
+            found: self.order.iter().filter(|one| one.1).count(),
+            part: self.is_part(),
+            before: (!whole && from > 0).then(|| turned(from.saturating_sub(PAGE))),
+            more: (!whole && next < self.order.len()).then(|| turned(next)),
+            panel: shown.map(|at| self.panel(at, files)),
+            changed: self.changed(),
             withdrawn: withdrawn.iter().map(|file| self.withdrawn(file)).collect(),
+            whole,
+            rows,
+        }
+    }
+
+    pub(super) fn documents(self, frame: Frame, files: &[FileRow]) -> Documents {
+        let ground = self.ground(None);
+        let places = self.line.component.documents.iter().map(|document| {
+            let code = document.code.as_str();
+            place(&ground, document, code, None, files.iter().filter(|file| file.section == code))
+        });
+        Documents { frame, sample: self.head(), places: places.collect() }
+    }
+
+    fn documents_link(&self) -> Option<Link> {
+        let documents = &self.line.component.documents;
+        let there = documents.iter().filter(|document| {
+            let code = document.code.as_str();
+            section_state(document, self.standing.facts("", "document", code)) == SectionState::Provided
+        });
+        let text = format!("Forms and documents {} of {}", there.count(), documents.len());
+        (!documents.is_empty())
+            .then(|| Link::new(format!("/samples/{}/documents", self.line.sample.id), text))
+    }
+
+    /// Who came, and who left with work here, since the work began.
+    fn changed(&self) -> Option<String> {
+        let number = |change| self.works.iter().filter(|work| work.changed == Some(change)).count();
+        let people = |number: usize, what: &str| match number {
+            1 => format!("1 candidate was {what}"),
+            _ => format!("{number} candidates were {what}"),
+        };
+        match (number(Change::Added), number(Change::Left)) {
+            (0, 0) => None,
+            (added, 0) => Some(format!("{} since the work here began.", people(added, "added"))),
+            (0, left) => Some(format!("{} since the work here began.", people(left, "withdrawn"))),
+            (added, left) => {
+                Some(format!("{} and {left} withdrawn since the work here began.", people(added, "added")))
+            }
         }
     }
 
@@ -394,7 +503,7 @@ impl Bench {
 
     fn head(&self) -> SampleHead {
         let sample = &self.line.sample;
-        let (complete, candidates) = tally(&self.standing);
+        let (complete, candidates) = tally(&self.works);
         let href = format!("/samples/{}", sample.id);
         let receipt = (sample.revision > 0).then(|| format!("{href}/submissions/{}", sample.revision));
         let locked_because = match (sample.state, &self.returned) {
@@ -427,6 +536,18 @@ impl Bench {
             href,
         }
     }
+}
+
+fn column(section: &Section) -> Column {
+    Column { code: section.code.to_string(), title: section.title.clone(), required: section.required }
+}
+
+/// `counted`: the candidate's work is asked for.
+fn cell(section: &Section, work: &SectionWork, counted: bool) -> Cell {
+    let facts = facts_of(section, work);
+    let words = words::section(facts);
+    let nothing = facts.state == SectionState::Empty && !facts.running && !facts.refused;
+    Cell { tone: words.tone.as_str(), label: words.label, bare: nothing && !(section.required && counted) }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{FileView, MissingView, PlaceView};
+use super::facts::SectionWork;
+use super::{Aside, FileView, FlagView, PlaceView, Undo};
 use crate::completeness::{SectionFacts, section_state};
 use crate::component::{Section, ZipAdvice};
 use crate::database::workspace::FileRow;
@@ -24,6 +25,10 @@ pub struct Ground<'a> {
     pub candidate: String,
     /// Why nothing can be changed; `None` when it can.
     pub closed: Option<&'static str>,
+    /// Sections may come another way, and this person may say so.
+    pub other_means: bool,
+    /// The file that was deleted a moment ago, while it can be brought back.
+    pub deleted: Option<&'a FileRow>,
     pub times: &'a Times,
 }
 
@@ -65,37 +70,36 @@ pub fn rules(section: &Section) -> (String, String) {
     (text, advice.trim().to_owned())
 }
 
-/// The place with its files. `facts`: of an evidence section; supporting material and documents have none of Missing.
+/// The place with its files. `work`: of an evidence section; supporting material and documents have none of Missing.
 pub fn place<'a>(
     ground: &Ground<'_>,
     section: &Section,
     code: &str,
-    facts: Option<(SectionFacts, Notes)>,
+    work: Option<&SectionWork>,
     files: impl Iterator<Item = &'a FileRow>,
 ) -> PlaceView {
     let all: Vec<&FileRow> = files.collect();
-    let held = all.iter().filter(|file| file.state == FileState::Accepted || file.state.is_running()).count();
+    let news: Vec<&FileRow> = all.iter().copied().filter(|file| is_news(section, file, &all)).collect();
+    let running: Vec<&FileRow> = all.iter().copied().filter(|file| file.state.is_running()).collect();
     let accepted = all.iter().filter(|file| file.state == FileState::Accepted).count();
-    let accepted = u32::try_from(accepted).unwrap_or(u32::MAX);
-    let (facts, notes) = facts.map_or_else(
-        || {
-            (
-                SectionFacts {
-                    accepted,
-                    running: u32::from(held as u32 > accepted),
-                    ..SectionFacts::default()
-                },
-                None,
-            )
+    let held = accepted + running.len();
+    let own = SectionWork {
+        facts: SectionFacts {
+            accepted: u32::try_from(accepted).unwrap_or(u32::MAX),
+            running: u32::try_from(running.len()).unwrap_or(u32::MAX),
+            ..SectionFacts::default()
         },
-        |(facts, notes)| (facts, Some(notes)),
-    );
-    let state = section_state(section, facts);
-    let full = held as u32 >= section.max;
-    let (rules, advice) = rules(section);
-    let href = format!("{}/candidates/{}/sections/{code}/missing", ground.sample, ground.candidate);
-    let missing = notes.as_ref().and_then(|notes| notes.missing.as_ref());
+        checking: running.iter().any(|file| !file.state.is_open()),
+        refused: news.iter().any(|file| is_refused(file.state)),
+        ..SectionWork::default()
+    };
+    let full = held >= section.max as usize;
     let open = ground.closed.is_none();
+    let (rules, advice) = rules(section);
+    let replaces = match all.iter().find(|file| file.state == FileState::Accepted) {
+        Some(file) if open && section.max == 1 && running.is_empty() => Some(file.id.to_string()),
+        _ => None,
+    };
     PlaceView {
         dom: format!("section-{code}"),
         candidate: ground.candidate.clone(),
@@ -107,22 +111,99 @@ pub fn place<'a>(
         max_bytes: section.max_bytes,
         multiple: section.max > 1,
         can_upload: open && !full,
-        closed_because: ground.closed.unwrap_or_default().to_owned(),
-        words: words::section(state, facts.accepted),
-        offer_missing: (open && section.required && notes.is_some() && held == 0 && missing.is_none())
-            .then(|| href.clone()),
-        missing: missing.map(|missing| MissingView {
-            reason: words::missing_reason(&missing.reason),
-            note: missing.note.clone().unwrap_or_default(),
-            clear: format!("{href}/clear"),
-            can_clear: open,
+        full_because: match &*running {
+            _ if !open || !full || replaces.is_some() => String::new(),
+            [] => format!(
+                "It holds all the files it takes. Delete one to send another ({} at most).",
+                section.max
+            ),
+            _ => "It holds all the files it takes; some are on their way.".to_owned(),
+        },
+        replaces,
+        words: words::section(facts_of(section, work.unwrap_or(&own))),
+        flag: work.and_then(|work| flag(ground, code, &work.notes)),
+        asides: match work {
+            Some(work) if open => asides(ground, section, code, work),
+            _ => Vec::new(),
+        },
+        // Missing is for what is not there: what is on its way comes first.
+        not_missing: match running.as_slice() {
+            [first, ..] if open && work.is_some() && section.required && accepted == 0 => {
+                format!("To mark it as Missing, cancel the upload of {} first.", first.original_name)
+            }
+            _ => String::new(),
+        },
+        undo: ground.deleted.filter(|file| file.section == code).map(|file| Undo {
+            name: file.original_name.clone(),
+            href: format!("{}/files/{}/restore", ground.sample, file.id),
         }),
-        files: all
-            .iter()
-            .filter(|file| is_news(section, file, &all))
-            .map(|file| file_view(ground, file))
-            .collect(),
+        files: news.iter().map(|file| file_view(ground, file)).collect(),
     }
+}
+
+/// What the words for a section are chosen by.
+pub fn facts_of<'a>(section: &Section, work: &'a SectionWork) -> words::SectionFacts<'a> {
+    words::SectionFacts {
+        state: section_state(section, work.facts),
+        accepted: work.facts.accepted,
+        needed: section.needed(),
+        running: work.facts.running > 0,
+        checking: work.checking,
+        refused: work.refused,
+        missing: work.notes.missing.as_ref().map(|missing| missing.reason.as_str()),
+    }
+}
+
+/// What stands in place of files, and how it is taken back.
+fn flag(ground: &Ground<'_>, code: &str, notes: &Notes) -> Option<FlagView> {
+    let quoted = |text: &Option<String>| {
+        text.as_deref().filter(|text| !text.is_empty()).map(|text| format!("“{text}” ")).unwrap_or_default()
+    };
+    let (what, note, clear, word) = if let Some(missing) = &notes.missing {
+        let note = format!("{}It clears by itself when a file is accepted.", quoted(&missing.note));
+        let what = format!("Missing: {}.", words::missing_reason(&missing.reason));
+        (what, note, "missing", "Not missing after all")
+    } else if let Some(other) = &notes.other_means {
+        let what = format!("Sent another way: {}.", words::means(&other.means));
+        (what, quoted(&other.reference), "other", "Not sent another way after all")
+    } else if notes.incomplete.is_some() {
+        ("Fewer files than asked for.".to_owned(), quoted(&notes.incomplete), "fewer", "Take the note back")
+    } else {
+        return None;
+    };
+    let clear = ground.closed.is_none().then(|| {
+        (format!("{}/candidates/{}/sections/{code}/{clear}/clear", ground.sample, ground.candidate), word)
+    });
+    Some(FlagView { what, note, clear })
+}
+
+/// What may be said in place of files.
+fn asides(ground: &Ground<'_>, section: &Section, code: &str, work: &SectionWork) -> Vec<Aside> {
+    let href =
+        |what: &str| format!("{}/candidates/{}/sections/{code}/{what}", ground.sample, ground.candidate);
+    let mut asides = Vec::new();
+    let nothing = work.facts.accepted == 0 && work.facts.running == 0;
+    if section.required && nothing && work.notes.missing.is_none() {
+        asides.push(Aside { what: "missing", href: href("missing"), text: "Mark as Missing" });
+    }
+    if ground.other_means && nothing && work.notes.other_means.is_none() {
+        asides.push(Aside { what: "other", href: href("other"), text: "Sent another way" });
+    }
+    if (1..section.needed()).contains(&work.facts.accepted) && work.notes.incomplete.is_none() {
+        asides.push(Aside { what: "fewer", href: href("fewer"), text: "There are no more" });
+    }
+    asides
+}
+
+fn is_refused(state: FileState) -> bool {
+    matches!(
+        state,
+        FileState::Rejected
+            | FileState::Infected
+            | FileState::Unscannable
+            | FileState::Expired
+            | FileState::Quarantined
+    )
 }
 
 /// A refusal is shown until the place holds what makes up for it.
@@ -194,6 +275,8 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
         details: format!("{}/files/{}", ground.sample, file.id),
         download: (accepted && file.withheld_at.is_none())
             .then(|| format!("/api/v1/files/{}/content", file.id)),
+        move_to: (changeable && accepted && !ground.candidate.is_empty())
+            .then(|| format!("{}/files/{}/move", ground.sample, file.id)),
         delete: (changeable && (accepted || running))
             .then(|| format!("{}/files/{}/delete", ground.sample, file.id)),
         delete_word: if running { "Cancel" } else { "Delete" },

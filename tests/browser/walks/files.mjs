@@ -1,7 +1,7 @@
 // Files for the walks, made on the spot.
 
 import { createHash } from "node:crypto";
-import { deflateRawSync } from "node:zlib";
+import { deflateRawSync, deflateSync } from "node:zlib";
 
 /** @param {Uint8Array} bytes */
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
@@ -88,4 +88,41 @@ export function stored(bytes) {
     at += 46 + name + extra + comment;
   }
   return members;
+}
+
+/** A picture in one colour. @param {number} width @param {number} height */
+export function png(width, height) {
+  const chunk = (/** @type {string} */ kind, /** @type {Buffer} */ content) => {
+    const body = Buffer.concat([Buffer.from(kind, "latin1"), content]);
+    const [length, crc] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(content.length);
+    crc.writeUInt32BE(crc32(body));
+    return Buffer.concat([length, body, crc]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width, 0);
+  head.writeUInt32BE(height, 4);
+  head.set([8, 2, 0, 0, 0], 8);
+  const line = Buffer.concat([Buffer.alloc(1), Buffer.alloc(width * 3, Buffer.from([20, 96, 122]))]);
+  const dots = deflateSync(Buffer.concat(Array.from({ length: height }, () => line)));
+  const mark = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
+  return Buffer.concat([mark, chunk("IHDR", head), chunk("IDAT", dots), chunk("IEND", Buffer.alloc(0))]);
+}
+
+/** A small Word document. @param {string} text */
+export function docx(text) {
+  const xml = (/** @type {string} */ body) => Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>${body}`);
+  const office = "http://schemas.openxmlformats.org";
+  const word = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml";
+  return zip({
+    "[Content_Types].xml": xml(
+      `<Types xmlns="${office}/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/word/document.xml" ContentType="${word}"/></Types>`,
+    ),
+    "_rels/.rels": xml(
+      `<Relationships xmlns="${office}/package/2006/relationships"><Relationship Id="r1" Type="${office}/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/></Relationships>`,
+    ),
+    "word/document.xml": xml(
+      `<w:document xmlns:w="${office}/wordprocessingml/2006/main"><w:body><w:p><w:r><w:t>${text}</w:t></w:r></w:p></w:body></w:document>`,
+    ),
+  });
 }

@@ -1,15 +1,25 @@
 // The walks in their order.
 
+import { byFolder, fiveThousandFiles, namesAreTried, nastyNames, reloadInThePlan, thirtyCandidatesByName } from "./bulk.mjs";
+import { discarded, fortyOnAnotherMachine, knownByContent } from "./engine.mjs";
 import {
   bytesThatDoNotArrive, cancelOffline, choosingWhileThePageChanges, goingOnWithoutKnowing, hiddenPagesAreSilent,
   noPlaceForMore, pagesThatDoNotCome,
 } from "./line.mjs";
+import { checkMyCopy, fingerprintsAreRight } from "./copies.mjs";
+import { fiveHundredCandidates } from "./large.mjs";
+import { byKeysInTheList, inPlaceOfFiles, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
+import {
+  downloads, othersSeeNothing, sampleWithEveryKind, sendingBack, viewer, viewerByKeys, viewerOnAPhone,
+} from "./moderator.mjs";
+import { boardWithoutScript, listToWriteBy, moreTime, progressIsARecount } from "./board.mjs";
 import { bothWidths, errorPages } from "./screens.mjs";
 import { keyboardAlone, moderatorDownloads, sampleFromStartToReceipt } from "./sample.mjs";
 
 export const walks = {
   "every screen of a centre, at both widths": bothWidths,
   "what is not there, and what needs signing in": errorPages,
+  "five hundred candidates": fiveHundredCandidates,
   "by keyboard alone: a file into a section": keyboardAlone,
   "pages that do not come, and coming back": pagesThatDoNotCome,
   "a file chosen while the page changes": choosingWhileThePageChanges,
@@ -17,7 +27,34 @@ export const walks = {
   "a centre that has as much as it may, and a service without room": noPlaceForMore,
   "a cancel without a line": cancelOffline,
   "an upload gone on with, though nobody knew of it at first": goingOnWithoutKnowing,
+  "engine: a file is known again by what is in it": knownByContent,
+  "engine: forty uploads of another machine: two clicks and a dialog": fortyOnAnotherMachine,
+  "engine: what is left is thrown away": discarded,
   "hidden pages neither listen nor look": hiddenPagesAreSilent,
+  "the list by its keys": byKeysInTheList,
+  "one row changes, the others stay": withoutRedrawing,
+  "replace, move, delete and undo": replaceAndMove,
+  "whose file is it": whoseFileIsIt,
+  "what is said in place of files": inPlaceOfFiles,
   "a sample from its first file to the receipt": sampleFromStartToReceipt,
   "the moderator's zip holds what was sent": moderatorDownloads,
+  "sixty files of thirty candidates by their names: three clicks and a dialog": thirtyCandidatesByName,
+  "a folder for each candidate": byFolder,
+  "names that say nothing certain, or something else": nastyNames,
+  "a plan after a reload, and its files chosen again": reloadInThePlan,
+  "five thousand files are planned, and the page answers all the while": fiveThousandFiles,
+  "the help page reads names": namesAreTried,
+  "a sample with a file of every kind": sampleWithEveryKind,
+  "what is another moderator's is not there": othersSeeNothing,
+  "a moderator looks at every kind of file": viewer,
+  "a moderator's keys": viewerByKeys,
+  "a moderator with a phone, and without script": viewerOnAPhone,
+  "a moderator takes the work away": downloads,
+  "a moderator sends work back": sendingBack,
+  "fingerprints taken in the browser are right": fingerprintsAreRight,
+  "a receipt on paper, and check my copy": checkMyCopy,
+  "the board: what its pages count equals a recount": progressIsARecount,
+  "the board: more time for chosen centres": moreTime,
+  "the board: a list to write to centres by": listToWriteBy,
+  "the board: without script, and for nobody else": boardWithoutScript,
 };

@@ -40,9 +40,14 @@ export async function sampleFromStartToReceipt({ base, browser }) {
   await signIn(page, "officer.98765");
   await openSample(page);
   const address = page.url().split("?")[0];
+  await page.locator("#to-documents", { hasText: "0 of 1" }).click();
+  await page.waitForURL(/\/documents$/);
   await choose(page, "Register", [{ name: "register.pdf", mimeType: "application/pdf", buffer: register }]);
-  await choose(page, "Product", [{ name: "product.zip", mimeType: "application/zip", buffer: product }]);
   await becomes(page, "Register", "register.pdf", "Accepted");
+  await browser.look(page, "documents");
+  await page.getByRole("link", { name: "Back to the candidates" }).click();
+  await page.locator("#to-documents", { hasText: "1 of 1" }).waitFor();
+  await choose(page, "Product", [{ name: "product.zip", mimeType: "application/zip", buffer: product }]);
   await becomes(page, "Product", "product.zip", "Accepted");
   await choose(page, "Plan", [{ name: "wrong.exe", mimeType: "application/octet-stream", buffer: Buffer.from("MZ") }]);
   await page.locator(".tray-row.bad", { hasText: "wrong.exe" }).waitFor();
@@ -118,11 +123,11 @@ export async function moderatorDownloads({ base, browser }) {
   for (const width of [1280, 390]) {
     const page = await browser.person(base, width);
     await signIn(page, "moderator.1");
-    await page.getByRole("link", { name: /98765/ }).waitFor();
+    await page.getByRole("link", { name: /^98765/ }).waitFor();
     await browser.look(page, "moderation");
-    await page.getByRole("link", { name: /98765/ }).click();
+    await page.getByRole("link", { name: /^98765/ }).click();
+    await page.locator("#to-download").click();
     await page.locator("#download-all").waitFor();
-    await browser.look(page, "moderated");
     if (width === 1280) {
       const download = page.waitForEvent("download");
       await page.locator("#download-all").click();

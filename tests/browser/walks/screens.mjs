@@ -14,6 +14,9 @@ export async function bothWidths({ base, browser }) {
     await browser.look(page, "sign-in");
     await signIn(page, "officer.98765");
     await browser.look(page, "home");
+    assert.deepEqual(
+      (await page.locator(".card .cover").allInnerTexts()).map((title) => title.slice(0, 4)).sort(),
+      ["R082", "R084", "R085", "R087", "R091"], "every component of the centre");
     await page.getByRole("link", { name: /Creative iMedia/ }).click();
     await page.waitForURL(/\/assessments\//);
     await browser.look(page, "components");
@@ -22,14 +25,13 @@ export async function bothWidths({ base, browser }) {
     await page.locator("#candidate").waitFor();
     await browser.look(page, "workspace");
     // Absent and withdrawn stand at the end, whatever their mark.
-    const asked = page.locator(".row").filter({ hasNotText: /Absent|Withdrawn/ });
+    const asked = page.locator("tr.row").filter({ hasNotText: /Absent|Withdrawn/ });
     const marks = await asked.locator(".row-mark").allInnerTexts();
     const numbers = marks.map((text) => Number(/\d+/.exec(text)?.[0] ?? -1));
     assert.deepEqual(numbers, [...numbers].sort((a, b) => b - a), "candidates stand by mark");
     await page.locator("#search").fill("1005");
-    await page.locator("#find").click();
     await page.waitForURL(/search=1005/);
-    await page.waitForFunction(() => document.querySelectorAll(".row").length === 1);
+    await page.waitForFunction(() => document.querySelectorAll("tr.row:not([hidden])").length === 1);
     await page.getByRole("link", { name: "Mark as Missing" }).first().click();
     await page.waitForURL(/\/missing$/);
     await browser.look(page, "missing");
@@ -58,6 +60,10 @@ export async function errorPages({ base, browser }) {
   await signIn(other, "moderator.1");
   await other.getByText("Nothing is waiting").waitFor();
   await browser.look(other, "moderation-empty");
+  const nobody = await browser.person(base, 390);
+  await signIn(nobody, "incident");
+  await nobody.getByRole("heading", { name: "There is no work here for you yet" }).waitFor();
+  await browser.look(nobody, "nobody");
   await page.context().close();
-  await other.context().close();
+  for (const one of [other, nobody]) await one.context().close();
 }

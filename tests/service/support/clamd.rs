@@ -1,8 +1,9 @@
 //! A real clamd of a test's own, that can be configured badly and ended in every way, and one that is scripted.
 
+use std::fs::Permissions;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -55,6 +56,8 @@ pub struct Clamd {
     settings: Vec<(&'static str, String)>,
     /// Largest file it may write, in blocks of 512 bytes; for a temporary folder that is full.
     pub room: Option<u32>,
+    /// Options of a file system in memory that is its temporary folder, and goes with it; see [`can_mount`].
+    pub disk: Option<&'static str>,
     child: Option<Child>,
 }
 
@@ -89,7 +92,7 @@ impl Clamd {
             settings.push((name, value.to_owned()));
         }
         let socket = folder.path().join("clamd.sock");
-        let clamd = Self { folder, socket, settings, room: None, child: None };
+        let clamd = Self { folder, socket, settings, room: None, disk: None, child: None };
         std::fs::write(clamd.database().join("test.ndb"), EICAR_SIGNATURE).unwrap();
         clamd
     }
@@ -113,29 +116,73 @@ impl Clamd {
         ClamdAddress::Unix { path: self.socket.clone() }
     }
 
+    /// From the next start on it is nobody where it would be root, so that folders can be denied to it.
+    pub fn drop_root(&mut self) {
+        if rustix::process::getuid().is_root() {
+            self.set("User", "nobody");
+        }
+        for name in ["", "db", "tmp"] {
+            self.deny(name, false);
+        }
+    }
+
+    /// Denies it one of its folders, or allows it again.
+    pub fn deny(&self, name: &str, denied: bool) {
+        let mode = match (denied, rustix::process::getuid().is_root()) {
+            (false, _) => 0o777,
+            (true, true) => 0o700,
+            (true, false) => 0,
+        };
+        std::fs::set_permissions(self.folder.path().join(name), Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Its temporary folder as it sees it.
+    pub fn temporary(&self) -> PathBuf {
+        let folder = self.folder.path().join("tmp");
+        let seen = format!("/proc/{}/root{}", self.id().expect("it runs").as_raw_nonzero(), folder.display());
+        PathBuf::from(seen)
+    }
+
     /// Begins it, in place of the one before, and waits until it answers.
     pub async fn begin(&mut self) {
-        self.end(Signal::KILL).await;
-        let mut lines = format!("LocalSocket {}\n", self.socket.display());
-        lines.extend(self.settings.iter().map(|(name, value)| format!("{name} {value}\n")));
-        let path = self.folder.path().join("clamd.conf");
-        std::fs::write(&path, lines).unwrap();
-        // What is written beyond the room is an error to clamd, and not its end.
-        let script = match self.room {
-            Some(blocks) => format!("trap '' XFSZ; ulimit -f {blocks}; exec clamd --config-file \"$0\""),
-            None => "exec clamd --config-file \"$0\"".to_owned(),
-        };
-        let mut command = Command::new("sh");
-        command.args(["-c", &script]).arg(path).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("TZ", "UTC");
-        // Not to a log of ours either: that is a file, which may have no room.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        self.child = Some(command.spawn().unwrap());
+        self.spawn().await;
         let answers = async {
             while !self.ask("PING").await.is_ok_and(|answer| answer == "PONG\0") {
                 sleep(Duration::from_millis(10)).await;
             }
         };
         timeout(PATIENCE, answers).await.expect("clamd does not answer");
+    }
+
+    /// Begins it, in place of the one before, and waits until it has given up.
+    pub async fn begin_in_vain(&mut self) {
+        self.spawn().await;
+        let mut child = self.child.take().unwrap();
+        let ended = timeout(PATIENCE, child.wait()).await.expect("clamd goes on").unwrap();
+        assert!(!ended.success(), "{ended}");
+    }
+
+    async fn spawn(&mut self) {
+        self.end(Signal::KILL).await;
+        let mut lines = format!("LocalSocket {}\n", self.socket.display());
+        lines.extend(self.settings.iter().map(|(name, value)| format!("{name} {value}\n")));
+        let path = self.folder.path().join("clamd.conf");
+        std::fs::write(&path, lines).unwrap();
+        // What is written beyond the room is an error to clamd, and not its end.
+        let room = self.room.map(|blocks| format!("trap '' XFSZ; ulimit -f {blocks};")).unwrap_or_default();
+        let disk = self.disk.map(|options| format!("mount -t tmpfs -o {options} tmpfs \"$1\" &&"));
+        let script =
+            format!("{room} {} exec clamd --config-file \"$0\"", disk.as_deref().unwrap_or_default());
+        let mut command = if disk.is_some() { alone() } else { Command::new("sh") };
+        command
+            .args(["-c", &script])
+            .arg(path)
+            .arg(self.folder.path().join("tmp"))
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("TZ", "UTC");
+        // Not to a log of ours either: that is a file, which may have no room.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        self.child = Some(command.spawn().unwrap());
     }
 
     /// What it says to one command.
@@ -202,6 +249,24 @@ impl Clamd {
         std::fs::write(&new, bytes).unwrap();
         std::fs::rename(new, place).unwrap();
     }
+}
+
+/// A shell whose mounts nobody else sees, and end with it.
+fn alone() -> Command {
+    let mut command = Command::new("unshare");
+    if !rustix::process::getuid().is_root() {
+        command.arg("--map-root-user");
+    }
+    command.args(["--mount", "sh"]);
+    command
+}
+
+/// Whether a file system can be mounted here, for [`Clamd::disk`].
+pub async fn can_mount() -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = alone();
+    command.args(["-c", "mount -t tmpfs tmpfs \"$0\""]).arg(folder.path()).stderr(Stdio::null());
+    command.status().await.is_ok_and(|status| status.success())
 }
 
 /// What a scripted clamd does with a file that is no canary.

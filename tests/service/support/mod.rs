@@ -56,6 +56,13 @@ impl Strongroom {
         Self::on(change, given, verdicts).await
     }
 
+    /// Started on a clock of the test's own.
+    pub async fn at(clock: Clock) -> Self {
+        let verdicts = Verdicts::default();
+        let given = Given { clock, scanner: Some(verdicts.scanner()), ..Given::default() };
+        Self::on(|_| {}, given, verdicts).await
+    }
+
     /// Started with settings changed, over the scanner that they say.
     pub async fn scanned(change: impl FnOnce(&mut Config)) -> Self {
         Self::on(change, Given::default(), Verdicts::default()).await
@@ -182,6 +189,11 @@ impl Actor {
             Some(token) => request.bearer_auth(token),
             None => request,
         }
+    }
+
+    /// The same person at another node.
+    pub fn at(self, address: SocketAddr) -> Self {
+        Self { base: format!("http://{address}"), ..self }
     }
 
     /// The bearer token, for requests that are written byte for byte.

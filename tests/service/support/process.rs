@@ -105,7 +105,23 @@ impl Installation {
         self.serve_in(&self.data().join(name), None).await
     }
 
+    /// Serves until it reaches a step that it comes to by itself and ends there, maybe before it is ready.
+    pub async fn serve_until_killed(&self, step: &str) {
+        let (mut process, _ready_or_ended) = self.spawn(self.data(), Some(step)).await;
+        assert_eq!(process.ended().await.signal(), Some(9));
+    }
+
     async fn serve_in(&self, data: &Path, kill_at: Option<&str>) -> Process {
+        let (process, ready) = self.spawn(data, kill_at).await;
+        if !ready {
+            let told = std::fs::read_to_string(&process.log).unwrap_or_default();
+            panic!("ended before it was ready: {told}");
+        }
+        process
+    }
+
+    /// A process, and whether it became ready before it ended.
+    async fn spawn(&self, data: &Path, kill_at: Option<&str>) -> (Process, bool) {
         std::fs::create_dir_all(data).unwrap();
         let log = data.join("log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
@@ -118,10 +134,8 @@ impl Installation {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
-        let told = || std::fs::read_to_string(&log).unwrap_or_default();
-        let first = first.unwrap_or_else(|| panic!("ended before it was ready: {}", told()));
-        let base = first.strip_prefix("ready ").unwrap().to_owned();
-        Process { child, base, log }
+        let base = first.as_deref().map_or("", |line| line.strip_prefix("ready ").unwrap()).to_owned();
+        (Process { child, base, log }, first.is_some())
     }
 
     /// What a `SELECT count(*)` on the database says.

@@ -2,12 +2,16 @@
 
 use std::io::Write;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::check::scan::canary::eicar;
+use crate::check::scan::version::ClamdVersion;
 
 /// Short limits, so that a test of a deadline is short.
 fn limits() -> ScanLimits {
@@ -54,19 +58,42 @@ pub(in super::super) fn fake_as(
         let mut connections = JoinSet::new();
         while let Ok((mut stream, _)) = listener.accept().await {
             connections.spawn(async move {
-                let mut command = [0; 9];
-                // The command and the byte that carries the descriptor.
-                if stream.read_exact(&mut command).await.is_ok() {
-                    tokio::time::sleep(after).await;
-                    assert!(stream.write_all(answer).await.is_ok() || answer.is_empty());
+                let mut command = [0; 8];
+                if stream.read_exact(&mut command).await.is_err() {
+                    return;
                 }
+                let answer = if command == *b"zFILDES\0" && is_canary(&stream).await {
+                    b"fd[7]: Test.Eicar FOUND\0"
+                } else {
+                    sleep(after).await;
+                    answer
+                };
+                assert!(stream.write_all(answer).await.is_ok() || answer.is_empty());
             });
         }
     });
     let clamd = Clamd::unix(path, limits(), SignaturePolicy::default(), Clock::system());
-    let clamd = Arc::new(clamd.numbered(number, news));
+    let clamd = Arc::new(clamd.at(Place { number, news, scans: true }));
     trust(&clamd);
     Fake { clamd, _server: server, _folder: folder }
+}
+
+/// Whether the file that comes next is the test virus in an archive.
+async fn is_canary(stream: &UnixStream) -> bool {
+    let taken = stream.async_io(Interest::READABLE, || {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut byte = [0];
+        recvmsg(stream, &mut [io::IoSliceMut::new(&mut byte)], &mut control, RecvFlags::empty())?;
+        let files = control.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut files) => files.next(),
+            _ => None,
+        });
+        Ok(files.last())
+    });
+    let Ok(Some(file)) = taken.await else { return false };
+    let mut start = [0; 64];
+    File::from(file).read_at(&mut start, 0).is_ok() && start.windows(9).any(|name| name == b"eicar.com")
 }
 
 fn trust(clamd: &Clamd) {
@@ -194,10 +221,14 @@ impl Real {
 
     /// A client that keeps an eye on it, as on somebody else's.
     fn client(&mut self) -> Arc<Clamd> {
+        self.client_at(Place::default())
+    }
+
+    fn client_at(&mut self, place: Place) -> Arc<Clamd> {
         let policy = SignaturePolicy { accept_undated: true, ..SignaturePolicy::default() };
         let limits =
             ScanLimits { probe_every_seconds: 3600, probe_seconds: 10, reply_seconds: 60, ..limits() };
-        let clamd = Arc::new(Clamd::unix(self.socket(), limits, policy, Clock::system()));
+        let clamd = Arc::new(Clamd::unix(self.socket(), limits, policy, Clock::system()).at(place));
         let kept = Arc::clone(&clamd);
         self.clients.spawn(async move { kept.keep_probing(CancellationToken::new()).await });
         clamd
@@ -263,6 +294,21 @@ async fn a_clamd_begun_anew_with_other_settings_is_noticed_before_it_is_asked() 
         let trusted = says(&clamd, true, "").await;
         println!("{complaint}: noticed after {noticed:?}, trusted again after {trusted:?}");
     }
+}
+
+#[tokio::test]
+async fn where_nothing_is_scanned_nothing_is_proven() {
+    let mut real = Real::with(GOOD).await;
+    let watched = real.client_at(Place { scans: false, ..Place::default() });
+    let scans = real.client();
+    says(&watched, true, "no files are checked here").await;
+    let begun = Instant::now();
+    while scans.state.borrow().proven < 64 << 20 {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(watched.state.borrow().proven, 4 << 20);
+    assert!(watched.is_trusted() && watched.readiness().await.ready);
 }
 
 #[tokio::test]

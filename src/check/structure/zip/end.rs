@@ -18,6 +18,7 @@ const TAIL: u64 = 65_535 + END_BYTES as u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct End {
     pub(super) entries: u64,
+    pub(super) directory_start: u64,
     pub(super) directory_bytes: u64,
 }
 
@@ -31,15 +32,18 @@ pub(super) fn find(source: &mut dyn Source, size: u64) -> Result<End, Stop> {
         return Err(Stop::unsafe_archive("something stands after its end"));
     }
     let (disk, directory_disk) = (u16_at(record, 4), u16_at(record, 6));
-    let mut end = End { entries: u16_at(record, 10).into(), directory_bytes: u32_at(record, 12).into() };
+    let mut end = End {
+        entries: u16_at(record, 10).into(),
+        directory_start: u32_at(record, 16).into(),
+        directory_bytes: u32_at(record, 12).into(),
+    };
     let start = from + at as u64;
-    let mut directory_end = u64::from(u32_at(record, 16)).checked_add(end.directory_bytes);
     let mut record_start = start;
     if let Some(locator_at) = start.checked_sub(LOCATOR_BYTES) {
         let locator = read_some(source, locator_at, 20)?;
         if locator.starts_with(LOCATOR) && locator.len() == 20 {
             record_start = u64_at(&locator, 8);
-            (end, directory_end) = find_64(source, record_start, locator_at)?;
+            end = find_64(source, record_start, locator_at)?;
         }
     }
     let split = !matches!(disk, 0 | 0xffff) || !matches!(directory_disk, 0 | 0xffff);
@@ -47,7 +51,7 @@ pub(super) fn find(source: &mut dyn Source, size: u64) -> Result<End, Stop> {
         return Err(Stop::unsafe_archive("it is one part of several"));
     }
     // Attack: another end, or another directory, between the directory and its end.
-    if directory_end != Some(record_start) {
+    if end.directory_start.checked_add(end.directory_bytes) != Some(record_start) {
         return Err(Stop::unsafe_archive(
             "its table of contents is not where it says, or something stands before it",
         ));
@@ -55,16 +59,19 @@ pub(super) fn find(source: &mut dyn Source, size: u64) -> Result<End, Stop> {
     Ok(end)
 }
 
-/// The 64-bit end record at `at`, which its locator at `locator_at` must follow, and where its directory ends.
-fn find_64(source: &mut dyn Source, at: u64, locator_at: u64) -> Result<(End, Option<u64>), Stop> {
+/// The 64-bit end record at `at`, which its locator at `locator_at` must follow.
+fn find_64(source: &mut dyn Source, at: u64, locator_at: u64) -> Result<End, Stop> {
     let record = read_some(source, at, 56)?;
     let record_bytes = u64_at(&record, 4).saturating_add(12);
     let adjoins = at.checked_add(record_bytes) == Some(locator_at);
     if record.len() != 56 || !record.starts_with(END_64) || !adjoins {
         return Err(Stop::unsafe_archive("its end contradicts itself"));
     }
-    let end = End { entries: u64_at(&record, 32), directory_bytes: u64_at(&record, 40) };
-    Ok((end, u64_at(&record, 48).checked_add(end.directory_bytes)))
+    Ok(End {
+        entries: u64_at(&record, 32),
+        directory_start: u64_at(&record, 48),
+        directory_bytes: u64_at(&record, 40),
+    })
 }
 
 /// Attack: a zip behind a picture or document, which opens as either. Programs find it by any end record that their
@@ -111,14 +118,14 @@ fn ends(tail: &[u8]) -> impl Iterator<Item = usize> {
     (0..places).rev().filter(|&at| tail[at..].starts_with(END))
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     bytes.get(at..at + 2).and_then(|b| b.try_into().ok()).map_or(0, u16::from_le_bytes)
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
 }

@@ -5,6 +5,7 @@
 //! is inside it is judged by the same rules.
 
 mod end;
+mod fields;
 mod member;
 mod names;
 
@@ -89,6 +90,7 @@ pub(super) fn open<'s>(
     if end.directory_bytes > budget.limits.directory_bytes {
         return Err(Stop::unsafe_archive("its table of contents is too large"));
     }
+    fields::check(source, &end)?;
     source.seek(SeekFrom::Start(0))?;
     let mut archive = ZipArchive::new(BufReader::with_capacity(16 << 10, source)).map_err(broken)?;
     // Attack: another end record, with another directory, for another parser.

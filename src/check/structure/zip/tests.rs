@@ -117,6 +117,15 @@ fn every_trick_is_refused() {
         bytes[second + 42..second + 46].copy_from_slice(&[0; 4]);
         bytes
     };
+    // Zip64's sizes in a field that says it is longer than there is room for: some take them, some do not.
+    let large = {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        zip.start_file("a.txt", SimpleFileOptions::default().large_file(true)).unwrap();
+        std::io::Write::write_all(&mut zip, b"aaaa").unwrap();
+        zip.finish().unwrap().into_inner()
+    };
+    assert_eq!(judged(large.clone()), Ok(()));
+    let [in_front, in_directory] = [0, 1].map(|nth| patched(&large, nth, b"\x01\0\x10\0", b"\x01\0\x10\x06"));
     let mut comment = two.clone();
     comment[end + 20..].copy_from_slice(&22_u16.to_le_bytes());
     comment.extend_from_slice(&two[end..]);
@@ -128,6 +137,8 @@ fn every_trick_is_refused() {
             Reason::ArchiveUnsafe,
         ),
         ("hidden file", lost, Reason::ArchiveUnsafe),
+        ("a field too long in front", in_front, Reason::ArchiveUnsafe),
+        ("a field too long in the directory", in_directory, Reason::ArchiveUnsafe),
         ("overlap", overlap, Reason::ArchiveUnsafe),
         ("two ends", [&two[..], &two[end..]].concat(), Reason::ArchiveUnsafe),
         ("end in comment", comment, Reason::ArchiveUnsafe),

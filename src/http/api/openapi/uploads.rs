@@ -68,11 +68,14 @@ const fn options(path: &'static str) -> Row {
 
 const ROWS: &[Row] = &[
     options("/files"),
-    create("/files", "Begin an upload; Upload-Metadata says where to (sample, candidate, section, filename)"),
+    create(
+        "/files",
+        "Begin an upload; Upload-Metadata says where to (sample, candidate, section, filename; plan: the id of a planned file; guard: a SHA-256 by which you know the file again)",
+    ),
     options("/files/"),
     create(
         "/files/",
-        "Begin an upload; Upload-Metadata says where to (sample, candidate, section, filename)",
+        "Begin an upload; Upload-Metadata says where to (sample, candidate, section, filename; plan: the id of a planned file; guard: a SHA-256 by which you know the file again)",
     ),
     options("/files/to/{sample}/Documents"),
     create("/files/to/{sample}/Documents", "Begin an upload of the sample's only kind of document"),

@@ -115,7 +115,7 @@ async fn survive(call: &'static str, fault: Fault, times: usize, copying: bool) 
     if copying {
         proxy.arm(call, fault, times);
     }
-    let promoted = life.again(&proxy, async |life| life.store.promote(&key, &version, &to).await).await;
+    let promoted = life.again(&proxy, async |life| life.promote((&key, &version), &to).await).await;
     let digest = life.again(&proxy, async |life| life.digest(&to, &promoted).await).await;
     assert_eq!(digest, life.upload.digest(), "{to} holds other bytes than were sent");
     life.again(&proxy, async |life| life.store.delete(&key).await).await;
@@ -223,6 +223,14 @@ impl<'a> Life<'a> {
         self.store.seal(self.upload.file, self.upload.epoch, &self.upload.staged, self.upload.size()).await
     }
 
+    async fn promote(
+        &self,
+        (from, version): (&ObjectKey, &ObjectVersion),
+        to: &ObjectKey,
+    ) -> Result<ObjectVersion, StoreError> {
+        self.store.promote(from, version, self.upload.crc32(), to).await
+    }
+
     async fn digest(&self, key: &ObjectKey, version: &ObjectVersion) -> Result<[u8; 32], StoreError> {
         let pieces = self.store.read(key, version, 0..version.size).await?;
         let hasher = pieces
@@ -232,6 +240,53 @@ impl<'a> Life<'a> {
             })
             .await?;
         Ok(hasher.finalize().into())
+    }
+}
+
+/// A store before which the proxy stands, that copies by parts or by one call.
+async fn copying(by_parts: bool) -> (Proxy, S3Store) {
+    let (proxy, mut store) = patient().await;
+    if by_parts {
+        store.copy = promote::CopyLimits { whole: SMALLEST_INNER_PART, part: SMALLEST_INNER_PART };
+    }
+    (proxy, store)
+}
+
+#[tokio::test]
+async fn a_copy_that_tells_of_other_bytes_is_removed() {
+    for by_parts in [false, true] {
+        let (proxy, store) = copying(by_parts).await;
+        let mut life = Life::new(&store, SMALLEST_INNER_PART as usize + 300_000);
+        let (key, version) = life.arrive().await.unwrap();
+        let to = evidence(life.upload.file);
+        proxy.arm("HeadObject", Fault::Checksum(Some("AAAAAA==")), ALWAYS);
+        let refused = life.promote((&key, &version), &to).await;
+        assert!(matches!(&refused, Err(StoreError::Changed { path }) if *path == key.path()), "{refused:?}");
+        assert!(proxy.disarm() > 0);
+        assert_eq!(store.head(&to).await.unwrap(), None);
+        // So is one that an earlier promotion left, which never heard of it.
+        let kept = life.promote((&key, &version), &to).await.unwrap();
+        proxy.arm("HeadObject", Fault::Checksum(Some("AAAAAA==")), 1);
+        assert!(matches!(life.promote((&key, &version), &to).await, Err(StoreError::Changed { .. })));
+        assert_eq!(store.head(&to).await.unwrap(), None);
+        let again = life.promote((&key, &version), &to).await.unwrap();
+        assert_eq!((again.size, store.unfinished(10).await.unwrap()), (kept.size, Vec::new()));
+        assert_eq!(life.digest(&to, &again).await.unwrap(), life.upload.digest());
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_tells_no_checksums_is_taken_at_its_word() {
+    for (by_parts, silent) in [(false, "HeadObject"), (true, "HeadObject"), (true, "CreateMultipartUpload")] {
+        let (proxy, store) = copying(by_parts).await;
+        let mut life = Life::new(&store, SMALLEST_INNER_PART as usize + 300_000);
+        let (key, version) = life.arrive().await.unwrap();
+        let to = evidence(life.upload.file);
+        proxy.arm(silent, Fault::Checksum(None), ALWAYS);
+        let promoted = life.promote((&key, &version), &to).await.unwrap();
+        assert!(proxy.disarm() > 0);
+        assert_eq!(life.digest(&to, &promoted).await.unwrap(), life.upload.digest());
+        assert_eq!(traces(&store, life.upload.file).await, [key.path()], "{silent}");
     }
 }
 

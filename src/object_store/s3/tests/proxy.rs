@@ -21,6 +21,8 @@ pub(super) enum Fault {
     Reset,
     /// The call is made, the connection breaks before its answer.
     LostAnswer,
+    /// The call is made, and of checksums its answer tells this CRC-32, or none.
+    Checksum(Option<&'static str>),
 }
 
 /// What is to go wrong: this call, this way, so many times yet; and how often it has.
@@ -93,9 +95,13 @@ async fn serve(mut client: TcpStream, upstream: &str, plan: &Mutex<Plan>) -> io:
     let (head, begun) = read_head(&mut client).await?;
     let struck = plan.lock().unwrap().strike(&call(&head));
     match struck {
-        None | Some(Fault::LostAnswer) => {
+        None | Some(Fault::LostAnswer | Fault::Checksum(_)) => {
             let answer = forward(&head, begun, &mut client, upstream).await?;
-            if struck.is_none() { client.write_all(&answer).await } else { Ok(()) }
+            match struck {
+                Some(Fault::Checksum(crc32)) => client.write_all(&with_checksum(&answer, crc32)).await,
+                Some(_) => Ok(()),
+                None => client.write_all(&answer).await,
+            }
         }
         Some(Fault::Hang) => {
             tokio::time::sleep(Duration::from_secs(120)).await;
@@ -114,6 +120,16 @@ async fn refuse(client: &mut TcpStream, status: &str, code: &str) -> io::Result<
     client.shutdown().await?;
     // Closing with unread bytes would reset the connection under the answer.
     tokio::io::copy(client, &mut tokio::io::sink()).await.map(drop)
+}
+
+/// The answer with no other checksum in its head than this.
+fn with_checksum(answer: &[u8], crc32: Option<&str>) -> Vec<u8> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(answer.len());
+    let head = String::from_utf8_lossy(&answer[..end]);
+    let honest = head.split("\r\n").filter(|line| !line.to_lowercase().starts_with("x-amz-checksum-"));
+    let mut lines: Vec<_> = honest.map(str::to_owned).collect();
+    lines.extend(crc32.map(|crc32| format!("x-amz-checksum-crc32: {crc32}")));
+    [lines.join("\r\n").as_bytes(), &answer[end..]].concat()
 }
 
 async fn read_head(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {

@@ -1,7 +1,12 @@
-// The places files go to: the button that opens the file dialog, and the drop. One listener for the whole document, so
-// a part that is fetched afresh needs no wiring.
+// The places files go to: the button that opens the file dialog, and the drop on a section or a candidate's row. One
+// listener for the whole document, so a part that is fetched afresh needs no wiring. Whose files they are the server
+// judges by their names; where it asks, the person answers before anything is sent.
 
+import { fetchPage } from "../fragment.js";
 import { Upload } from "../upload/engine.js";
+
+/** Names that the server is asked about; what it looks at, and what fits in an address. */
+const NAMES = 20;
 
 /** @param {import("../upload/engine.js").Engine} engine @param {import("./upload-tray.js").UploadTray} tray */
 export function watchPlaces(engine, tray) {
@@ -9,6 +14,9 @@ export function watchPlaces(engine, tray) {
   const input = /** @type {HTMLInputElement} */ (tray.querySelector("#chosen"));
   const place = (/** @type {EventTarget | null} */ target) =>
     target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest("[data-place]")) : null;
+
+  const row = (/** @type {EventTarget | null} */ target) =>
+    target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest("tr.row")) : null;
 
   /** @type {Spot | null} */ let asked = null;
 
@@ -26,13 +34,13 @@ export function watchPlaces(engine, tray) {
     const files = Array.from(input.files ?? []);
     input.value = "";
     if (asked === null) return;
-    take(files, asked);
     document.getElementById(`${asked.dom}-choose`)?.focus();
+    send(files, asked, false);
   });
   for (const kind of ["dragenter", "dragover"]) {
     document.addEventListener(kind, (event) => {
       event.preventDefault();
-      mark(place(event.target));
+      mark(place(event.target) ?? row(event.target));
     });
   }
   document.addEventListener("dragleave", (event) => {
@@ -41,8 +49,8 @@ export function watchPlaces(engine, tray) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     mark(null);
-    const where = place(event.target);
-    if (where !== null && event.dataTransfer !== null) take(Array.from(event.dataTransfer.files), spot(where));
+    const where = place(event.target) ?? row(event.target);
+    if (where !== null && event.dataTransfer !== null) send(Array.from(event.dataTransfer.files), spot(where), true);
   });
 
   /** @param {HTMLElement | null} now */
@@ -51,42 +59,90 @@ export function watchPlaces(engine, tray) {
     now?.classList.add("dropping");
   }
 
-  /** @param {File[]} files @param {Spot} spot */
-  function take(files, { sample, candidate, section, named, mostBytes, accept }) {
+  /** Sends the files, once it is settled where to. @param {File[]} files @param {Spot} where @param {boolean} dropped */
+  async function send(files, where, dropped) {
     if (files.length === 0) return;
-    for (const file of files) {
-      const upload = new Upload(file, { sample, candidate, section }, named, "");
+    const answer = where.candidate === "" ? where : await settle(files, where, dropped);
+    if (answer !== null) take(files, answer);
+  }
+
+  /** @param {File[]} files @param {Spot} spot */
+  function take(files, { sample, candidate, section, replaces, named, mostBytes, accept }) {
+    const uploads = files.map((file) => {
+      const upload = new Upload(file, { sample, candidate, section, replaces }, named, "");
       const problem = refusal(file, mostBytes, accept);
       if (problem !== null) {
         upload.state = "refused";
         upload.message = tray.word(problem);
         upload.final = true;
       }
-      engine.add(upload);
-    }
+      return upload;
+    });
+    engine.addAll(uploads);
     tray.started(files.length);
   }
 }
 
 /**
- * A place as it was when it was asked for: while the person chooses, the page may be fetched afresh around it.
- * @typedef {{dom: string, sample: string, candidate: string, section: string, named: string, mostBytes: number,
- *   accept: string, multiple: boolean}} Spot
+ * A place as it was when it was asked for: while the person chooses, the page may be fetched afresh around it. A row
+ * has no section.
+ * @typedef {{dom: string, sample: string, candidate: string, section: string, replaces: string, named: string,
+ *   mostBytes: number, accept: string, multiple: boolean}} Spot
  * @param {HTMLElement} where @returns {Spot}
  */
 function spot(where) {
-  const { candidate = "", section = "", title = "", maxBytes = "0", accept = "", multiple } = where.dataset;
+  const { candidate = where.id.slice(2), section = "", title = "", maxBytes = "0", accept = "", replaces = "", multiple } = where.dataset;
   const heading = document.getElementById("candidate-title")?.textContent ?? "";
   return {
-    dom: where.id,
+    dom: where.dataset.dom ?? where.id,
     sample: document.getElementById("main")?.dataset.sample ?? "",
     candidate,
     section,
-    named: candidate === "" ? title : `${candidate} ${heading} · ${title}`,
+    replaces,
+    named: where.dataset.named ?? (candidate === "" ? title : `${candidate} ${heading} · ${title}`),
     mostBytes: Number(maxBytes),
     accept,
     multiple: multiple !== undefined,
   };
+}
+
+/**
+ * Where the files go: as the server has it, or as the person answers what it asks; null when nowhere. Without an answer
+ * of the server they go where they were meant to; it looks at each again as its upload begins.
+ * @param {File[]} files @param {Spot} where @param {boolean} dropped @returns {Promise<Spot | null>}
+ */
+async function settle(files, where, dropped) {
+  const query = new URLSearchParams({
+    names: files.slice(0, NAMES).map((file) => file.name).join("/"),
+    section: where.section,
+    ...(dropped ? { dropped: "true" } : {}),
+  });
+  const came = await fetchPage(`/samples/${where.sample}/candidates/${where.candidate}/filing?${query}`);
+  const asking = came?.page?.getElementById("filing") ?? null;
+  if (asking === null) return where.section === "" ? null : where;
+  const places = asking.querySelectorAll("button[data-section]");
+  if (asking.dataset.go !== undefined && places[0] instanceof Element) return spot(/** @type {HTMLElement} */ (places[0]));
+  // What no place of the candidate takes is refused as ever, with the reason.
+  if (places.length === 0 && where.section !== "") return where;
+  const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("question"));
+  dialog.replaceChildren(document.adoptNode(asking));
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    /** @type {Spot | null} */ let answer = null;
+    const pressed = (/** @type {Event} */ event) => {
+      const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("button"));
+      if (button === null) return;
+      if (button.dataset.section !== undefined) answer = spot(button);
+      dialog.close();
+    };
+    dialog.addEventListener("click", pressed);
+    dialog.addEventListener("close", () => {
+      dialog.removeEventListener("click", pressed);
+      dialog.replaceChildren();
+      resolve(answer);
+    }, { once: true });
+  });
 }
 
 /**

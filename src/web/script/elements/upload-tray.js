@@ -2,42 +2,50 @@
 // its words were written by the server; here they are only chosen.
 
 import { announce } from "../announce.js";
-import { isSame, openUploads } from "../upload/server.js";
-import { Upload } from "../upload/engine.js";
+import { matched } from "../upload/guard.js";
 
 const ROWS = 200;
 const REDRAW = 250;
-/** Unfinished uploads that are named. */
-const NAMES = 5;
-const ORDER = ["refused", "signed_out", "needs_file", "offline", "sending", "cancelling", "held", "waiting", "paused", "checking", "accepted", "cancelled"];
+const ORDER = ["refused", "changed", "signed_out", "needs_file", "offline", "sending", "hashing", "cancelling", "held", "waiting", "paused", "checking", "kept", "accepted", "cancelled"];
 /** Why an upload is refused or has to wait, where the page has words of its own for it. */
 const FULL = ["quota", "no_room"];
-const TONES = { refused: "bad", signed_out: "note", needs_file: "note", offline: "note", accepted: "good" };
+const TONES = { refused: "bad", changed: "note", signed_out: "note", needs_file: "note", offline: "note", accepted: "good" };
 
 /** Refused, and something for the person to do: what is here already is not. @param {Upload} upload */
 const isBad = (upload) => upload.state === "refused" && upload.reason !== "duplicate";
 /** @param {Upload} upload */
 const isFull = (upload) => FULL.includes(upload.reason) && ["refused", "held"].includes(upload.state);
+/** Left unfinished, and not gone on with yet. @param {Upload} upload */
+const isKept = (upload) => upload.state === "needs_file" && upload.file === null;
+/** @param {Date} date */
+const day = (date) => date.toLocaleDateString("en-GB", { day: "numeric", month: "long" });
 /** @param {Upload} upload */
 const canRetry = (upload) => upload.state === "refused" && !upload.final;
+
+/** @typedef {import("../upload/engine.js").Upload} Upload */
 
 export class UploadTray extends HTMLElement {
   /** @type {import("../upload/engine.js").Engine} */ #engine;
   /** @type {Map<number, HTMLElement>} */ #rows = new Map();
-  /** @type {import("../upload/server.js").Open[]} */ #kept = [];
-  /** The upload whose file is chosen again; null: any of those kept. @type {Upload | null} */ #wanted = null;
+  /** The upload whose file is chosen again; null: any that needs its file. @type {Upload | null} */ #wanted = null;
   #drawing = 0;
+  /** One came to its end since it was last told of. */ #ended = false;
   #spoken = "";
-  /** Why what was chosen goes on with nothing. */ #notFound = "";
+  /** What came of the files that were chosen again, or is coming. */ #told = "";
 
   /** @param {import("../upload/engine.js").Engine} engine */
   start(engine) {
     this.#engine = engine;
     engine.addEventListener("change", () => this.#soon());
-    engine.addEventListener("settled", (event) => this.#verdict(/** @type {CustomEvent} */ (event).detail));
+    engine.addEventListener("settled", (event) => {
+      this.#ended ||= /** @type {CustomEvent} */ (event).detail.ended;
+      this.#soon();
+    });
     this.#part(".tray-toggle").addEventListener("click", () => this.#open(this.#part("#tray-body").hidden));
     this.addEventListener("click", (event) => this.#pressed(/** @type {Element} */ (event.target)));
-    this.#input.addEventListener("change", () => this.#again());
+    for (const input of this.querySelectorAll(".tray-kept input")) {
+      input.addEventListener("change", () => this.#again(/** @type {HTMLInputElement} */ (input)));
+    }
     this.#look();
   }
 
@@ -47,8 +55,9 @@ export class UploadTray extends HTMLElement {
     return words.querySelector(`[data-word="${CSS.escape(key)}"]`)?.textContent ?? "";
   }
 
-  get #input() {
-    return /** @type {HTMLInputElement} */ (this.#part(".tray-kept input"));
+  /** Those whose files are not here. */
+  get #needy() {
+    return this.#engine.uploads.filter((upload) => upload.state === "needs_file");
   }
 
   /** @param {string} selector */
@@ -69,43 +78,52 @@ export class UploadTray extends HTMLElement {
   }
 
   async #look() {
-    const driven = new Set(this.#engine.uploads.map((upload) => upload.url));
-    const open = await openUploads();
-    this.#kept = open.kind === "ok" ? open.uploads.filter((one) => !driven.has(one.url)) : [];
-    if (this.#kept.length > 0) this.#open(true);
+    await this.#engine.look();
+    if (this.#needy.length === 0) return;
+    this.#open(true);
+    announce(this.#keptWords());
+  }
+
+  #keptWords() {
+    const needy = this.#needy;
+    const begun = needy.flatMap((upload) => upload.kept?.begun ?? []).sort((a, b) => a.getTime() - b.getTime());
+    const days = [...new Set([begun.at(0), begun.at(-1)].flatMap((date) => (date === undefined ? [] : day(date))))];
+    return `${needy.length} ${this.word(needy.length === 1 ? "kept_one" : "kept")}`
+      + (days.length === 0 ? "." : `, ${this.word("begun")} ${days.join(" – ")}.`);
+  }
+
+  /** @param {HTMLInputElement} input */
+  async #again(input) {
+    const files = Array.from(input.files ?? []);
+    input.value = "";
+    const wanted = this.#wanted;
+    if (files[0] === undefined) return;
+    if (wanted !== null) return this.#engine.rechoose([[wanted, files[0]]]);
+    this.#told = this.word("hashing");
+    this.#soon();
+    const pairs = (await matched(this.#needy, files)).filter(([upload]) => upload.state === "needs_file");
+    this.#told = pairs.length > 0 ? "" : this.word("no_match");
+    if (pairs.length === 0) announce(this.#told);
+    else this.#engine.rechoose(pairs), this.started(pairs.length);
     this.#soon();
   }
 
-  #again() {
-    const files = Array.from(this.#input.files ?? []);
-    this.#input.value = "";
-    const wanted = this.#wanted;
-    this.#wanted = null;
-    if (wanted !== null) {
-      if (files[0] !== undefined) this.#engine.rechoose(wanted, files[0]);
-      return;
+  /** @param {string} answer */
+  async #discard(answer) {
+    this.#part(".tray-sure").hidden = answer !== "ask";
+    this.#part(answer === "ask" ? '[data-discard="no"]' : ".tray-toggle").focus();
+    for (const upload of answer === "yes" ? this.#needy : []) {
+      await this.#engine.cancel(upload);
+      if (upload.state === "cancelled") this.#engine.forget(upload);
     }
-    let found = 0;
-    for (const file of files) {
-      const open = this.#kept.find((one) => isSame(one, file));
-      if (open === undefined) continue;
-      found += 1;
-      this.#kept = this.#kept.filter((one) => one !== open);
-      const target = { sample: open.sample, candidate: open.candidate, section: open.section };
-      this.#engine.add(new Upload(file, target, [open.candidate, open.section].filter(Boolean).join(" · "), ""));
-    }
-    const like = files.some((file) => this.#kept.some((one) => one.name === file.name && one.size === file.size));
-    this.#notFound = found > 0 || files.length === 0 ? "" : this.word(like ? "changed" : "no_match");
-    if (this.#notFound !== "") announce(this.#notFound);
-    if (found > 0) this.started(found);
-    this.#soon();
   }
 
   /** @param {Element} target */
   #pressed(target) {
     const button = target.closest("button");
     if (button === null) return;
-    if (button.dataset.again !== undefined) return this.#choose(null);
+    if (button.dataset.again !== undefined) return this.#choose(null, button.dataset.again);
+    if (button.dataset.discard !== undefined) return void this.#discard(button.dataset.discard);
     const every = button.dataset.all;
     if (every !== undefined) return this.#all(every);
     const key = Number(/** @type {HTMLElement | null} */ (button.closest(".tray-row"))?.dataset.key);
@@ -113,20 +131,23 @@ export class UploadTray extends HTMLElement {
     if (upload !== undefined) this.#do(button.dataset.do ?? "", upload);
   }
 
-  /** @param {Upload | null} wanted */
-  #choose(wanted) {
+  /** @param {Upload | null} wanted @param {string} kind `files` or `folder`. */
+  #choose(wanted, kind) {
     this.#wanted = wanted;
-    this.#input.multiple = wanted === null;
-    this.#input.click();
+    const input = /** @type {HTMLInputElement} */ (this.#part(`.tray-kept [data-${kind}]`));
+    input.multiple = wanted === null;
+    input.click();
   }
 
   /** @param {string} what */
   #all(what) {
+    if (what === "clear") {
+      return this.#engine.forgetAll(this.#engine.uploads.filter((upload) => ["accepted", "cancelled"].includes(upload.state)));
+    }
     for (const upload of [...this.#engine.uploads]) {
       if (what === "pause") this.#engine.pause(upload);
       if (what === "resume" && ["paused", "signed_out"].includes(upload.state)) this.#engine.resume(upload);
       if (what === "retry" && canRetry(upload)) this.#engine.resume(upload);
-      if (what === "clear" && ["accepted", "cancelled"].includes(upload.state)) this.#engine.forget(upload);
     }
   }
 
@@ -134,7 +155,8 @@ export class UploadTray extends HTMLElement {
   #do(what, upload) {
     if (what === "pause") this.#engine.pause(upload);
     if (what === "resume" || what === "retry") this.#engine.resume(upload);
-    if (what === "again") this.#choose(upload);
+    if (what === "again") this.#choose(upload, "files");
+    if (what === "restart") this.#engine.restart(upload);
     if (what === "cancel") this.#engine.cancel(upload);
     if (what === "dismiss") {
       const next = /** @type {HTMLElement} */ (this.#rows.get(upload.key))?.nextElementSibling?.querySelector("button:not([hidden])");
@@ -143,11 +165,11 @@ export class UploadTray extends HTMLElement {
     }
   }
 
-  /** @param {Upload} upload */
-  #verdict(upload) {
-    if (!upload.ended) return;
+  /** Says what came of them, once nothing moves any more. */
+  #verdict() {
     const { uploads } = this.#engine;
-    if (uploads.some((one) => one.active || one.state === "checking")) return;
+    if (!this.#ended || uploads.some((one) => one.active || one.state === "checking")) return;
+    this.#ended = false;
     const done = uploads.filter((one) => one.state === "accepted").length;
     const bad = uploads.filter(isBad).length;
     const text = `${this.word("finished")} ${done} ${this.word(done === 1 ? "file" : "files")}`
@@ -161,15 +183,17 @@ export class UploadTray extends HTMLElement {
     this.#drawing = setTimeout(() => {
       this.#drawing = 0;
       this.#draw();
+      this.#verdict();
     }, REDRAW);
   }
 
   #draw() {
-    const uploads = [...this.#engine.uploads].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.key - b.key);
-    this.hidden = uploads.length === 0 && this.#kept.length === 0;
+    const { uploads } = this.#engine;
+    this.hidden = uploads.length === 0;
     this.#total(uploads);
     const list = this.#part(".tray-rows");
-    const shown = uploads.slice(0, ROWS);
+    const by = Map.groupBy(uploads, (upload) => (isKept(upload) ? "kept" : upload.state));
+    const shown = ORDER.flatMap((state) => by.get(/** @type {any} */ (state)) ?? []).slice(0, ROWS);
     const keys = new Set(shown.map((upload) => upload.key));
     for (const [key, row] of this.#rows) {
       if (!keys.has(key)) row.remove(), this.#rows.delete(key);
@@ -185,17 +209,17 @@ export class UploadTray extends HTMLElement {
 
   /** @param {Upload[]} uploads */
   #total(uploads) {
-    const live = uploads.filter((upload) => upload.state !== "cancelled");
+    const live = uploads.filter((upload) => upload.state !== "cancelled" && !isKept(upload));
     const going = live.filter((upload) => upload.state !== "refused");
-    const all = going.reduce((sum, upload) => sum + upload.file.size, 0);
+    const all = going.reduce((sum, upload) => sum + upload.size, 0);
     const have = going.reduce((sum, upload) => sum + upload.confirmed, 0);
     const done = live.filter((upload) => upload.ended).length;
     const bad = live.filter(isBad).length;
     const bar = /** @type {HTMLProgressElement} */ (this.#part(".tray-all"));
     bar.max = Math.max(1, all);
     bar.value = have;
-    const kept = this.#kept.length;
-    this.#part(".tray-total").textContent = live.length === 0 ? `${kept} ${this.word("unfinished")}`
+    const needy = this.#needy.length;
+    this.#part(".tray-total").textContent = live.length === 0 ? `${needy} ${this.word("unfinished")}`
       : `${done} ${this.word("of")} ${live.length}`
       + (bad === 0 ? "" : ` · ${bad} ${this.word(bad === 1 ? "attention_one" : "attention")}`);
     const any = (/** @type {(upload: Upload) => boolean} */ test) => live.some(test);
@@ -204,10 +228,8 @@ export class UploadTray extends HTMLElement {
     this.#part('[data-all="retry"]').hidden = !any(canRetry);
     this.#part("[data-sign-in]").hidden = !any((upload) => upload.state === "signed_out");
     this.#part('[data-all="clear"]').hidden = !uploads.some((upload) => ["accepted", "cancelled"].includes(upload.state));
-    this.#part(".tray-kept").hidden = kept === 0;
-    const names = this.#kept.slice(0, NAMES).map((one) => one.name).join(", ");
-    this.#part(".tray-kept span").textContent = this.#notFound !== "" ? this.#notFound
-      : `${kept} ${this.word(kept === 1 ? "kept_one" : "kept")} ${names}${kept > NAMES ? ", …" : ""}`;
+    this.#part(".tray-kept").hidden = needy === 0;
+    this.#part(".tray-kept p").textContent = this.#told === "" ? this.#keptWords() : this.#told;
   }
 
   /** @param {Upload} upload */
@@ -220,12 +242,12 @@ export class UploadTray extends HTMLElement {
       const set = (/** @type {string} */ part, /** @type {string} */ text) => {
         /** @type {HTMLElement} */ (row?.querySelector(part)).textContent = text;
       };
-      set("[data-name]", upload.file.name);
+      set("[data-name]", upload.name);
       set("[data-place]", upload.place);
       for (const button of row.querySelectorAll("button")) {
-        button.setAttribute("aria-label", `${button.textContent} ${upload.file.name}`);
+        button.setAttribute("aria-label", `${button.textContent} ${upload.name}`);
       }
-      row.querySelector("progress")?.setAttribute("aria-label", upload.file.name);
+      row.querySelector("progress")?.setAttribute("aria-label", upload.name);
       this.#rows.set(upload.key, row);
     }
     this.#fill(row, upload);
@@ -235,23 +257,25 @@ export class UploadTray extends HTMLElement {
   /** @param {HTMLElement} row @param {Upload} upload */
   #fill(row, upload) {
     const part = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (row.querySelector(selector));
-    const tone = upload.state === "refused" && !isBad(upload) ? "" : TONES[/** @type {keyof typeof TONES} */ (upload.state)];
+    const tone = isKept(upload) || (upload.state === "refused" && !isBad(upload)) ? "" : TONES[/** @type {keyof typeof TONES} */ (upload.state)];
     row.className = `tray-row ${tone ?? ""}`;
     const bar = /** @type {HTMLProgressElement} */ (part("progress"));
-    bar.max = Math.max(1, upload.file.size);
+    bar.max = Math.max(1, upload.size);
     bar.value = upload.confirmed;
     bar.hidden = upload.ended || ["checking", "cancelling"].includes(upload.state);
-    part("[data-state]").textContent = isFull(upload) ? this.word(upload.reason)
+    part("[data-state]").textContent = isKept(upload) && upload.kept !== null ? `${this.word("kept_until")} ${day(upload.kept.until)}`
+      : isFull(upload) ? this.word(upload.reason)
       : upload.message !== "" && upload.state === "refused" ? upload.message : this.word(upload.state);
-    const percent = upload.file.size === 0 ? 0 : Math.floor((100 * upload.confirmed) / upload.file.size);
+    const percent = upload.size === 0 ? 0 : Math.floor((100 * upload.confirmed) / upload.size);
     part("[data-amount]").textContent = bar.hidden || upload.confirmed === 0 ? "" : `${percent}%`;
     const active = document.activeElement;
     const show = (/** @type {string} */ what, /** @type {boolean} */ on) => (part(`[data-do="${what}"]`).hidden = !on);
     show("pause", upload.active);
     show("resume", upload.state === "paused" || upload.state === "signed_out");
     show("retry", canRetry(upload));
-    show("again", upload.state === "needs_file");
-    show("cancel", upload.active || ["paused", "signed_out", "needs_file"].includes(upload.state));
+    show("again", ["needs_file", "changed"].includes(upload.state));
+    show("restart", upload.state === "changed");
+    show("cancel", upload.active || ["paused", "signed_out", "needs_file", "changed"].includes(upload.state));
     show("dismiss", upload.ended);
     if (active instanceof HTMLElement && active.hidden && row.contains(active)) {
       /** @type {HTMLElement | null} */ (row.querySelector("button:not([hidden])"))?.focus();

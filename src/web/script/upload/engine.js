@@ -1,6 +1,8 @@
 // The upload engine: a queue of files, three lanes, smallest first. It knows no page: it is told of files and tells
-// of changes. The server is the memory; an upload that it still holds is gone on with, never started again.
+// of changes. The server is the memory; an upload that it still holds is gone on with, never started again, by whoever
+// has its file.
 
+import { guardOf, isSame } from "./guard.js";
 import * as server from "./server.js";
 import * as transport from "./transport.js";
 
@@ -11,15 +13,18 @@ const SLICE = 16 * 1024 * 1024;
 /** First and longest wait after trouble, milliseconds. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
-/** How often a received file's verdict is asked for, milliseconds. */
+/** How often a received file's verdict is asked for, milliseconds; and for all of them together, a second. */
 const ASK_EVERY = 2_000;
+const ASKS = 10;
 /** The same while nobody sees the page. */
 const ASK_HIDDEN = 60_000;
+/** How long it is known which uploads the server holds, milliseconds. */
+const KNOWN_FOR = 60_000;
 const RUNNING = ["created", "receiving", "paused", "received", "checking"];
 
 /**
- * @typedef {'waiting'|'sending'|'paused'|'offline'|'held'|'signed_out'|'needs_file'|'checking'|'accepted'|'refused'
- *   |'cancelling'|'cancelled'} State
+ * @typedef {'waiting'|'hashing'|'sending'|'paused'|'offline'|'held'|'signed_out'|'needs_file'|'changed'|'checking'
+ *   |'accepted'|'refused'|'cancelling'|'cancelled'} State
  * @typedef {import("./transport.js").Target} Target
  * @typedef {import("./server.js").Open} Open
  */
@@ -36,13 +41,37 @@ export class Upload {
   /** The same bytes would be refused again. */ final = false;
   /** The server was asked to begin it, and may know it. */ asked = false;
   /** @type {AbortController | null} */ control = null;
+  /** What the bytes at the server are of, once there is an upload. @type {import("./guard.js").Held | null} */ held = null;
+  /** When it began and until when it is kept, of one that was left unfinished. @type {{begun: Date, until: Date} | null} */ kept = null;
 
-  /** @param {File} file @param {Target} target @param {string} place @param {string} path */
+  /** @param {File | null} file null: not here any more. @param {Target} target @param {string} place @param {string} path */
   constructor(file, target, place, path) {
     this.file = file;
     this.target = target;
     this.place = place;
     this.path = path;
+    this.name = file?.name ?? "";
+    this.size = file?.size ?? 0;
+  }
+
+  /** One that the server still holds, and nobody sends. @param {Open} open */
+  static kept(open) {
+    const { sample, candidate, section, replaces } = open;
+    const place = [candidate, section].filter(Boolean).join(" · ");
+    const upload = new Upload(null, { sample, candidate, section, replaces }, place, open.path);
+    upload.state = "needs_file";
+    upload.name = open.name;
+    upload.size = open.size;
+    upload.kept = open;
+    upload.take(open);
+    return upload;
+  }
+
+  /** The server has it, so far. @param {Open} open */
+  take(open) {
+    this.url = open.url;
+    this.confirmed = open.offset;
+    this.held = open;
   }
 
   /** The file's id, once the server has one. */
@@ -51,7 +80,7 @@ export class Upload {
   }
 
   get active() {
-    return ["waiting", "sending", "offline", "held"].includes(this.state);
+    return ["waiting", "hashing", "sending", "offline", "held"].includes(this.state);
   }
 
   /** Leaving the page now would leave something undone. */
@@ -69,12 +98,29 @@ export class Engine extends EventTarget {
   /** @type {Upload[]} */ uploads = [];
   /** Whether somebody sees the page. */ watched = true;
   /** @type {Set<() => void>} */ #sleepers = new Set();
+  /** Those that wait, the smallest last. One may stand here that does not wait any more. @type {Upload[]} */ #queue = [];
+  #sending = 0;
+  #checking = 0;
+  /** What the server held when it was asked last, by name. @type {{at: number, uploads: Map<string, Open[]>} | null} */ #held = null;
 
   /** @param {Upload} upload */
   add(upload) {
-    this.uploads.push(upload);
-    this.#tell(upload);
+    this.addAll([upload]);
+  }
+
+  /** @param {Upload[]} uploads */
+  addAll(uploads) {
+    for (const upload of uploads) this.uploads.push(upload);
+    this.#held = null;
+    this.#enqueue(uploads);
+    if (uploads[0] !== undefined) this.#tell(uploads[0]);
     this.#fill();
+  }
+
+  /** @param {Upload[]} uploads */
+  #enqueue(uploads) {
+    for (const upload of uploads) if (upload.state === "waiting") this.#queue.push(upload);
+    this.#queue.sort((a, b) => b.size - a.size);
   }
 
   /** @param {Upload} upload */
@@ -87,28 +133,52 @@ export class Engine extends EventTarget {
   /** Goes on with what was paused, refused or signed out. @param {Upload} upload */
   resume(upload) {
     if (upload.active || upload.state === "checking" || upload.state === "accepted") return;
-    if (upload.state === "refused" || upload.state === "cancelled") upload.url = null;
+    if (upload.state === "refused" || upload.state === "cancelled") {
+      upload.url = upload.held = upload.kept = null;
+      upload.confirmed = 0;
+    }
     upload.message = upload.reason = "";
     this.#become(upload, "waiting");
+    this.#enqueue([upload]);
     this.#fill();
   }
 
-  /** Goes on with the file as it was chosen again; another file begins afresh. @param {Upload} upload @param {File} file */
-  async rechoose(upload, file) {
-    const { target, place, path } = upload;
-    const { name, size, lastModified } = upload.file;
-    if (file.name === name && file.size === size && file.lastModified === lastModified) {
+  /** Goes on with files that were chosen again, where they are those that were begun. @param {[Upload, File][]} pairs */
+  rechoose(pairs) {
+    for (const [upload, file] of pairs) {
       upload.file = file;
-      return this.resume(upload);
+      if (upload.held === null) [upload.name, upload.size] = [file.name, file.size];
+      this.#become(upload, "waiting");
     }
+    this.#enqueue(pairs.map(([upload]) => upload));
+    this.#fill();
+  }
+
+  /** Throws away what the server has of another file, and begins afresh with this one. @param {Upload} upload */
+  async restart(upload) {
+    const { file, target, place, path } = upload;
     await this.cancel(upload);
+    // Too late to be cancelled, or not signed in any more: then it is as it is.
+    if (upload.state !== "cancelled") return;
     this.forget(upload);
     this.add(new Upload(file, target, place, path));
+  }
+
+  /** Asks what the server still holds: what nobody sends is kept here until its file is chosen again. */
+  async look() {
+    const open = await this.#ask();
+    if (open.kind !== "ok") return;
+    const there = new Map(open.uploads.map((one) => [one.url, one]));
+    this.uploads = this.uploads.filter((upload) => upload.state !== "needs_file" || upload.file !== null || there.has(upload.url ?? ""));
+    for (const upload of this.uploads) there.delete(upload.url ?? "");
+    for (const one of there.values()) this.uploads.push(Upload.kept(one));
+    this.dispatchEvent(new CustomEvent("change"));
   }
 
   /** Stops it, and asks until the server has thrown away what it has. @param {Upload} upload */
   async cancel(upload) {
     this.#become(upload, "cancelling");
+    this.#held = null;
     upload.control?.abort();
     const answer = await this.#remove(upload);
     // Too late: all of it had arrived.
@@ -143,8 +213,14 @@ export class Engine extends EventTarget {
 
   /** Takes an ended one off the list. @param {Upload} upload */
   forget(upload) {
-    this.uploads = this.uploads.filter((other) => other !== upload);
-    this.#tell(upload);
+    this.forgetAll([upload]);
+  }
+
+  /** @param {Upload[]} uploads */
+  forgetAll(uploads) {
+    const gone = new Set(uploads);
+    this.uploads = this.uploads.filter((upload) => !gone.has(upload));
+    if (uploads[0] !== undefined) this.#tell(uploads[0]);
   }
 
   /** The line may be back: nobody waits any longer. */
@@ -153,29 +229,48 @@ export class Engine extends EventTarget {
   }
 
   #fill() {
-    const sending = this.uploads.filter((upload) => upload.control !== null).length;
-    const next = this.uploads
-      .filter((upload) => upload.state === "waiting" && upload.control === null)
-      .sort((a, b) => a.file.size - b.file.size)
-      .slice(0, Math.max(0, LANES - sending));
-    for (const upload of next) this.#drive(upload);
+    while (this.#sending < LANES) {
+      const next = this.#queue.pop();
+      if (next === undefined) return;
+      if (next.state === "waiting" && next.control === null) this.#drive(next);
+    }
   }
 
   /** @param {Upload} upload */
   async #drive(upload) {
     const control = new AbortController();
     upload.control = control;
+    this.#sending += 1;
     try {
       await this.#run(upload, control.signal);
     } finally {
       upload.control = null;
+      this.#sending -= 1;
+      // It was stopped and is to go on, before it had ended.
+      if (upload.state === "waiting") this.#enqueue([upload]);
       this.#fill();
     }
     if (upload.state === "checking") await this.#verdict(upload);
   }
 
+  /**
+   * Whether its file can be read, and is the one that the server has bytes of.
+   * @param {Upload} upload @param {AbortSignal} signal
+   */
+  async #reads(upload, signal) {
+    this.#become(upload, "hashing");
+    const { file, held } = upload;
+    const guard = file === null ? null : await guardOf(file);
+    if (signal.aborted) return false;
+    if (file === null || guard === null) this.#become(upload, "needs_file");
+    else if (held !== null && !isSame(held, file, guard)) this.#become(upload, "changed");
+    else return true;
+    return false;
+  }
+
   /** Sends until everything is with the server, or something needs the person. @param {Upload} upload @param {AbortSignal} signal */
   async #run(upload, signal) {
+    if (!(await this.#reads(upload, signal))) return;
     this.#become(upload, "sending");
     let look = upload.url !== null;
     let failures = 0;
@@ -186,19 +281,20 @@ export class Engine extends EventTarget {
         look = false;
         if (upload.url === null) {
           upload.url = new URL(answer.url ?? "", location.origin).pathname;
+          this.#only(upload);
           this.#settled(upload);
         }
         // Only bytes that stay are progress: a server that answers and takes none must not be asked without pause.
         if (answer.offset > upload.confirmed) failures = 0;
         upload.confirmed = answer.offset;
-        if (upload.confirmed >= upload.file.size) {
+        if (upload.confirmed >= upload.size) {
           this.#become(upload, "checking");
           return this.#settled(upload);
         }
         if (failures === 0) this.#become(upload, "sending");
         else this.#tell(upload);
       } else if (answer.kind === "later") {
-        const there = await readable(upload.file, upload.confirmed);
+        const there = await readable(/** @type {File} */ (upload.file), upload.confirmed);
         if (signal.aborted) return;
         if (!there) return this.#become(upload, "needs_file");
         failures += 1;
@@ -214,12 +310,15 @@ export class Engine extends EventTarget {
 
   /** @param {Upload} upload @param {boolean} look @param {AbortSignal} signal @returns {Promise<import("./transport.js").Answer>} */
   async #step(upload, look, signal) {
+    const file = /** @type {File} */ (upload.file);
     if (upload.url === null) {
       const found = await this.#adopt(upload);
       if (signal.aborted) return { kind: "stopped" };
       if (found === "none") {
         upload.asked = true;
-        return transport.create(upload.file, upload.target, upload.path, signal);
+        const guard = (await guardOf(file)) ?? "";
+        upload.held = { name: file.name, size: file.size, modified: new Date(file.lastModified).toISOString(), guard };
+        return transport.create(file, upload.target, upload.path, guard, signal);
       }
       if (found !== "found") return found;
       return { kind: "ok", offset: upload.confirmed };
@@ -229,7 +328,7 @@ export class Engine extends EventTarget {
     const moved = () => {
       if (upload.state === "offline" || upload.state === "held") this.#become(upload, "sending");
     };
-    return transport.patch(upload.url, from, upload.file.slice(from, from + SLICE), signal, moved);
+    return transport.patch(upload.url, from, file.slice(from, from + SLICE), signal, moved);
   }
 
   /** @param {Upload} upload @param {import("./transport.js").Answer} answer */
@@ -241,6 +340,10 @@ export class Engine extends EventTarget {
     // No upload any more: what became of the file is asked, as of one that arrived.
     const states = { signed_out: "signed_out", gone: "checking" };
     this.#become(upload, /** @type {State} */ (states[/** @type {keyof typeof states} */ (answer.kind)] ?? "refused"));
+    // Nor would another be let in.
+    for (const other of answer.kind === "signed_out" ? this.uploads : []) {
+      if (other.state === "waiting") this.#become(other, "signed_out");
+    }
     this.#settled(upload);
   }
 
@@ -250,20 +353,55 @@ export class Engine extends EventTarget {
    * @param {Upload} upload @returns {Promise<'found' | 'none' | import("./server.js").Nothing>}
    */
   async #adopt(upload) {
-    const open = await server.openUploads();
-    if (open.kind !== "ok") return open;
-    const driven = new Set(this.uploads.map((other) => other.url));
+    const open = await this.#holds(upload);
+    if (!(open instanceof Map)) return open;
     const { sample, candidate, section } = upload.target;
-    const found = open.uploads.find((one) => !driven.has(one.url) && one.sample === sample
-      && one.candidate === candidate && one.section === section && server.isSame(one, upload.file));
+    const file = /** @type {File} */ (upload.file);
+    const guard = await guardOf(file);
+    const driven = new Set(this.uploads.map((other) => (other.state === "needs_file" ? null : other.url)));
+    const found = open.get(file.name)?.find((one) => one.sample === sample && one.candidate === candidate
+      && one.section === section && !driven.has(one.url) && isSame(one, file, guard));
     if (found === undefined) return "none";
-    upload.url = found.url;
-    upload.confirmed = found.offset;
+    upload.take(found);
+    this.#only(upload);
     return "found";
+  }
+
+  /** Nobody else stands for this upload of the server's. @param {Upload} upload */
+  #only(upload) {
+    this.uploads = this.uploads.filter((other) => other === upload || other.url !== upload.url);
+  }
+
+  /**
+   * What the server holds, by name. One that it was asked to begin is looked for afresh; of many that are new, once.
+   * @param {Upload} upload @returns {Promise<Map<string, Open[]> | import("./server.js").Nothing>}
+   */
+  async #holds(upload) {
+    const known = this.#held;
+    if (!upload.asked && known !== null && Date.now() - known.at < KNOWN_FOR) return known.uploads;
+    const open = await this.#ask();
+    return open.kind === "ok" ? Map.groupBy(open.uploads, (one) => one.name) : open;
+  }
+
+  async #ask() {
+    const at = Date.now();
+    const open = await server.openUploads();
+    if (open.kind === "ok") this.#held = { at, uploads: Map.groupBy(open.uploads, (one) => one.name) };
+    return open;
   }
 
   /** Asks until there is a verdict; seldom while nobody watches. @param {Upload} upload */
   async #verdict(upload) {
+    this.#checking += 1;
+    try {
+      await this.#asked(upload);
+    } finally {
+      this.#checking -= 1;
+    }
+  }
+
+  /** @param {Upload} upload */
+  async #asked(upload) {
     while (upload.state === "checking" && upload.id !== null) {
       const found = await server.fileState(upload.id);
       if (found.kind === "signed_out" || found.kind === "gone") {
@@ -278,7 +416,8 @@ export class Engine extends EventTarget {
         this.#become(upload, /** @type {State} */ (end));
         return this.#settled(upload);
       }
-      await this.#sleep(this.watched ? ASK_EVERY : ASK_HIDDEN);
+      const share = (this.#checking / ASKS) * 1_000;
+      await this.#sleep(Math.max(share, this.watched ? ASK_EVERY : ASK_HIDDEN));
     }
   }
 

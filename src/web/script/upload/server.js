@@ -1,8 +1,9 @@
 // What the server remembers: this person's open uploads, and what became of a file.
 
 /**
- * @typedef {{id: string, url: string, sample: string, candidate: string, section: string, name: string,
- *   size: number, offset: number, modified: string | null}} Open
+ * `begun`, `until`: when it began, and until when it is kept.
+ * @typedef {{url: string, sample: string, candidate: string, section: string, replaces: string, path: string,
+ *   name: string, size: number, offset: number, modified: string | null, guard: string, begun: Date, until: Date}} Open
  */
 
 /** @typedef {{kind: 'later', after: null, busy: false} | {kind: 'signed_out'} | {kind: 'gone'}} Nothing */
@@ -23,6 +24,42 @@ async function json(url, background = false) {
   }
 }
 
+/** Sends JSON. @param {string} url @param {unknown} body @returns {Promise<{kind: 'ok', body: any} | {kind: 'refused', detail: string} | Nothing>} */
+export async function post(url, body) {
+  // The session's token as it is now: somebody may have signed in again in another tab.
+  const me = await json("/api/v1/me");
+  if (me.kind !== "ok") return me;
+  const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CSRF-Token": String(me.body?.csrf) };
+  try {
+    const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(60_000) });
+    if (response.ok) return { kind: "ok", body: await response.json() };
+    if (response.status === 401) return { kind: "signed_out" };
+    if (response.status >= 500 || [408, 423, 429].includes(response.status)) return LATER;
+    const { title, detail } = await response.json();
+    return { kind: "refused", detail: [title, detail].filter(Boolean).join(". ") };
+  } catch {
+    return LATER;
+  }
+}
+
+/**
+ * The uploads of a plan that are not whole yet.
+ * @param {string} plan @returns {Promise<{kind: 'ok', files: any[]} | Nothing>}
+ */
+export async function begun(plan) {
+  /** @type {any[]} */
+  const files = [];
+  let cursor = "";
+  do {
+    const page = await json(`/api/v1/bulk_plans/${plan}?state=begun&limit=500${cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`}`);
+    if (page.kind !== "ok") return page;
+    if (!Array.isArray(page.body?.files)) return LATER;
+    files.push(...page.body.files.filter((/** @type {any} */ file) => ["created", "receiving"].includes(file.upload?.state)));
+    cursor = String(page.body.next_cursor ?? "");
+  } while (cursor !== "");
+  return { kind: "ok", files };
+}
+
 /** All of this person's open uploads. @returns {Promise<{kind: 'ok', uploads: Open[]} | Nothing>} */
 export async function openUploads() {
   /** @type {Open[]} */
@@ -41,14 +78,18 @@ export async function openUploads() {
 /** @param {any} item @returns {Open} */
 function open(item) {
   return {
-    id: String(item.id),
     url: `/files/${item.id}`,
     sample: String(item.sample ?? ""),
     candidate: String(item.candidate ?? ""),
     section: String(item.section ?? ""),
+    replaces: String(item.replaces ?? ""),
+    path: String(item.path ?? ""),
     name: String(item.name ?? item.original_name ?? ""),
     size: Number(item.size ?? -1),
     offset: Number(item.offset ?? 0),
+    guard: String(item.guard ?? ""),
+    begun: new Date(item.created_at),
+    until: new Date(item.expires_at),
     modified: item.modified ?? null,
   };
 }
@@ -62,14 +103,4 @@ export async function fileState(id) {
   if (file.kind !== "ok") return file;
   const { state, reason, message } = file.body;
   return { kind: "ok", state: String(state), reason: String(reason ?? ""), message: String(message ?? "") };
-}
-
-/**
- * Whether `file` is the one that `open` was started with. A sender that gave no time of change may have sent another
- * file of that name and size: its upload is nobody's to go on with.
- * @param {Open} open @param {File} file
- */
-export function isSame(open, file) {
-  return open.name === file.name && open.size === file.size && open.modified !== null
-    && Date.parse(open.modified) === file.lastModified;
 }

@@ -2,7 +2,7 @@
 // Every answer comes back as a plain value; only a bug throws.
 
 /**
- * @typedef {{sample: string, candidate: string, section: string}} Target
+ * @typedef {{sample: string, candidate: string, section: string, plan?: string, replaces?: string}} Target
  * @typedef {{kind: 'ok', offset: number, url?: string}
  *   | {kind: 'later', after: number | null, busy: boolean, code?: string}
  *   | {kind: 'stopped'} | {kind: 'signed_out'} | {kind: 'gone'}
@@ -31,8 +31,8 @@ export function metadata(fields) {
     .join(",");
 }
 
-/** @param {File} file @param {Target} target @param {string} path @param {AbortSignal} signal */
-export function create(file, target, path, signal) {
+/** @param {File} file @param {Target} target @param {string} path @param {string} guard @param {AbortSignal} signal */
+export function create(file, target, path, guard, signal) {
   const headers = {
     "Upload-Length": String(file.size),
     "Upload-Metadata": metadata({
@@ -44,7 +44,11 @@ export function create(file, target, path, signal) {
         ? { section: "Documents", document: target.section }
         : { candidate: target.candidate, section: target.section }),
       path,
+      // The file of a plan that it is, and the accepted file that it takes the place of.
+      plan: target.plan ?? "",
+      replaces: target.replaces ?? "",
       modified: new Date(file.lastModified).toISOString(),
+      guard,
     }),
   };
   return call("POST", "/files", headers, null, signal);

@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
+
+use super::{Remote, RemoteError, fine};
 
 /// Bytes of the file, half of which is sent: more than a proxy keeps in memory for one request.
 const SIZE: usize = 4 << 20;
@@ -24,23 +26,12 @@ const HALF: Duration = Duration::from_secs(10);
 const ARRIVAL: Duration = Duration::from_secs(20);
 /// How long an open stream of events may be silent: it has a heartbeat every 10 s.
 const SILENCE: Duration = Duration::from_secs(25);
-const CALL: Duration = Duration::from_secs(30);
 
 /// What could not even be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum DoctorError {
-    #[error("the address or the token cannot be used")]
-    Client(#[source] reqwest::Error),
-    #[error("{url} does not answer")]
-    NoAnswer {
-        url: String,
-        #[source]
-        source: reqwest::Error,
-    },
-    #[error("{call} answers {status}: {said}")]
-    Refused { call: String, status: StatusCode, said: String },
-    #[error("{call} answers something that is not Strongroom's")]
-    NotOurs { call: String },
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     #[error(
         "this person has no open sample with room for one more file; take another's token, or make room in one"
     )]
@@ -60,12 +51,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A service seen from where its clients are.
+/// Looks at a service.
 #[derive(Debug)]
 pub struct Doctor {
-    url: Url,
-    token: String,
-    client: Client,
+    remote: Remote,
 }
 
 /// Where a file may go for a moment.
@@ -78,10 +67,8 @@ struct Place {
 }
 
 impl Doctor {
-    /// `url`: the address that clients use. `token`: an API token of somebody who may upload.
-    pub fn new(url: Url, token: &str) -> Result<Self, DoctorError> {
-        let client = Client::builder().connect_timeout(CALL).build().map_err(DoctorError::Client)?;
-        Ok(Self { url, token: token.to_owned(), client })
+    pub fn new(remote: Remote) -> Self {
+        Self { remote }
     }
 
     /// Looks at everything, telling each finding as it comes. `true`: all is well.
@@ -105,7 +92,7 @@ impl Doctor {
     }
 
     async fn ready(&self) -> Result<Finding, DoctorError> {
-        let answer = self.answer(self.request(Method::GET, "/health/ready")).await?;
+        let answer = self.remote.answer(self.remote.request(Method::GET, "/health/ready")).await?;
         let well = answer.status().is_success();
         let sentence = match well {
             true => "The service answers and is ready.".to_owned(),
@@ -117,15 +104,15 @@ impl Doctor {
     /// A section with room for a file, and a kind of file it takes.
     async fn place(&self) -> Result<Place, DoctorError> {
         for state in ["open", "returned"] {
-            let samples = self.items(&format!("/api/v1/samples?state={state}")).await?;
+            let samples = self.remote.items::<Value>(&format!("/api/v1/samples?state={state}")).await?;
             for sample in samples.iter().filter_map(|sample| text(sample, "id")) {
                 let list = format!("/api/v1/samples/{sample}/candidates");
-                for candidate in self.items(&list).await? {
+                for candidate in self.remote.items::<Value>(&list).await? {
                     let Some(number) = text(&candidate, "number") else { continue };
                     if candidate["in_sample"] != true || candidate["status"] != "entered" {
                         continue;
                     }
-                    let candidate = self.json(&format!("{list}/{number}")).await?;
+                    let candidate = self.remote.get::<Value>(&format!("{list}/{number}")).await?;
                     for section in candidate["sections"].as_array().into_iter().flatten() {
                         let taken = section["files"].as_array().map_or(0, Vec::len) as u64;
                         // One that takes a single file is left to the people who want to send it.
@@ -150,15 +137,15 @@ impl Doctor {
         let Place { sample, candidate, section, extension } = place;
         let path = format!("/files/to/{sample}/{candidate}/{section}");
         let request = self
+            .remote
             .request(Method::POST, &path)
             .header("tus-resumable", "1.0.0")
             .header("upload-length", SIZE)
             .header("content-disposition", format!("attachment; filename=\"doctor.{extension}\""));
-        let answer = fine("POST /files", self.answer(request).await?).await?;
+        let answer = fine("POST /files", self.remote.answer(request).await?).await?;
         let location = answer.headers().get("location").and_then(|value| value.to_str().ok());
-        location
-            .and_then(|location| self.url.join(location).ok())
-            .ok_or_else(|| DoctorError::NotOurs { call: "POST /files".into() })
+        let location = location.and_then(|location| self.remote.url.join(location).ok());
+        Ok(location.ok_or_else(|| RemoteError::NotOurs { call: "POST /files".into() })?)
     }
 
     /// Clients send the file to the address they are told.
@@ -166,13 +153,13 @@ impl Doctor {
         let ours = |url: &Url| {
             (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default())
         };
-        let well = ours(location) == ours(&self.url);
+        let well = ours(location) == ours(&self.remote.url);
         let sentence = match well {
             true => "Uploads get the address that clients use.".to_owned(),
             false => format!(
                 "Uploads get the address {location}, and clients use {}. Set [server] public_url to what clients \
                  use, and let the proxy pass the Host header on.",
-                self.url
+                self.remote.url
             ),
         };
         Finding { well, sentence }
@@ -190,6 +177,7 @@ impl Doctor {
             std::future::pending().await
         });
         let request = self
+            .remote
             .request(Method::PATCH, path)
             .header("tus-resumable", "1.0.0")
             .header("upload-offset", 0)
@@ -198,7 +186,7 @@ impl Doctor {
             .body(reqwest::Body::wrap_stream(stream::iter(pieces).chain(then)));
         tokio::select! {
             answer = request.send() => {
-                let answer = answer.map_err(|source| self.no_answer(path, source))?;
+                let answer = answer.map_err(|source| self.remote.no_answer(path, source))?;
                 return Ok(Finding {
                     well: false,
                     sentence: format!("A request was answered ({}) before it was whole.", answer.status()),
@@ -238,19 +226,23 @@ impl Doctor {
 
     /// What HEAD tells; `None` while the upload is busy.
     async fn offset(&self, path: &str) -> Result<Option<u64>, DoctorError> {
-        let answer = self.answer(self.request(Method::HEAD, path).header("tus-resumable", "1.0.0")).await?;
+        let answer = self
+            .remote
+            .answer(self.remote.request(Method::HEAD, path).header("tus-resumable", "1.0.0"))
+            .await?;
         if answer.status() == StatusCode::LOCKED {
             return Ok(None);
         }
         let answer = fine("HEAD of the upload", answer).await?;
         let offset =
             answer.headers().get("upload-offset").and_then(|value| value.to_str().ok()?.parse().ok());
-        offset.map(Some).ok_or_else(|| DoctorError::NotOurs { call: "HEAD of the upload".into() })
+        Ok(Some(offset.ok_or_else(|| RemoteError::NotOurs { call: "HEAD of the upload".into() })?))
     }
 
     async fn cancel(&self, path: &str) -> Result<(), DoctorError> {
-        let request = self.request(Method::DELETE, path).header("tus-resumable", "1.0.0");
-        fine("DELETE of the upload", self.answer(request).await?).await.map(drop)
+        let request = self.remote.request(Method::DELETE, path).header("tus-resumable", "1.0.0");
+        fine("DELETE of the upload", self.remote.answer(request).await?).await?;
+        Ok(())
     }
 
     /// Whether an answer that goes on arrives while it does.
@@ -267,53 +259,16 @@ impl Doctor {
                 ),
             },
         };
-        let Ok(answer) = timeout(SILENCE, self.request(Method::GET, &path).send()).await else {
+        let Ok(answer) = timeout(SILENCE, self.remote.request(Method::GET, &path).send()).await else {
             return Ok(well(false));
         };
-        let answer = answer.map_err(|source| self.no_answer(&path, source))?;
+        let answer = answer.map_err(|source| self.remote.no_answer(&path, source))?;
         let mut events = fine("GET /api/v1/events", answer).await?.bytes_stream();
         let first = timeout(SILENCE, events.next()).await;
         Ok(well(matches!(first, Ok(Some(Ok(_))))))
-    }
-
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let address = format!("{}{path}", self.url.as_str().trim_end_matches('/'));
-        self.client.request(method, address).bearer_auth(&self.token)
-    }
-
-    async fn answer(&self, request: RequestBuilder) -> Result<Response, DoctorError> {
-        request.timeout(CALL).send().await.map_err(|source| self.no_answer("", source))
-    }
-
-    fn no_answer(&self, path: &str, source: reqwest::Error) -> DoctorError {
-        DoctorError::NoAnswer { url: format!("{}{path}", self.url.as_str().trim_end_matches('/')), source }
-    }
-
-    async fn json(&self, path: &str) -> Result<Value, DoctorError> {
-        let call = || format!("GET {path}");
-        let answer = fine(&call(), self.answer(self.request(Method::GET, path)).await?).await?;
-        answer.json().await.map_err(|_| DoctorError::NotOurs { call: call() })
-    }
-
-    /// The first page of a list.
-    async fn items(&self, path: &str) -> Result<Vec<Value>, DoctorError> {
-        match self.json(path).await?["items"].take() {
-            Value::Array(items) => Ok(items),
-            _ => Err(DoctorError::NotOurs { call: format!("GET {path}") }),
-        }
     }
 }
 
 fn text(value: &Value, field: &str) -> Option<String> {
     value[field].as_str().map(str::to_owned)
-}
-
-/// The answer, when it is of success.
-async fn fine(call: &str, answer: Response) -> Result<Response, DoctorError> {
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(answer);
-    }
-    let said = answer.text().await.unwrap_or_default().chars().take(300).collect();
-    Err(DoctorError::Refused { call: call.to_owned(), status, said })
 }

@@ -1,0 +1,200 @@
+//! How far the centres of one component are: how many of each kind, and the centres themselves.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::{Asked, SHOWS, address, frame_of, offer_of, rows};
+use crate::actor::{Action, decide};
+use crate::component::ComponentId;
+use crate::database::progress::{CentreLine, Offer, Show, Totals};
+use crate::http::body::{Query, Segments};
+use crate::http::error::ApiError;
+use crate::organisation::AssessmentId;
+use crate::service::Service;
+use crate::web::page::{Frame, page};
+use crate::web::visitor::{Times, Visitor};
+use crate::web::words::{self, Words};
+
+/// Centres on one page.
+const CENTRES: usize = 100;
+
+#[derive(Debug, Template)]
+#[template(path = "screens/board_progress.html", config = "src/web/askama.toml")]
+pub struct Progress {
+    pub frame: Frame,
+    pub component: String,
+    pub title: String,
+    pub eyebrow: String,
+    pub due: String,
+    pub due_in: String,
+    /// Candidates whose work is asked for: the word of each kind, how many, and its name in addresses.
+    pub figures: Vec<(&'static str, u32, &'static str)>,
+    pub centres: u32,
+    pub submitted: u32,
+    pub tabs: Vec<Tab>,
+    pub asked: Asked,
+    pub here: String,
+    pub rows: Vec<Row>,
+    /// `Centres 101 to 200.`; empty where one page holds all.
+    pub shown: String,
+    pub before: Option<String>,
+    pub more: Option<String>,
+    /// The address on which all of the page are chosen, or none.
+    pub choose: String,
+    pub may_extend: bool,
+    pub outstanding: String,
+}
+
+/// What the list can be narrowed to, and how many are left then.
+#[derive(Debug)]
+pub struct Tab {
+    pub href: String,
+    pub text: &'static str,
+    pub code: &'static str,
+    pub number: u32,
+    pub current: bool,
+}
+
+/// A centre in the list.
+#[derive(Debug)]
+pub struct Row {
+    pub sample: String,
+    pub number: String,
+    pub name: String,
+    pub words: Words,
+    /// When it was submitted, and what else there is to know.
+    pub aside: String,
+    pub in_sample: u32,
+    pub complete: u32,
+    pub with_missing: u32,
+    pub in_progress: u32,
+    pub not_started: u32,
+    pub due: String,
+    /// Otherwise than the component.
+    pub own_due: bool,
+    pub chosen: bool,
+    pub can_extend: bool,
+}
+
+/// `GET /board/progress/{assessment}/{component}`
+pub async fn show(
+    State(service): State<Arc<Service>>,
+    visitor: Visitor,
+    Segments(of): Segments<(AssessmentId, ComponentId)>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, ApiError> {
+    let offer = offer_of(&service, &visitor, &of).await?;
+    let (now, person) = (service.clock.now(), &visitor.actor.person);
+    let totals = rows::totals(&service.db, person, &offer, now).await?;
+    let mut found = rows::centres(&service.db, person, &offer, &asked.wanted(), now, CENTRES + 1).await?;
+    let more = found.len() > CENTRES;
+    found.truncate(CENTRES);
+    let times = Times::new(&offer.time_zone, now);
+    let may =
+        |line: &CentreLine| decide(&visitor.actor, Action::Extend, &line.sample, &offer.component).is_ok();
+    let rows: Vec<Row> = found.iter().map(|line| row(line, &offer, &times, asked.all, may(line))).collect();
+    let (here, query) = (address(&offer), asked.query());
+    let turned = |from: u32| format!("{here}?{query}&from={from}");
+    let page_size = CENTRES as u32;
+    let last = asked.from.saturating_add(rows.len() as u32);
+    let view = Progress {
+        frame: frame_of(&visitor, &offer.component.title, &offer, false),
+        component: offer.component.id.to_string(),
+        title: offer.component.title.clone(),
+        eyebrow: format!("{} · {}", offer.assessment_name, offer.series),
+        due: offer.due_at.map(|due| times.deadline(due)).unwrap_or_default(),
+        due_in: offer.due_at.map(|due| times.until(due)).unwrap_or_default(),
+        figures: figures(&totals),
+        centres: totals.centres,
+        submitted: totals.submitted,
+        tabs: tabs(&totals, &asked, &here),
+        shown: match (asked.from, more) {
+            (0, false) => String::new(),
+            _ if rows.is_empty() => String::new(),
+            (from, _) => format!("Centres {} to {last}.", from.saturating_add(1)),
+        },
+        before: (asked.from > 0).then(|| turned(asked.from.saturating_sub(page_size))),
+        more: more.then(|| turned(last)),
+        choose: format!("{}&all={}#centres", turned(asked.from), !asked.all),
+        may_extend: rows.iter().any(|row| row.can_extend),
+        outstanding: format!("{here}/outstanding?{query}"),
+        asked,
+        here,
+        rows,
+    };
+    Ok(page(StatusCode::OK, &view))
+}
+
+fn figures(totals: &Totals) -> Vec<(&'static str, u32, &'static str)> {
+    let work = totals.work;
+    vec![
+        ("In the sample", work.in_sample, "in_sample"),
+        ("Complete", work.complete, "complete"),
+        ("Complete with Missing", work.with_missing, "complete_with_missing"),
+        ("In progress", work.in_progress, "in_progress"),
+        ("Not started", work.not_started(), "not_started"),
+    ]
+}
+
+fn tabs(totals: &Totals, asked: &Asked, here: &str) -> Vec<Tab> {
+    let number = |show: Show| match show {
+        Show::All => totals.centres,
+        Show::Attention => totals.attention,
+        Show::NotStarted => totals.not_started,
+        Show::NotSubmitted => totals.not_submitted,
+        Show::Late => totals.late,
+        Show::Returned => totals.returned,
+        Show::Submitted => totals.submitted,
+    };
+    let tab = |&(code, text, show): &(&'static str, &'static str, Show)| Tab {
+        href: format!(
+            "{here}?{}",
+            Asked { show: code.into(), find: asked.find.clone(), ..Asked::default() }.query()
+        ),
+        text,
+        code,
+        number: number(show),
+        current: show == asked.show(),
+    };
+    SHOWS.iter().map(tab).collect()
+}
+
+fn row(line: &CentreLine, offer: &Offer, times: &Times, all: bool, may: bool) -> Row {
+    let CentreLine { sample, work, .. } = line;
+    let mut aside: Vec<String> = Vec::new();
+    aside.extend(line.submitted_at.map(|at| match sample.revision {
+        ..=1 => times.minute(at),
+        revision => format!("{}, revision {revision}", times.minute(at)),
+    }));
+    if line.withdrawn > 0 {
+        aside.push(format!("{} withdrawn: virus found later", words::count(line.withdrawn, "file")));
+    }
+    let can_extend = may && sample.state != crate::sample::SampleState::Submitted;
+    Row {
+        sample: sample.id.to_string(),
+        number: sample.centre.to_string(),
+        name: line.centre.clone(),
+        words: standing(line),
+        aside: aside.join(" · "),
+        in_sample: work.in_sample,
+        complete: work.complete,
+        with_missing: work.with_missing,
+        in_progress: work.in_progress,
+        not_started: work.not_started(),
+        due: times.deadline(line.due_at),
+        own_due: offer.due_at.is_some_and(|due| due != line.due_at),
+        chosen: all && can_extend,
+        can_extend,
+    }
+}
+
+/// A centre's sample in words.
+pub fn standing(line: &CentreLine) -> Words {
+    let work = line.work;
+    let (asked, started) = (work.in_sample > 0, work.not_started() < work.in_sample);
+    words::progress(line.sample.state, line.late, asked, started, work.done() == work.in_sample)
+}

@@ -1,0 +1,167 @@
+//! The script as one file. Its modules are written apart and each is small; asked for one by one they are a dozen
+//! requests, one after the other as each names the next. So the service puts them together: every module is a function
+//! of its own that gives what it exports, after those that it imports from. Names stay apart as they were. What is
+//! written for who reads the modules stays behind: comments that begin a line, and a line's first white space.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+/// What a module may begin a declaration with that others use.
+const EXPORTED: [&str; 4] = ["async function ", "function ", "class ", "const "];
+
+/// All modules that `main` needs, in one. `read` gives a module by its path, such as `script/upload/engine.js`.
+pub fn linked(main: &str, read: &impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut all = Linker { read, numbers: HashMap::new(), text: String::new() };
+    all.add(main, 0)?;
+    Ok(all.text)
+}
+
+struct Linker<'a, R> {
+    read: &'a R,
+    /// By path: what the module's exports are called.
+    numbers: HashMap<String, usize>,
+    text: String,
+}
+
+/// Modules in a row that import each other; more is a circle.
+const DEEPEST: usize = 20;
+
+impl<R: Fn(&str) -> Option<String>> Linker<'_, R> {
+    fn add(&mut self, path: &str, depth: usize) -> Result<usize, String> {
+        if let Some(&number) = self.numbers.get(path) {
+            return Ok(number);
+        }
+        if depth > DEEPEST {
+            return Err(format!("{path} imports itself"));
+        }
+        let source = (self.read)(path).ok_or_else(|| format!("{path} is not there"))?;
+        let (mut body, mut exports) = (String::with_capacity(source.len()), Vec::new());
+        for line in code(path, &source)? {
+            if let Some((names, from)) = import(line) {
+                let number = self.add(&beside(path, from), depth + 1)?;
+                // `{ a, b }` takes some, `* as all` takes the whole.
+                let names = names.strip_prefix("* as ").unwrap_or(names);
+                let _ = writeln!(body, "const {names} = $module{number};");
+            } else if let Some(declared) = line.strip_prefix("export ") {
+                let rest = EXPORTED.iter().find_map(|word| declared.strip_prefix(word));
+                let name =
+                    rest.and_then(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next());
+                exports.push(name.ok_or_else(|| format!("{path}: {line}"))?.to_owned());
+                let _ = writeln!(body, "{declared}");
+            } else if line.starts_with("import") || asks_later(line) {
+                return Err(format!("{path}: {line}"));
+            } else {
+                let _ = writeln!(body, "{line}");
+            }
+        }
+        let number = self.numbers.len();
+        self.numbers.insert(path.to_owned(), number);
+        let given = exports.join(", ");
+        let _ = write!(
+            self.text,
+            "// {path}\nconst $module{number} = (() => {{\n{body}return {{ {given} }};\n}})();\n"
+        );
+        Ok(number)
+    }
+}
+
+/// What a browser reads of a module: its lines without comments that begin one, and without empty ones.
+fn code<'a>(path: &str, source: &'a str) -> Result<Vec<&'a str>, String> {
+    let (mut lines, mut inside) = (Vec::new(), false);
+    for line in source.lines() {
+        let mut line = line.trim();
+        while inside || line.starts_with("/*") {
+            let Some((_, rest)) = line.split_once("*/") else {
+                (inside, line) = (true, "");
+                break;
+            };
+            (inside, line) = (false, rest.trim_start());
+        }
+        if !line.is_empty() && !line.starts_with("//") {
+            lines.push(line);
+        }
+    }
+    if inside { Err(format!("{path}: a comment does not end")) } else { Ok(lines) }
+}
+
+/// `import { a, b } from "./x.js";` as the names and where they are from.
+fn import(line: &str) -> Option<(&str, &str)> {
+    let (names, from) = line.strip_prefix("import ")?.split_once(" from \"")?;
+    Some((names, from.strip_suffix("\";")?))
+}
+
+/// Whether a line imports when it is run; in a comment, such words name a type.
+fn asks_later(line: &str) -> bool {
+    let start = line.trim_start();
+    if start.starts_with('*') || start.starts_with("//") {
+        return false;
+    }
+    line.match_indices("import(").any(|(at, _)| {
+        let before = &line[..at];
+        before.rfind("/*").is_none_or(|opened| before.rfind("*/").is_some_and(|closed| closed > opened))
+    })
+}
+
+/// The path of what `path` calls `from`.
+fn beside(path: &str, from: &str) -> String {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    parts.pop();
+    for part in from.split('/') {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_stay_behind() {
+        let source = "// a\n/**\n * b\n */\n  /** @type {c} */ d();\n\nconst e = /** @type {f} */ (g); // h\n/* i */ /* j\n*/ k();\n";
+        let read = |_: &str| Some(source.to_owned());
+        let text = linked("s/main.js", &read).unwrap();
+        let expected =
+            "const $module0 = (() => {\nd();\nconst e = /** @type {f} */ (g); // h\nk();\nreturn {  };";
+        assert!(text.contains(expected), "{text}");
+        assert!(linked("s/main.js", &|_: &str| Some("/* a\n".to_owned())).is_err());
+    }
+
+    #[test]
+    fn a_module_stands_after_what_it_imports_and_once() {
+        let read = |path: &str| {
+            let source = match path {
+                "s/main.js" => "import { a } from \"./e/a.js\";\nimport * as b from \"./b.js\";\na(b.c);\n",
+                "s/e/a.js" => "import { c } from \"../b.js\";\nexport function a() {\n  return c;\n}\n",
+                "s/b.js" => "const own = 1;\nexport const c = own;\n",
+                _ => return None,
+            };
+            Some(source.to_owned())
+        };
+        let text = linked("s/main.js", &read).unwrap();
+        let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
+        assert!(at("// s/b.js") < at("// s/e/a.js") && at("// s/e/a.js") < at("// s/main.js"), "{text}");
+        assert_eq!(text.matches("// s/b.js").count(), 1);
+        assert!(text.contains("const { c } = $module0;") && text.contains("const b = $module0;"), "{text}");
+        assert!(text.contains("return { a };") && !text.contains("import ") && !text.contains("export "));
+    }
+
+    #[test]
+    fn what_cannot_be_put_together_is_told() {
+        for source in ["import \"./x.js\";", "export default 1;", "const x = import(\"./y.js\");"] {
+            assert!(linked("main.js", &|_: &str| Some(source.to_owned())).is_err(), "{source}");
+        }
+        for comment in ["/** @type {import(\"./a.js\").A} */ let a;", " * @typedef {import(\"./a.js\").A} A"]
+        {
+            assert!(linked("main.js", &|_: &str| Some(comment.to_owned())).is_ok(), "{comment}");
+        }
+        assert!(asks_later("/** one */ const a = import(\"./a.js\");"));
+        let circle = |_: &str| Some("import { a } from \"./a.js\";".to_owned());
+        assert!(linked("a.js", &circle).is_err());
+        assert!(linked("b.js", &|_: &str| None).is_err());
+    }
+}

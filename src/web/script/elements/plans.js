@@ -1,0 +1,307 @@
+// Many files at once: their names make a plan on the server; the files stay here until it is started, and are handed to
+// the engine then. After a reload the plan is still there, and the files are chosen again.
+
+import { announce } from "../announce.js";
+import { begun, post } from "../upload/server.js";
+import { Upload } from "../upload/engine.js";
+
+/** How long the page may be kept from answering, milliseconds. */
+const SLICE = 12;
+/** What systems put into every folder, and nobody made. */
+const LITTER = [".DS_Store", "Thumbs.db", "desktop.ini"];
+
+/** @typedef {{file: File, path: string}} Found */
+
+export class Plans {
+  /** The files of plans that this document knows. @type {Map<string, Map<string, Found>>} */ #files = new Map();
+  #engine;
+  #tray;
+
+  /** @param {import("../upload/engine.js").Engine} engine @param {import("./upload-tray.js").UploadTray} tray */
+  constructor(engine, tray) {
+    this.#engine = engine;
+    this.#tray = tray;
+    document.addEventListener("click", (event) => this.#pressed(/** @type {Element} */ (event.target)));
+    document.addEventListener("change", (event) => this.#chosen(/** @type {Element} */ (event.target)));
+    document.addEventListener("submit", (event) => this.#submitted(event));
+    document.addEventListener("dragover", (event) => this.#over(event));
+    document.addEventListener("drop", (event) => this.#dropped(event));
+  }
+
+  /** A page is here: one of a plan asks for its files when they are not. */
+  arrived() {
+    const plan = document.getElementById("plan");
+    if (plan === null) return;
+    const asks = document.getElementById("plan-files");
+    const left = document.querySelector("[data-plan-start]") !== null || Number(plan.dataset.open) > 0;
+    if (asks !== null) asks.hidden = this.#files.has(plan.dataset.plan ?? "") || !left;
+  }
+
+  /** @param {Element} target */
+  #pressed(target) {
+    const button = target.closest("#choose-folder, #choose-files, #again-folder, #again-files");
+    if (button === null) return;
+    const kind = button.id.endsWith("folder") ? "[data-many-folder]" : "[data-many-files]";
+    const input = /** @type {HTMLInputElement | null} */ (document.querySelector(kind));
+    if (input === null) return;
+    input.value = "";
+    input.click();
+  }
+
+  /** @param {Element} target */
+  #chosen(target) {
+    if (!(target instanceof HTMLInputElement) || !target.matches("[data-many-folder], [data-many-files]")) return;
+    // A page that is left keeps what its fields hold, and thousands of files are much to keep.
+    const files = Array.from(target.files ?? []);
+    target.value = "";
+    this.#take(listed(files));
+  }
+
+  /** @param {Event} event */
+  #over(event) {
+    const zone = event.target instanceof Element ? event.target.closest("[data-many-drop]") : null;
+    document.querySelector("[data-many-drop]")?.classList.toggle("dropping", zone !== null);
+  }
+
+  /** @param {DragEvent} event */
+  #dropped(event) {
+    const zone = event.target instanceof Element ? event.target.closest("[data-many-drop]") : null;
+    if (zone === null || event.dataTransfer === null) return;
+    zone.classList.remove("dropping");
+    // To be asked for before the event is over.
+    const entries = Array.from(event.dataTransfer.items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+    this.#take(walked(entries));
+  }
+
+  /** Files for a new plan, or for the one on the page. @param {AsyncIterable<Found>} some */
+  async #take(some) {
+    const form = /** @type {HTMLElement | null} */ (document.querySelector("[data-many]"));
+    const most = form === null ? Number.POSITIVE_INFINITY : Number(form.dataset.mostFiles);
+    say("");
+    /** @type {Found[]} */
+    const found = [];
+    try {
+      for await (const one of some) {
+        found.push(one);
+        if (found.length % 250 === 0) busy("reading", found.length);
+        if (found.length > most) return this.#problem("many", ` ${most}.`);
+      }
+    } catch {
+      return this.#problem("unreadable");
+    }
+    if (form === null) return this.#again(found);
+    if (found.length === 0) return this.#problem("none");
+    await this.#plan(form, found);
+  }
+
+  /** @param {string} word @param {string} [more] */
+  #problem(word, more = "") {
+    busy("");
+    say(wordOf(word) + more);
+  }
+
+  /** @param {HTMLElement} form @param {Found[]} found */
+  async #plan(form, found) {
+    busy("planning", found.length);
+    const sample = form.dataset.sample ?? "";
+    const fields = new FormData(/** @type {HTMLFormElement} */ (form));
+    const preset = String(fields.get("preset") ?? "component");
+    const section = preset === "candidate_prefix" ? { section: String(fields.get("section") ?? "") } : {};
+    const files = [];
+    const pause = sliced();
+    for (const { file, path } of found) {
+      await pause();
+      files.push({ name: file.name, path, size: file.size, modified: new Date(file.lastModified).toISOString() });
+    }
+    const answer = await post(`/api/v1/samples/${sample}/bulk_plans`, { files, preset, ...section });
+    busy("");
+    if (answer.kind === "refused") return say(answer.detail);
+    if (answer.kind !== "ok") return this.#problem("failed");
+    const plan = String(answer.body.id);
+    this.#files.set(plan, await known(found));
+    visit(`/samples/${sample}/plans/${plan}`);
+  }
+
+  /** The files of the plan on the page, chosen again. @param {Found[]} found */
+  async #again(found) {
+    const page = document.getElementById("plan");
+    const plan = page?.dataset.plan ?? "";
+    if (page === null || plan === "" || found.length === 0) return;
+    this.#files.set(plan, await known(found));
+    const said = /** @type {HTMLElement | null} */ (document.querySelector("#plan-files [data-said]"));
+    if (said !== null) said.hidden = true;
+    this.arrived();
+    if (page.dataset.started === undefined) return document.getElementById("start")?.focus();
+    // What was begun and is not whole goes on; then what was not begun.
+    const open = await begun(plan);
+    await this.#engine.look();
+    if (open.kind === "ok") this.#send(page, plan, open.files, true);
+    if (document.querySelector("[data-plan-start]") !== null) await this.#start(page, plan);
+  }
+
+  /** @param {SubmitEvent} event */
+  #submitted(event) {
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement)) return;
+    // Choosing makes the plan, and nothing else does.
+    if (form.matches("[data-many]")) return event.preventDefault();
+    if (!form.matches("[data-plan-start]")) return;
+    event.preventDefault();
+    const page = document.getElementById("plan");
+    const plan = page?.dataset.plan ?? "";
+    if (page === null) return;
+    if (!this.#files.has(plan)) {
+      this.arrived();
+      return document.getElementById("again-folder")?.focus();
+    }
+    this.#start(page, plan);
+  }
+
+  /** Confirms the plan and sends what is ready. @param {HTMLElement} page @param {string} plan */
+  async #start(page, plan) {
+    const answer = await post(`/api/v1/bulk_plans/${plan}/start`, {});
+    const asks = document.getElementById("plan-files");
+    if (answer.kind !== "ok") {
+      return told(asks, answer.kind === "refused" ? answer.detail : asks?.dataset.failed ?? "");
+    }
+    page.dataset.started = "";
+    const lost = this.#send(page, plan, answer.body.files, false);
+    if (lost > 0) return told(asks, `${lost} ${asks?.dataset.lost ?? ""}`);
+    visit(`/samples/${page.dataset.planSample}/plans/${plan}?show=begun`);
+  }
+
+  /**
+   * Hands files to the engine; how many are not here. `open`: their uploads were begun.
+   * @param {HTMLElement} page @param {string} plan @param {any[]} files @param {boolean} open
+   */
+  #send(page, plan, files, open) {
+    const here = this.#files.get(plan) ?? new Map();
+    let lost = 0;
+    const engine = this.#engine;
+    const driven = new Map(engine.uploads.map((upload) => [(open ? upload.url : upload.target.plan) ?? "", upload]));
+    const uploads = [];
+    /** @type {[Upload, File][]} */
+    const again = [];
+    for (const one of files) {
+      const known = driven.get(open ? `/files/${one.upload.file}` : one.id);
+      // What is open and not known here came to its end, or another begins it at this moment.
+      if (known === undefined ? open : known.state !== "needs_file") continue;
+      const found = here.get(key(one.path, one.name, one.size));
+      if (found === undefined) {
+        lost += 1;
+        continue;
+      }
+      if (known !== undefined) {
+        again.push([known, found.file]);
+        continue;
+      }
+      const target = {
+        sample: page.dataset.planSample ?? "",
+        candidate: String(one.candidates[0]),
+        section: String(one.section),
+        plan: String(one.id),
+        replaces: String(one.replaces ?? ""),
+      };
+      uploads.push(new Upload(found.file, target, `${one.candidates.join(", ")} · ${one.section}`, String(one.folder)));
+    }
+    engine.addAll(uploads);
+    engine.rechoose(again);
+    if (uploads.length + again.length > 0) this.#tray.started(uploads.length + again.length);
+    return lost;
+  }
+}
+
+/** @param {string} path @param {string} name @param {number} size */
+const key = (path, name, size) => `${path}\n${name}\n${size}`;
+
+/** @param {Found[]} found @returns {Promise<Map<string, Found>>} */
+async function known(found) {
+  const files = new Map();
+  const pause = sliced();
+  for (const one of found) {
+    await pause();
+    files.set(key(one.path, one.file.name, one.file.size), one);
+  }
+  return files;
+}
+
+/** A pause for the page, whenever a slice of time is over. */
+function sliced() {
+  let until = performance.now() + SLICE;
+  return async () => {
+    if (performance.now() < until) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    until = performance.now() + SLICE;
+  };
+}
+
+/** Of a file dialog. @param {File[]} files @returns {AsyncGenerator<Found>} */
+async function* listed(files) {
+  const pause = sliced();
+  for (const file of files) {
+    await pause();
+    const path = file.webkitRelativePath.split("/").slice(0, -1).join("/");
+    if (!LITTER.includes(file.name)) yield { file, path };
+  }
+}
+
+/** Of what was dropped, folder by folder. @param {FileSystemEntry[]} entries @returns {AsyncGenerator<Found>} */
+async function* walked(entries) {
+  const pause = sliced();
+  const left = entries.reverse();
+  for (let entry = left.pop(); entry !== undefined; entry = left.pop()) {
+    await pause();
+    if (entry.isFile) {
+      const one = /** @type {FileSystemFileEntry} */ (entry);
+      /** @type {File} */
+      const file = await new Promise((resolve, reject) => one.file(resolve, reject));
+      const path = entry.fullPath.split("/").slice(1, -1).join("/");
+      if (!LITTER.includes(file.name)) yield { file, path };
+      continue;
+    }
+    const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
+    // A reader gives some at a time, and none at its end.
+    for (;;) {
+      /** @type {FileSystemEntry[]} */
+      const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+      if (some.length === 0) break;
+      left.push(...some.reverse());
+    }
+  }
+}
+
+/** A word of the page's. @param {string} word */
+function wordOf(word) {
+  return document.getElementById("many-busy")?.dataset[word] ?? "";
+}
+
+/** How far it is. @param {string} word @param {number} [count] */
+function busy(word, count = 0) {
+  const line = document.getElementById("many-busy");
+  if (line !== null) line.textContent = word === "" ? "" : `${wordOf(word)} ${count} ${wordOf("files")}`;
+}
+
+/** @param {string} text */
+function say(text) {
+  const banner = document.getElementById("many-problem");
+  if (banner === null) return;
+  banner.hidden = text === "";
+  /** @type {HTMLElement} */ (banner.querySelector("p")).textContent = text;
+}
+
+/** Says on the page of a plan what went wrong. @param {HTMLElement | null} asks @param {string} text */
+function told(asks, text) {
+  const line = /** @type {HTMLElement | null} */ (asks?.querySelector("[data-said]") ?? null);
+  if (asks === null || line === null) return;
+  asks.hidden = false;
+  line.hidden = false;
+  line.textContent = text;
+  announce(text, "assertive");
+}
+
+/** Another page of ours, without leaving the document where that can be. @param {string} url */
+function visit(url) {
+  const { navigation } = /** @type {any} */ (window);
+  if (navigation === undefined) location.assign(url);
+  else navigation.navigate(url);
+}

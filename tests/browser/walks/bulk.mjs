@@ -1,0 +1,274 @@
+// Many files at once: by name, by folder, with names that say nothing; the plan after a reload; five thousand files.
+
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { signIn } from "../browser.mjs";
+import { pdf, zip } from "./files.mjs";
+import { openSample } from "./steps.mjs";
+
+/** Candidates of the class at 20461, as `service.mjs` enters them. */
+const CLASS = Array.from({ length: 30 }, (_, at) => String(3001 + at));
+/** What a task of the page may take at most, milliseconds. */
+const LONG = 100;
+
+/** A folder on a disk with these files. @param {Record<string, Buffer | string>} files */
+function folder(files) {
+  const root = path.join(mkdtempSync(path.join(tmpdir(), "strongroom-many-")), "Class 9");
+  for (const [name, bytes] of Object.entries(files)) {
+    const file = path.join(root, name);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, bytes);
+  }
+  return root;
+}
+
+/** Counts what a person clicks. @param {import("playwright-core").Page} page */
+function clicks(page) {
+  let count = 0;
+  return {
+    /** @param {string} what */
+    on: async (what) => {
+      count += 1;
+      await page.locator(what).click();
+    },
+    get count() {
+      return count;
+    },
+  };
+}
+
+/** @param {import("playwright-core").Page} page @param {string} button @param {string | string[] | {name: string, mimeType: string, buffer: Buffer}[]} files */
+async function chosen(page, button, files) {
+  const chooser = page.waitForEvent("filechooser");
+  await page.locator(button).click();
+  await (await chooser).setFiles(files);
+}
+
+/** @param {import("playwright-core").Page} page */
+const planId = (page) => page.locator("#plan").getAttribute("data-plan");
+
+/** What the plan says of each of its files. @param {import("playwright-core").Page} page */
+async function planned(page) {
+  const answer = await page.request.get(`/api/v1/bulk_plans/${await planId(page)}?limit=500`);
+  return (await answer.json()).files;
+}
+
+/** Until every file of the plan that was begun is accepted. @param {import("playwright-core").Page} page @param {number} count */
+async function allAccepted(page, count) {
+  const until = Date.now() + 180_000;
+  for (;;) {
+    const states = (await planned(page)).map((/** @type {any} */ file) => file.upload?.state);
+    if (states.filter((/** @type {string} */ state) => state === "accepted").length === count) return;
+    const ended = states.filter((/** @type {string} */ state) => ["rejected", "infected", "cancelled"].includes(state));
+    assert.deepEqual(ended, [], "nothing is refused");
+    assert.ok(Date.now() < until, `accepted in time: ${states}`);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function thirtyCandidatesByName({ base, browser }) {
+  const page = await browser.person(base, 1280);
+  await signIn(page, "teacher.20461");
+  await openSample(page, /R087/);
+  const files = CLASS.flatMap((number) => [
+    { name: `20461_${number}_R087_Product.zip`, mimeType: "application/zip", buffer: zip({ "site/index.html": Buffer.from(number) }) },
+    { name: `20461_${number}_R087_Plan_first.pdf`, mimeType: "application/pdf", buffer: pdf(`Plan of ${number}`) },
+  ]);
+  let sent = 0;
+  page.on("request", (request) => (sent += new URL(request.url()).pathname.startsWith("/files") ? 1 : 0));
+  const hand = clicks(page);
+  await hand.on("#to-many");
+  const chooser = page.waitForEvent("filechooser");
+  await hand.on("#choose-files");
+  await (await chooser).setFiles(files);
+  await page.locator("#start").waitFor();
+  assert.equal(sent, 0, "nothing is sent before the start");
+  assert.equal(await page.locator("#start").textContent(), "Start upload of 60 files");
+  assert.match(await page.locator("#left-out").innerText(), /10 candidates of the sample have no file/);
+  await browser.look(page, "plan-ready");
+  await hand.on("#start");
+  await page.locator("#show-begun").waitFor();
+  assert.equal(hand.count, 3, "three clicks, and one dialog");
+  await allAccepted(page, 60);
+  await browser.look(page, "plan-results");
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function byFolder({ base, browser }) {
+  const page = await browser.person(base, 1280);
+  await signIn(page, "teacher.20461");
+  await openSample(page, /R087/);
+  const one = (/** @type {string} */ text) => pdf(text);
+  const root = folder({
+    "2002 D’Arcy/Plan/brief.pdf": one("brief"),
+    "2002 D’Arcy/Plan/week 1/notes.pdf": one("notes 1"),
+    "2003/Plan/brief.pdf": one("brief 2"),
+    "2003/Week 3/lost.pdf": one("lost"),
+    ".DS_Store": "litter",
+  });
+  await page.locator("#to-many").click();
+  await page.locator("#by-folder").check();
+  await browser.look(page, "upload-many");
+  await chosen(page, "#choose-folder", root);
+  await page.locator("#start").waitFor();
+  const files = await planned(page);
+  const told = Object.fromEntries(files.map((/** @type {any} */ file) => [`${file.path}/${file.name}`, file]));
+  assert.equal(files.length, 4, "litter is left behind");
+  const deep = told["Class 9/2002 D’Arcy/Plan/week 1/notes.pdf"];
+  assert.deepEqual([deep.candidates, deep.section, deep.folder], [["2002"], "Plan", "week 1"]);
+  assert.equal(told["Class 9/2003/Week 3/lost.pdf"].reason, "no_section");
+  assert.match(await page.locator("#left-out").innerText(), /2004/);
+
+  // What waits is settled by ordinary forms.
+  const row = page.locator(".planned", { hasText: "lost.pdf" });
+  await row.locator("select").selectOption("Plan");
+  await page.locator("#save").click();
+  await page.locator("#start", { hasText: "4 files" }).waitFor();
+  await page.locator("#start").click();
+  await allAccepted(page, 4);
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function nastyNames({ base, browser }) {
+  const page = await browser.person(base, 1280);
+  await signIn(page, "teacher.20461");
+  await openSample(page, /R085/);
+  const hostile = "20461_2005_R085_Evidence_<img src=x onerror=globalThis.hacked=1>.pdf";
+  const names = [
+    "scan0001.pdf", "2024_results.pdf", "98765_1005_R085_URS.pdf", "2005 (1).pdf", "résumé.pdf", "re\u0301sume\u0301.pdf",
+    "CON.txt", "archive.tar.gz", "film.mp4.exe", "work.url", hostile, "20461_2005_R085_URS.pdf", "20461_2005_R085_URS_2.pdf",
+    "20461_2005-2007_R085_Film.mp4", "20461_2006_R085_URS.png",
+  ];
+  const files = names.map((name) => ({ name, mimeType: "", buffer: pdf(name) }));
+  files.push({ name: "20461_2007_R085_URS.pdf", mimeType: "", buffer: Buffer.alloc(0) });
+  await page.locator("#to-many").click();
+  await chosen(page, "#choose-files", files);
+  await page.locator("#start").waitFor();
+  const states = Object.fromEntries((await planned(page)).map((/** @type {any} */ file) => [file.name, file.reason ?? file.state]));
+  assert.deepEqual(states, {
+    "scan0001.pdf": "maybe_candidate",
+    "2024_results.pdf": "no_pattern",
+    "98765_1005_R085_URS.pdf": "other_centre",
+    "2005 (1).pdf": "maybe_candidate",
+    "résumé.pdf": "no_pattern",
+    "re\u0301sume\u0301.pdf": "no_pattern",
+    "CON.txt": "no_pattern",
+    "archive.tar.gz": "type_not_allowed",
+    "film.mp4.exe": "double_extension",
+    "work.url": "link_only",
+    [hostile]: "ready",
+    "20461_2005_R085_URS.pdf": "section_full",
+    "20461_2005_R085_URS_2.pdf": "section_full",
+    "20461_2005-2007_R085_Film.mp4": "shared",
+    "20461_2006_R085_URS.png": "type_not_allowed",
+    "20461_2007_R085_URS.pdf": "empty",
+  });
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await browser.look(page, "plan-unfiled");
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.locator("#show-refused").click();
+  await page.locator("h2", { hasText: "Refused" }).waitFor();
+  await browser.look(page, "plan-refused");
+  assert.equal(await page.evaluate(() => "hacked" in globalThis), false, "a name is only a name");
+
+  // All that are shown, at once: out; then nothing needs a choice any more.
+  await page.locator("#show-unfiled").click();
+  await page.locator("#skip-shown").click();
+  await page.locator("#show-left_out").waitFor();
+  await page.locator("#show-unfiled").waitFor({ state: "detached" }).catch(() => {});
+  assert.equal((await planned(page)).filter((/** @type {any} */ file) => file.state === "unfiled").length, 0);
+
+  // A name that cannot be right says so in words.
+  await page.goto(page.url().replace(/\?.*/, "?show=left_out"));
+  await page.locator("#back-all").click();
+  await page.locator("#show-unfiled").click();
+  await page.locator("#every-candidate").fill("nobody");
+  await page.locator("#save").click();
+  await page.locator("#problem", { hasText: "has no candidate number" }).waitFor();
+  await page.locator("#discard").click();
+  await page.waitForURL(/upload-many/);
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function reloadInThePlan({ base, browser }) {
+  const page = await browser.person(base, 1280);
+  await signIn(page, "teacher.20461");
+  await openSample(page, /R085/);
+  const root = folder({
+    "20461_2008_R085_Evidence_1.pdf": pdf("one"),
+    "deep/20461_2008_R085_Evidence_2.pdf": pdf("two"),
+  });
+  await page.locator("#to-many").click();
+  await chosen(page, "#choose-folder", root);
+  await page.locator("#start").waitFor();
+  assert.equal(await page.locator("#plan-files").isVisible(), false, "the files are here");
+  await page.reload();
+  await page.locator("#plan-files").waitFor();
+  await browser.look(page, "plan-again");
+  await page.locator("#start").click();
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "again-folder", "the folder is asked for first");
+  await chosen(page, "#again-folder", folder({ "other.pdf": pdf("other") }));
+  await page.locator("#start").click();
+  await page.locator("#plan-files", { hasText: "2 of the files were not in what you chose" }).waitFor();
+  await chosen(page, "#again-folder", root);
+  await allAccepted(page, 2);
+  const folders = (await planned(page)).map((/** @type {any} */ file) => file.path).sort();
+  assert.deepEqual(folders, ["Class 9", "Class 9/deep"]);
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function fiveThousandFiles({ base, browser }) {
+  const page = await browser.person(base, 1280);
+  await signIn(page, "teacher.20461");
+  await openSample(page, /R085/);
+  /** @type {Record<string, string>} */
+  const files = {};
+  for (let at = 0; at < 5_000; at += 1) files[`week ${at % 50}/page ${at}.txt`] = `${at}`;
+  const root = folder(files);
+  await page.locator("#to-many").click();
+  await page.locator("#choose-folder").waitFor();
+  await page.evaluate(() => {
+    globalThis.longTasks = [];
+    const watch = (/** @type {PerformanceObserverEntryList} */ list) => {
+      for (const task of list.getEntries()) globalThis.longTasks.push([task.startTime, Math.round(task.duration)]);
+    };
+    // Until then the browser is making its list of files, and no page is asked.
+    document.addEventListener("change", () => (globalThis.chosenAt = performance.now()), true);
+    new PerformanceObserver(watch).observe({ entryTypes: ["longtask"] });
+  });
+  await chosen(page, "#choose-folder", root);
+  await page.locator("#plan").waitFor({ timeout: 120_000 });
+  await page.locator(".planned").first().waitFor();
+  const tasks = await page.evaluate(() => globalThis.longTasks
+    .filter((/** @type {[number, number]} */ [at]) => at > globalThis.chosenAt)
+    .map((/** @type {[number, number]} */ [, time]) => time));
+  console.log(`        5,000 files: long tasks of ${JSON.stringify(tasks)} ms`);
+  assert.ok(tasks.every((/** @type {number} */ time) => time <= LONG), `never blocked for long: ${tasks}`);
+  assert.equal(await page.locator("h1").textContent(), "Plan for 5000 files");
+  await page.locator("#discard").click();
+  await page.waitForURL(/upload-many/);
+  await page.context().close();
+}
+
+/** The help page reads names as a plan would, also without script. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function namesAreTried({ base, browser }) {
+  const page = await browser.person(base, 1280, false);
+  await signIn(page, "teacher.20461");
+  await openSample(page, /R085/);
+  await page.getByRole("link", { name: "What this component takes" }).click();
+  await page.locator("#names").fill("20461_2005_R085_URS.pdf\nscan0001.pdf");
+  await page.locator("#try").click();
+  const told = await page.locator("#tried li").allInnerTexts();
+  assert.match(told[0], /Unit recording sheet, candidate 2005/);
+  assert.match(told[1], /Could be candidate 0001/);
+  await page.context().close();
+}

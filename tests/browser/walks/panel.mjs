@@ -1,0 +1,209 @@
+// What a person does to a candidate's files: replace, move, say that there is none, ask before a file goes astray.
+
+import assert from "node:assert/strict";
+import { signIn } from "../browser.mjs";
+import { pdf } from "./files.mjs";
+import { becomes, choose, openSample } from "./steps.mjs";
+
+/** @param {string} name */
+const file = (name) => [{ name, mimeType: "application/pdf", buffer: pdf(name) }];
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given @param {string} number @param {RegExp} [component] */
+async function at({ base, browser }, number, component = /R084/, width = 1280) {
+  const page = await browser.person(base, width);
+  await signIn(page, "officer.98765");
+  await openSample(page, component);
+  // Among a few, so that a picture shows them.
+  await page.goto(`${page.url().split("?")[0]}?search=${number.slice(0, 3)}&open=${number}`);
+  await page.locator("#candidate").waitFor();
+  return page;
+}
+
+/** The file's name as it stands in a section. @param {import("playwright-core").Page} page @param {string} place @param {string} name */
+const inPlace = (page, place, name) => page.locator(`#section-${place} .file-name`, { hasText: name });
+
+/** @param {import("playwright-core").Page} page @param {string} target @param {string} name */
+async function drop(page, target, name) {
+  const data = await page.evaluateHandle(([called, text]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([text], called, { type: "application/pdf" }));
+    return transfer;
+  }, [name, pdf(name).toString("latin1")]);
+  await page.dispatchEvent(target, "drop", { dataTransfer: data });
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function replaceAndMove(given) {
+  const page = await at(given, "3001");
+  await choose(page, "URS", file("first.pdf"));
+  await becomes(page, "URS", "first.pdf", "Accepted");
+  await page.locator("#row-3001").locator("xpath=../..").locator("a.s.good", { hasText: "1 file" }).waitFor();
+
+  // A second one takes its place once it is accepted; one that is refused does not.
+  await page.locator("#section-URS-choose", { hasText: "Replace the file" }).waitFor();
+  await choose(page, "URS", [{ name: "bad.pdf", mimeType: "application/pdf", buffer: Buffer.from("MZ no document") }]);
+  await page.locator(".tray-row.bad", { hasText: "bad.pdf" }).waitFor();
+  await becomes(page, "URS", "first.pdf", "Accepted");
+  await page.locator("#section-URS-choose", { hasText: "Replace the file" }).waitFor();
+  await choose(page, "URS", file("second.pdf"));
+  await becomes(page, "URS", "second.pdf", "Accepted");
+  await inPlace(page, "URS", "first.pdf").waitFor({ state: "detached" });
+  await given.browser.look(page, "panel-full");
+
+  // Somewhere else, without sending it again; the old place is free.
+  await page.locator("#section-URS a", { hasText: "Move" }).click();
+  await page.locator("#move-file").waitFor();
+  await given.browser.look(page, "move");
+  await page.locator("#candidate").selectOption("3002");
+  await page.locator("#to-Report").check();
+  await page.locator("#move-file").click();
+  await inPlace(page, "Report", "second.pdf").waitFor();
+  assert.match(page.url(), /open=3002/);
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "section-Report", "focus goes where the file went");
+  await page.locator("#c-3001 a.s.quiet").first().waitFor();
+
+  // Delete, and back again, beside where it was.
+  await page.locator("#section-Report button", { hasText: "Delete" }).click();
+  await page.locator("#section-Report .undo", { hasText: "Deleted second.pdf" }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "section-Report", "focus stays in the section");
+  await page.locator("#undo").click();
+  await becomes(page, "Report", "second.pdf", "Accepted");
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function whoseFileIsIt(given) {
+  const page = await at(given, "3013");
+  const other = (await page.locator("#row-3011").innerText()).replace(/^\d+\s*/, "");
+  await choose(page, "Report", file("report 3011.pdf"));
+  const question = page.locator("#question[open]");
+  await question.getByText(`This name mentions 3011 ${other}`).waitFor();
+  await given.browser.look(page, "whose");
+  await question.getByRole("button", { name: "Cancel" }).click();
+  await question.waitFor({ state: "detached" });
+  assert.equal(await page.locator(".tray-row", { hasText: "report 3011" }).count(), 0, "nothing was sent");
+  await choose(page, "Report", file("report 3011.pdf"));
+  await question.getByRole("button", { name: /File under 3011/ }).click();
+  await page.locator("#c-3011 a.s.good", { hasText: "1 file" }).waitFor({ timeout: 60_000 });
+  assert.equal(await inPlace(page, "Report", "report 3011").count(), 0);
+
+  // Dropped on a row: into the section that the person names.
+  await drop(page, "#c-3012", "sheet.pdf");
+  await question.getByText("Which section of 3012").waitFor();
+  await question.getByRole("button", { name: "Research report" }).click();
+  await page.locator("#c-3012 a.s.good", { hasText: "1 file" }).waitFor({ timeout: 60_000 });
+  // On a section: straight into it.
+  await drop(page, "#section-URS", "mine.pdf");
+  await becomes(page, "URS", "mine.pdf", "Accepted");
+  // On one that is full: only after a question.
+  await drop(page, "#section-URS", "mine again.pdf");
+  await question.getByText("Replace what is in Recording sheet?").waitFor();
+  await page.keyboard.press("Escape");
+  await question.waitFor({ state: "detached" });
+  await inPlace(page, "URS", "mine.pdf").waitFor();
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function inPlaceOfFiles(given) {
+  for (const width of [1280, 390]) {
+    const [number, next] = width === 1280 ? ["3020", "3021"] : ["3022", "3023"];
+    const page = await at(given, number, /R084/, width);
+    // Two are asked for and there is one.
+    await choose(page, "Plan", file("plan.pdf"));
+    await becomes(page, "Plan", "plan.pdf", "Accepted");
+    await page.locator("#section-Plan", { hasText: "1 of 2 files" }).waitFor();
+    await page.locator("#section-Plan-fewer").click();
+    await page.locator("#set-fewer").click();
+    await page.locator("#problem").waitFor();
+    await page.locator("#note").fill("One page is all there was.");
+    await given.browser.look(page, "fewer");
+    await page.locator("#set-fewer").click();
+    await page.locator("#section-Plan", { hasText: "One page is all there was." }).waitFor();
+    await page.locator("#section-Plan-unflag").click();
+    await page.locator("#section-Plan-fewer").waitFor();
+    // Nothing at all.
+    await page.goto(`${page.url().split("?")[0]}?search=302&open=${next}`);
+    await page.locator("#mark-absent").click();
+    await page.locator("#set-absent").waitFor();
+    await given.browser.look(page, "absent");
+    await page.locator("#set-absent").click();
+    await page.locator(`#c-${next}`, { hasText: "Absent" }).waitFor();
+    await given.browser.look(page, "panel-absent");
+    await page.locator("#not-absent").click();
+    await page.locator("#mark-absent").waitFor();
+    await page.context().close();
+  }
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function byKeysInTheList(given) {
+  const page = await at(given, "3030");
+  const focus = () => page.evaluate(() => document.activeElement?.id ?? "");
+  const candidate = async (/** @type {string} */ number) => {
+    await page.locator(`#candidate[data-number="${number}"]`).waitFor();
+    await page.waitForFunction(() => document.activeElement?.id === "candidate-title");
+  };
+  await page.keyboard.press("/");
+  assert.equal(await focus(), "search");
+  await page.keyboard.type("31");
+  await page.waitForURL(/search=31/);
+  await page.keyboard.press("ArrowDown");
+  const first = await focus();
+  assert.match(first, /^row-\d*31/);
+  await page.keyboard.press("ArrowDown");
+  const second = await focus();
+  assert.notEqual(second, first);
+  await page.keyboard.press("Enter");
+  await candidate(second.slice(4));
+  await page.waitForURL((url) => url.searchParams.get("search") === "31" && url.searchParams.get("open") === second.slice(4));
+  await page.keyboard.press("n");
+  await page.waitForFunction((old) => document.getElementById("candidate")?.dataset.number !== old, second.slice(4));
+  await page.keyboard.press("p");
+  await candidate(second.slice(4));
+  const chooser = page.waitForEvent("filechooser");
+  await page.keyboard.press("u");
+  await (await chooser).setFiles([]);
+  await page.keyboard.press("Escape");
+  await page.locator("#candidate").waitFor({ state: "detached" });
+  assert.equal(await focus(), second);
+  // Back and Forward go through what was open.
+  await page.goBack();
+  await candidate(second.slice(4));
+  await page.goForward();
+  await page.locator("#candidate").waitFor({ state: "detached" });
+  // A cell leads to its section.
+  await page.locator("#c-3131 td a").nth(2).click();
+  await page.locator('#candidate[data-number="3131"]').waitFor();
+  await page.waitForFunction(() => document.activeElement?.id === "section-Plan");
+  // Switched off, single keys are letters.
+  await page.locator("#keys").click();
+  await page.locator("#row-3131").focus();
+  await page.keyboard.press("n");
+  await page.waitForTimeout(500);
+  assert.equal(await focus(), "row-3131");
+  await page.locator("#keys").click();
+  await page.context().close();
+}
+
+/** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function withoutRedrawing(given) {
+  const page = await at(given, "3040");
+  const colleague = await at(given, "3041");
+  /** @type {string[]} */
+  const looked = [];
+  // Both listen before anything happens.
+  await Promise.all([page, colleague].map((one) => one.waitForTimeout(1_500)));
+  page.on("request", (request) => {
+    if (request.headers()["x-background"] !== undefined && request.url().includes("/samples/")) looked.push(request.url());
+  });
+  await page.evaluate(() => document.querySelectorAll("tr.row").forEach((row) => row.setAttribute("data-kept", "")));
+  await page.locator("#row-3042").focus();
+  await choose(colleague, "URS", file("colleague.pdf"));
+  await page.locator("#c-3041 a.s.good", { hasText: "1 file" }).waitFor({ timeout: 60_000 });
+  const kept = await page.locator("tr.row[data-kept]").count();
+  assert.ok(kept >= 497, `${500 - kept} rows were drawn afresh`);
+  assert.ok(looked.length > 0 && looked.every((url) => url.includes("rows=")), looked.join("\n"));
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "row-3042", "focus stays");
+  for (const one of [page, colleague]) await one.context().close();
+}
