@@ -95,6 +95,10 @@ id!(
     PlanId, "plan"
 );
 id!(
+    /// One list that the board gave to be looked at. Time-ordered.
+    ImportId, "import"
+);
+id!(
     /// One hold on a sample. Time-ordered.
     HoldId, "hold"
 );

@@ -44,6 +44,14 @@ impl Engine {
         }
     }
 
+    /// How one begins that only looks, at one moment of all tables.
+    pub(super) fn begin_looking(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
     /// The suffix that locks selected rows against every other writer.
     pub fn for_update(self) -> &'static str {
         match self {

@@ -22,6 +22,7 @@ pub mod files_read;
 pub mod flags;
 pub mod holds;
 pub(crate) mod idempotency;
+pub(crate) mod imports;
 pub(crate) mod incidents;
 mod log;
 pub(crate) mod moderation;
@@ -75,6 +76,7 @@ pub struct Tx {
     engine: Engine,
     inner: Transaction<'static, Any>,
     log: Option<Arc<log::Log>>,
+    writes: bool,
 }
 
 static DRIVERS: Once = Once::new();
@@ -113,7 +115,13 @@ impl Database {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, DatabaseError> {
         let inner = self.write.begin_with(self.engine.begin()).await?;
-        Ok(Tx { engine: self.engine, inner, log: self.log.clone() })
+        Ok(Tx { engine: self.engine, inner, log: self.log.clone(), writes: true })
+    }
+
+    /// Begins a transaction that only looks: it holds nobody up, and sees one moment.
+    pub(crate) async fn begin_looking(&self) -> Result<Tx, DatabaseError> {
+        let inner = self.read.begin_with(self.engine.begin_looking()).await?;
+        Ok(Tx { engine: self.engine, inner, log: None, writes: false })
     }
 
     /// Where reads go that need no transaction.
@@ -137,6 +145,16 @@ impl Database {
 impl Tx {
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    /// Whether it may write: otherwise it only looks at what it would.
+    pub(crate) fn writes(&self) -> bool {
+        self.writes
+    }
+
+    /// The suffix that locks selected rows, if it may write.
+    pub(crate) fn for_update(&self) -> &'static str {
+        if self.writes { self.engine.for_update() } else { "" }
     }
 
     /// The connection, for a query.

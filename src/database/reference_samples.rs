@@ -12,7 +12,7 @@ use crate::centre::CentreNumber;
 use crate::component::{Component, ComponentId, SampleMode};
 use crate::ids::{CandidateId, SampleId};
 use crate::organisation::SeriesId;
-use crate::reference::{Assessment, Change, Entered, Reference, Report};
+use crate::reference::{Assessment, Change, Difference, Entered, FieldChange, Report, Row};
 use crate::sample::SampleState;
 use crate::sampling::{self, Seed};
 
@@ -21,14 +21,14 @@ const MAIN: &str = "main";
 
 /// A folder's candidates, by offer and centre.
 pub(super) type ByOffer<'r> =
-    HashMap<(&'r SeriesId, &'r ComponentId), BTreeMap<&'r CentreNumber, Vec<&'r Entered>>>;
+    HashMap<(&'r SeriesId, &'r ComponentId), BTreeMap<&'r CentreNumber, Vec<&'r Row<Entered>>>>;
 
-/// Sorts a folder's candidates into their samples.
-pub(super) fn by_offer(read: &Reference) -> ByOffer<'_> {
+/// Sorts candidates into their samples.
+pub(super) fn by_offer(candidates: &[Row<Entered>]) -> ByOffer<'_> {
     let mut sorted = ByOffer::new();
-    for entered in read.candidates.iter().map(|row| &row.item) {
-        let centres = sorted.entry((&entered.series, &entered.component)).or_default();
-        centres.entry(&entered.centre).or_default().push(entered);
+    for row in candidates {
+        let centres = sorted.entry((&row.item.series, &row.item.component)).or_default();
+        centres.entry(&row.item.centre).or_default().push(row);
     }
     sorted
 }
@@ -40,6 +40,10 @@ struct Stored {
     /// It was drawn, and a file was created in it, whatever became of it: the draw stands.
     settled: bool,
     seed: Seed,
+    /// This import makes it.
+    is_new: bool,
+    /// This import makes its seed.
+    is_seeded: bool,
 }
 
 /// A candidate as stored, and then as the import makes one.
@@ -84,18 +88,31 @@ pub(super) async fn apply(
     tx: &mut Tx,
     assessment: &Assessment,
     component: &Component,
-    centres: &BTreeMap<&CentreNumber, Vec<&Entered>>,
+    centres: &BTreeMap<&CentreNumber, Vec<&Row<Entered>>>,
     dates: OfferDates,
     report: &mut Report,
 ) -> Result<(), DatabaseError> {
     for (centre, entered) in centres {
         let (sample, change) = sample(tx, assessment, component, centre, dates).await?;
         report.count("samples", change);
-        let mut members = members(tx, &sample.id).await?;
-        for candidate in entered {
-            write(tx, &sample, candidate, &mut members, report).await?;
+        let place = format!("{centre}, {}, {}", component.id, assessment.series);
+        if change == Change::Added {
+            let line = entered.iter().map(|row| row.line).min().unwrap_or(0);
+            let what = "Sample, to be drawn when this is applied".to_owned();
+            report.tell(|| Difference { line, change, what, place: place.clone(), fields: Vec::new() });
         }
-        draw(tx, &sample, &members, component, centre, report).await?;
+        let mut members = members(tx, &sample.id).await?;
+        let listed: HashSet<&CandidateNumber> = entered.iter().map(|row| &row.item.number).collect();
+        let alone = |(number, member): &(&CandidateNumber, &Member)| {
+            member.status == CandidateStatus::Entered && !listed.contains(number)
+        };
+        report.left_alone += members.iter().filter(alone).count() as u64;
+        let before = members.len();
+        for candidate in entered {
+            write(tx, &sample, candidate, &place, &mut members, report).await?;
+        }
+        let new = members.len() > before;
+        draw(tx, &sample, &members, component, centre, (&place, new), report).await?;
     }
     Ok(())
 }
@@ -110,7 +127,7 @@ async fn sample(
     let sql = format!(
         "SELECT id, state, due_at, cut_off_at, seed FROM samples \
          WHERE centre_number = $1 AND component_id = $2 AND series_id = $3 AND occasion = $4{}",
-        tx.engine().for_update()
+        tx.for_update()
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(centre.as_str())
@@ -126,6 +143,7 @@ async fn sample(
     let held: (i64, i64) = (row.try_get("due_at")?, row.try_get("cut_off_at")?);
     let broken = || DatabaseError::BrokenRow { table: "samples", id: id.clone(), column: "seed" };
     let seed: Option<String> = row.try_get("seed")?;
+    let is_seeded = seed.is_none();
     let seed = match seed {
         Some(text) => text.parse::<crate::evidence::Sha256Digest>().map_err(|_| broken())?.0,
         None => new_seed(tx, &id).await?,
@@ -133,7 +151,7 @@ async fn sample(
     // An extension of the centre's own stays; dates that were the assessment's follow it.
     let follows =
         state == SampleState::Open && dates.before == Some(held) && held != (dates.due_at, dates.cut_off_at);
-    if follows {
+    if follows && tx.writes() {
         sqlx::query("UPDATE samples SET due_at = $1, cut_off_at = $2 WHERE id = $3")
             .bind(dates.due_at)
             .bind(dates.cut_off_at)
@@ -150,7 +168,7 @@ async fn sample(
     .await?;
     let change = if follows { Change::Changed } else { Change::Unchanged };
     let settled = settled != 0 || state != SampleState::Open;
-    Ok((Stored { id, state, settled, seed }, change))
+    Ok((Stored { id, state, settled, seed, is_new: false, is_seeded }, change))
 }
 
 async fn added(
@@ -161,6 +179,17 @@ async fn added(
     dates: OfferDates,
 ) -> Result<(Stored, Change), DatabaseError> {
     let id = SampleId::new().to_string();
+    if !tx.writes() {
+        let stored = Stored {
+            id,
+            state: SampleState::Open,
+            settled: false,
+            seed: rand::random(),
+            is_new: true,
+            is_seeded: true,
+        };
+        return Ok((stored, Change::Added));
+    }
     sqlx::query(
         "INSERT INTO samples (id, organisation_id, assessment_id, component_id, series_id, occasion, centre_number, \
          state, due_at, cut_off_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9)",
@@ -177,12 +206,18 @@ async fn added(
     .execute(tx.on())
     .await?;
     let seed = new_seed(tx, &id).await?;
-    Ok((Stored { id, state: SampleState::Open, settled: false, seed }, Change::Added))
+    Ok((
+        Stored { id, state: SampleState::Open, settled: false, seed, is_new: true, is_seeded: true },
+        Change::Added,
+    ))
 }
 
 /// Makes a sample's seed and stores it, as 64 hexadecimal digits.
 async fn new_seed(tx: &mut Tx, sample: &str) -> Result<Seed, DatabaseError> {
     let seed: Seed = rand::random();
+    if !tx.writes() {
+        return Ok(seed);
+    }
     sqlx::query("UPDATE samples SET seed = $1 WHERE id = $2")
         .bind(crate::evidence::Sha256Digest(seed).to_string())
         .bind(sample)
@@ -223,14 +258,19 @@ async fn members(tx: &mut Tx, sample: &str) -> Result<BTreeMap<CandidateNumber, 
     Ok(members)
 }
 
-/// Writes a candidate of the folder. Who is new is outside the sample until the draw.
+/// What people call a candidate's columns.
+const NAMES: &[(&str, &str)] = &[("name", "name"), ("mark", "mark"), ("status", "status")];
+
+/// Writes a candidate of the list. Who is new is outside the sample until the draw.
 async fn write(
     tx: &mut Tx,
     sample: &Stored,
-    candidate: &Entered,
+    row: &Row<Entered>,
+    place: &str,
     members: &mut BTreeMap<CandidateNumber, Member>,
     report: &mut Report,
 ) -> Result<(), DatabaseError> {
+    let candidate = &row.item;
     let before = members.remove(&candidate.number);
     let is_new = before.is_none();
     let mut member = before.unwrap_or_else(|| Member {
@@ -258,7 +298,13 @@ async fn write(
     if is_new {
         columns.push(("in_sample", Value::Int(0)));
     }
-    report.count("candidates", put(tx, "candidates", &[("id", Value::Text(&id))], &columns).await?);
+    let put = put(tx, "candidates", &[("id", Value::Text(&id))], &columns).await?;
+    report.count("candidates", put.change);
+    if put.change != Change::Unchanged {
+        let what = format!("Candidate {} {}", candidate.number, candidate.name);
+        let names: &[_] = if is_new { &NAMES[1..] } else { NAMES };
+        report.tell(|| put.told(row.line, what, place.to_owned(), names));
+    }
     members.insert(candidate.number.clone(), member);
     Ok(())
 }
@@ -295,6 +341,7 @@ async fn draw(
     members: &BTreeMap<CandidateNumber, Member>,
     component: &Component,
     centre: &CentreNumber,
+    (place, new): (&str, bool),
     report: &mut Report,
 ) -> Result<(), DatabaseError> {
     let mode = component.sample_mode;
@@ -312,6 +359,7 @@ async fn draw(
     let drawn: HashSet<CandidateId> = sampling::draw(mode, &entries, &sample.seed).into_iter().collect();
     let mut change = Change::Unchanged;
     let (mut into, mut out, mut locked) = (Vec::new(), Vec::new(), Vec::new());
+    let mut moved = (Vec::new(), Vec::new());
     for (number, member) in members {
         let wanted = drawn.contains(&member.id);
         if wanted == member.in_sample {
@@ -320,11 +368,15 @@ async fn draw(
         let moves = sample.moves(member, mode);
         if moves && sample.is_open_for(member.returned) {
             change = Change::Changed;
-            sqlx::query("UPDATE candidates SET in_sample = $1 WHERE id = $2")
-                .bind(i64::from(wanted))
-                .bind(member.id.to_string())
-                .execute(tx.on())
-                .await?;
+            let list = if wanted { &mut moved.0 } else { &mut moved.1 };
+            list.push(number.as_str());
+            if tx.writes() {
+                sqlx::query("UPDATE candidates SET in_sample = $1 WHERE id = $2")
+                    .bind(i64::from(wanted))
+                    .bind(member.id.to_string())
+                    .execute(tx.on())
+                    .await?;
+            }
             continue;
         }
         let list = if wanted { &mut into } else { &mut out };
@@ -334,6 +386,11 @@ async fn draw(
         }
     }
     report.count("draws", change);
+    if !sample.is_new
+        && let Some(told) = redrawn(sample, by_name, new, place, (&moved.0, &moved.1))
+    {
+        report.tell(|| told);
+    }
     let told: Vec<String> = [("take in", into), ("leave out", out)]
         .into_iter()
         .filter(|(_, numbers)| !numbers.is_empty())
@@ -352,4 +409,29 @@ async fn draw(
         ));
     }
     Ok(())
+}
+
+/// What is told of a draw anew: who comes in and who goes, or that it will be. Lots go by a candidate's id, which one
+/// who is new does not have before it is written.
+fn redrawn(
+    sample: &Stored,
+    by_name: bool,
+    new: bool,
+    place: &str,
+    (into, out): (&[&str], &[&str]),
+) -> Option<Difference> {
+    let difference = |what: &str, fields| Difference {
+        line: 0,
+        change: Change::Changed,
+        what: what.to_owned(),
+        place: place.to_owned(),
+        fields,
+    };
+    if (new || sample.is_seeded) && !by_name && !sample.settled {
+        return Some(difference("Sample, to be drawn anew when this is applied", Vec::new()));
+    }
+    let list = |name: &str, numbers: &[&str]| FieldChange::new(name, "", numbers.join(", "));
+    let fields = [list("takes in", into), list("leaves out", out)];
+    let fields: Vec<_> = fields.into_iter().filter(|field| !field.to.is_empty()).collect();
+    (!fields.is_empty()).then(|| difference("Sample", fields))
 }

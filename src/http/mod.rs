@@ -19,6 +19,7 @@ mod health;
 mod idempotency;
 pub mod identity;
 pub mod layers;
+pub mod multipart;
 pub mod origins;
 mod range;
 mod refusals;

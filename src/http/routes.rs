@@ -197,6 +197,12 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/moderation/{sample}/return", Access::May(Action::Return)),
     // the board's pages
     route("GET", "/board", Access::SignedIn),
+    route("GET", "/board/import", Access::SignedIn),
+    route("POST", "/board/import", Access::SignedIn),
+    // A list is its person's alone.
+    route("GET", "/board/import/{import}", Access::SignedIn),
+    route("POST", "/board/import/{import}/apply", Access::SignedIn),
+    route("POST", "/board/import/{import}/discard", Access::SignedIn),
     route("GET", "/board/progress/{assessment}/{component}", Access::SignedIn),
     route("GET", "/board/progress/{assessment}/{component}/extend", Access::SignedIn),
     route("POST", "/board/progress/{assessment}/{component}/extend", Access::SignedIn),

@@ -202,7 +202,7 @@ fn role_key(role: &RoleOf) -> RoleKey<'_> {
     )
 }
 
-fn once<'r, T, K: Hash + Eq>(
+pub(super) fn once<'r, T, K: Hash + Eq>(
     file: &str,
     rows: &'r [Row<T>],
     key: impl Fn(&'r T) -> K,

@@ -17,8 +17,10 @@
 
 mod component;
 mod dates;
+mod definitions;
 #[cfg(test)]
 mod fuzz;
+mod list;
 mod lists;
 mod load;
 mod problem;
@@ -33,10 +35,12 @@ use crate::database::{Database, reference};
 
 pub use component::parse as parse_component;
 pub use dates::When;
+pub use definitions::differences;
+pub use list::{LARGEST_LIST, List, ListKind, MOST_LINES, read_list};
 pub use lists::{AllocationOf, Centre, Entered, Person, RoleOf, Row};
 pub use load::{Definition, Reference, load};
 pub use problem::{ImportError, Problem, Problems};
-pub use report::{Change, Counts, Report};
+pub use report::{Change, Counts, Difference, FieldChange, Report};
 pub use structure::{Assessment, FILE as STRUCTURE_FILE, Offer, Organisation, Series, Structure};
 
 /// Imports the folder `dir`. Importing it again changes nothing.

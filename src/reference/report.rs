@@ -1,9 +1,12 @@
-//! What an import did.
+//! What an import did, or would do.
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// What became of one item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     Added,
     Changed,
@@ -20,15 +23,58 @@ pub struct Counts {
     pub removed: u64,
 }
 
+/// One item that an import adds, changes or removes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Of the list, from 1; 0 for what it does not name.
+    pub line: u64,
+    pub change: Change,
+    /// `Candidate 1005 Ada Lu`
+    pub what: String,
+    /// Where it belongs: `98765, 01_3357_R085_01, june-2026`.
+    pub place: String,
+    pub fields: Vec<FieldChange>,
+}
+
+/// A field, before and after; empty for none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldChange {
+    pub name: String,
+    pub from: String,
+    pub to: String,
+}
+
+impl FieldChange {
+    pub fn new(name: impl Into<String>, from: impl Into<String>, to: impl Into<String>) -> Self {
+        Self { name: name.into(), from: from.into(), to: to.into() }
+    }
+}
+
 /// What an import did, kind by kind, and what it left for a person to decide.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     pub counts: Vec<(&'static str, Counts)>,
     /// Changes that were not made, because work would have lost its place; each says what to do.
     pub flagged: Vec<String>,
+    /// Item by item, where somebody wants to look; `None` where only counts are asked for.
+    pub told: Option<Vec<Difference>>,
+    /// Candidates of the samples named that the list leaves out: they stay as they are.
+    pub left_alone: u64,
 }
 
 impl Report {
+    /// One that tells item by item.
+    pub fn telling() -> Self {
+        Self { told: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// Tells of one item, if somebody wants to look.
+    pub fn tell(&mut self, difference: impl FnOnce() -> Difference) {
+        if let Some(told) = &mut self.told {
+            told.push(difference());
+        }
+    }
+
     /// Adds one item of a kind.
     pub fn count(&mut self, kind: &'static str, change: Change) {
         let at = self.counts.iter().position(|(known, _)| *known == kind).unwrap_or_else(|| {

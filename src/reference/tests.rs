@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::*;
-use crate::database::{Database, people};
-use crate::ids::FileId;
+use crate::database::{Database, imports, people};
+use crate::ids::{FileId, ImportId};
 use crate::submission::{Return, ReturnError, Submissions};
 
 fn demo() -> PathBuf {
@@ -171,6 +171,7 @@ macro_rules! cases {
 }
 
 cases! {
+    a_look_at_a_list_tells_what_applying_it_does_and_writes_nothing,
     the_demo_imports_and_importing_it_again_changes_nothing,
     changes_are_applied_and_roles_taken_away,
     a_file_settles_the_draw_and_keeps_its_candidate,
@@ -495,6 +496,79 @@ async fn a_section_that_holds_files_is_not_taken_away(board: Board) {
     // Nothing is lost by putting it back.
     std::fs::write(&definition, text).unwrap();
     assert_eq!(board.import().await.of("components").changed, 1);
+}
+
+/// Whatever a list does is told before: every table is as it was after a look, and what is applied is what was told.
+async fn a_look_at_a_list_tells_what_applying_it_does_and_writes_nothing(board: Board) {
+    board.import().await;
+    board.work(SIX, "1005", "Film", "accepted").await;
+    let actor = people::actor(&board.db, &"board".parse().unwrap()).await.unwrap().unwrap();
+    let head = "series,component,centre,number,name,mark,status\n";
+    let entry = |component: &str, rest: &str| format!("{head}june-2026,{component},98765,{rest}\n");
+    let definition = std::fs::read_to_string(board.file("../components/01_3357_R085_01.toml")).unwrap();
+    let lists = [
+        (ListKind::Centres, "number,name,email\n20461,Larkfield,a@b.example\n55555,New,\n".to_owned()),
+        (ListKind::Candidates, entry(SIX, "1005,Jordan Adeyemi,57,withdrawn")),
+        (ListKind::Candidates, entry(ALL, "7777,New One,,entered")),
+        (ListKind::Candidates, format!("{head}june-2026,{SIX},55555,3001,A,9,entered\n")),
+        (
+            ListKind::Allocations,
+            format!("person,component,series,centre\nmoderator.1,{SIX},june-2026,20461\n"),
+        ),
+        (ListKind::Component, definition.replace("max = 5", "max = 6")),
+    ];
+    let tables = [
+        "SELECT number || name || COALESCE(email, '-') FROM centres ORDER BY number",
+        "SELECT sample_id || number || name || COALESCE(CAST(mark AS TEXT), '-') || status || CAST(in_sample AS TEXT) \
+         FROM candidates ORDER BY sample_id, number",
+        "SELECT id || COALESCE(seed, '-') FROM samples ORDER BY id",
+        "SELECT person_id || component_id || centre_number FROM allocations ORDER BY 1",
+        "SELECT id || definition FROM components ORDER BY id",
+    ];
+    let all = async || {
+        let mut rows = Vec::new();
+        for sql in tables {
+            rows.extend(board.texts(sql).await);
+        }
+        rows
+    };
+    for (kind, text) in lists {
+        let now = board.clock.now();
+        let (text, list) = read_list(kind, "list", text.into_bytes()).unwrap();
+        let row = imports::ImportRow {
+            id: ImportId::new(),
+            name: "list".into(),
+            kind,
+            lines: 1,
+            made_at: now,
+            expires_at: now.checked_add(jiff::SignedDuration::from_hours(24)).unwrap(),
+            applied: None,
+        };
+        assert!(imports::keep(&board.db, &actor.person, &row, &text, 20, "r").await.unwrap());
+        let before = all().await;
+        let looked = imports::look(&board.db, &actor, "list", &list).await.unwrap();
+        assert_eq!(all().await, before, "{kind}: only looked at");
+        let told = looked.report.told.clone().unwrap();
+        assert!(!told.is_empty(), "{kind}");
+        let again = imports::look(&board.db, &actor, "list", &list).await.unwrap();
+        assert_eq!(again.seen, looked.seen, "{kind}");
+        let applied =
+            async |seen: &str| imports::apply(&board.db, &actor, &row, &list, seen, now, "r").await.unwrap();
+        assert!(matches!(applied("other").await, imports::Applied::Otherwise), "{kind}");
+        assert_eq!(all().await, before, "{kind}: not what was looked at");
+        assert!(matches!(applied(&looked.seen).await, imports::Applied::Done), "{kind}");
+        assert_ne!(all().await, before, "{kind}");
+        assert!(matches!(applied(&looked.seen).await, imports::Applied::Before), "{kind}");
+        let after = imports::look(&board.db, &actor, "list", &list).await.unwrap().report;
+        assert_eq!(after.told, Some(Vec::new()), "{kind}: it is here now");
+    }
+    // Who has work keeps their place, and the next folder finds what the lists did.
+    assert_eq!(
+        board.texts("SELECT status FROM candidates WHERE number = '1005' AND mark = 57").await,
+        ["entered"]
+    );
+    let folder = board.import().await;
+    assert_eq!(folder.of("centres").changed, 1, "{folder}");
 }
 
 #[test]

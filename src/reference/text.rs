@@ -30,6 +30,11 @@ pub fn read(path: &Path, file: &str, problems: &mut Problems) -> Option<String> 
         return None;
     }
     let bytes = problems.keep(file, 0, std::fs::read(path).map_err(|e| unreadable(&e)))?;
+    decoded(bytes, file, problems)
+}
+
+/// The text, without a byte order mark.
+pub fn decoded(bytes: Vec<u8>, file: &str, problems: &mut Problems) -> Option<String> {
     match String::from_utf8(bytes) {
         Ok(text) => Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
         Err(error) => {

@@ -7,13 +7,13 @@ use serde_json::json;
 use super::{UploadError, Uploads, concatenate};
 use crate::database::audit::{self, By, Entry};
 use crate::database::uploads::{self, End};
-use crate::database::{files, partials, plans};
+use crate::database::{files, imports, partials, plans};
 use crate::ids::FileId;
 use crate::object_store::{ObjectKey, Staged};
 
 /// Rows a pass takes at most of each kind.
 const BATCH: i64 = 100;
-/// Plans that have run out, with up to thousands of rows each.
+/// Plans and lists that have run out, with up to thousands of rows each.
 const PLANS: i64 = 10;
 /// Where staged bytes lie, in order.
 const OBJECTS: &str = "quarantine/";
@@ -53,6 +53,7 @@ impl Uploads {
             tx.commit().await?;
             moved += 1;
         }
+        moved += imports::forget(&inner.db, inner.clock.now(), PLANS).await?;
         for key in files::due_discards(&inner.db, inner.clock.now(), BATCH).await? {
             let gone = inner.store.delete(&key).await;
             fail::fail_point!("sweep::removed");

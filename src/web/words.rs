@@ -6,6 +6,7 @@
 use crate::candidate::CandidateStatus;
 use crate::completeness::{CandidateState, SectionState};
 use crate::evidence::{FileState, Reason, WaitsFor};
+use crate::reference::Change;
 use crate::sample::SampleState;
 
 /// How a state feels. Always shown as a word and a shape; colour is only an echo.
@@ -538,6 +539,17 @@ pub fn means(word: &str) -> String {
         "posted" => "by post".to_owned(),
         "seen_at_visit" => "seen at a visit".to_owned(),
         "other" => "some other way".to_owned(),
+/// What becomes of an item of a list that is brought in.
+pub fn difference(change: Change) -> Words {
+    let (tone, label) = match change {
+        Change::Added => (Tone::Good, "Added"),
+        Change::Changed => (Tone::Busy, "Changed"),
+        Change::Removed => (Tone::Note, "Removed"),
+        Change::Unchanged => (Tone::Quiet, "As it was"),
+    };
+    Words::new(tone, label, "")
+}
+
         word => word.to_owned(),
     }
 }
@@ -558,6 +570,15 @@ pub fn count(number: u32, what: &str) -> String {
         0 => format!("No {what}s"),
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),
+/// A capital, and a full stop.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let end = if text.ends_with('.') { "" } else { "." };
+    letters
+        .next()
+        .map_or_else(String::new, |first| format!("{}{}{end}", first.to_uppercase(), letters.as_str()))
+}
+
     }
 }
 

@@ -11,35 +11,35 @@ use crate::support::{Answer, CENTRE, COMPONENT, OTHER, Strongroom, send};
 const GAME: &str = "01_3357_R091_01";
 const PROGRESS: &str = "/board/progress/creative-imedia-june-2026";
 
-struct Board {
-    strongroom: Strongroom,
-    person: Person,
+pub struct Board {
+    pub strongroom: Strongroom,
+    pub person: Person,
 }
 
 impl Board {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let strongroom = Strongroom::start().await;
         let person = Person::new(&strongroom, "board").await;
         Self { strongroom, person }
     }
 
-    fn ask(&self, method: &str, path: &str) -> RequestBuilder {
+    pub fn ask(&self, method: &str, path: &str) -> RequestBuilder {
         self.person.request(&self.strongroom, method, path).header("accept", "text/html")
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         let answer = send(self.ask("GET", path)).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
         answer
     }
 
-    async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         send(filled(self.ask("POST", path), form)).await
     }
 }
 
 /// A request with a form.
-fn filled<T: AsRef<str>>(request: RequestBuilder, fields: &[(&str, T)]) -> RequestBuilder {
+pub fn filled<T: AsRef<str>>(request: RequestBuilder, fields: &[(&str, T)]) -> RequestBuilder {
     let coded = |(name, value): &(&str, T)| {
         format!("{name}={}", utf8_percent_encode(value.as_ref(), NON_ALPHANUMERIC))
     };
@@ -48,7 +48,7 @@ fn filled<T: AsRef<str>>(request: RequestBuilder, fields: &[(&str, T)]) -> Reque
 }
 
 /// What stands between the first `from` and the next `to` after it.
-fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
+pub fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
     let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no {from} in {text}"));
     rest.split_once(to).unwrap().0
 }
@@ -97,7 +97,7 @@ async fn the_boards_pages_are_the_boards() {
             let answer = ask(path).await;
             assert_eq!(answer.status, expected, "{method} {path} by {name}");
             let nowhere = ask(&path.replace("creative-imedia", "no-such")).await;
-            if path != "/board" {
+            if path.contains("creative-imedia") {
                 assert_eq!(nowhere.status, 404, "{method} of nothing by {name}");
             }
         }

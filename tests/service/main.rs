@@ -25,6 +25,7 @@ mod kill;
 mod kill_pieces;
 mod labels;
 mod memory;
+mod lists;
 mod moves;
 mod nodes;
 mod openapi;

@@ -2,18 +2,20 @@
 //!
 //! Two proofs, both needed: the browser says that the page's origin is ours (`Origin`, or `Sec-Fetch-Site` where
 //! that is absent), and the request holds what a foreign page cannot send: the session's token in `X-CSRF-Token` or
-//! the form field `csrf`, or the header `Tus-Resumable`, which no foreign page may set.
+//! the form field `csrf` (of a form with a file, the first), or the header `Tus-Resumable`, which no foreign page may set.
 
 use axum::body::Body;
 use http::{HeaderMap, Request, header};
 
 use crate::http::body::{BODY_LIMIT, media_type, read_bounded};
 use crate::http::error::ApiError;
+use crate::http::multipart::first_field;
 use crate::http::secret::equal;
 use crate::service::Service;
 
 const TOKEN_HEADER: &str = "x-csrf-token";
 const FORM: &str = "application/x-www-form-urlencoded";
+const FORM_WITH_FILE: &str = "multipart/form-data";
 
 /// Whether the browser says that our own page asked.
 pub fn same_origin(service: &Service, headers: &HeaderMap) -> bool {
@@ -49,8 +51,14 @@ pub(super) async fn refuse(
     if request.headers().contains_key("tus-resumable") {
         return Ok(request);
     }
-    if media_type(request.headers()).as_deref() != Some(FORM) {
-        return Err(ApiError::CrossSite);
+    match media_type(request.headers()).as_deref() {
+        Some(FORM) => {}
+        Some(FORM_WITH_FILE) => {
+            let (sent, request) = first_field(request, "csrf").await?;
+            let fits = sent.is_some_and(|sent| equal(&sent, csrf));
+            return if fits { Ok(request) } else { Err(ApiError::CrossSite) };
+        }
+        _ => return Err(ApiError::CrossSite),
     }
     let (parts, body) = request.into_parts();
     let bytes = read_bounded(body, BODY_LIMIT).await?;

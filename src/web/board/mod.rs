@@ -1,8 +1,9 @@
-//! The board's screens: how far the centres are, more time for them, lists to write to them by.
+//! The board's screens: how far the centres are, more time for them, lists to write to them by, lists brought in.
 //!
 //! Board staff and auditors see them, as far as their roles reach; to everybody else they are not there.
 
 mod extend;
+mod import;
 mod outstanding;
 mod progress;
 
@@ -13,7 +14,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
@@ -33,6 +34,10 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/board", get(list))
         .route("/board/progress/{assessment}/{component}", get(progress::show))
         .route("/board/progress/{assessment}/{component}/extend", get(extend::show).post(extend::send))
+        .route("/board/import", get(import::show).post(import::send))
+        .route("/board/import/{import}", get(import::look))
+        .route("/board/import/{import}/apply", post(import::apply))
+        .route("/board/import/{import}/discard", post(import::discard))
         .route("/board/progress/{assessment}/{component}/outstanding", get(outstanding::show))
         .route("/board/progress/{assessment}/{component}/outstanding.csv", get(outstanding::csv))
 }
@@ -45,6 +50,8 @@ pub struct Board {
 }
 
 #[derive(Debug)]
+    /// Whether lists are this person's to bring in.
+    pub imports: bool,
 pub struct AssessmentView {
     pub id: String,
     pub name: String,
@@ -101,7 +108,7 @@ async fn list(State(service): State<Arc<Service>>, visitor: Visitor) -> Result<R
         }
     }
     let frame = visitor.frame("Progress", &[]);
-    Ok(page(StatusCode::OK, &Board { frame, assessments }))
+    Ok(page(StatusCode::OK, &Board { frame, assessments, imports: visitor.actor.has(Role::Board) }))
 }
 
 fn line(offer: OfferLine, times: &Times) -> ComponentLine {

@@ -145,3 +145,79 @@ export async function boardWithoutScript({ base, browser }) {
   }
   await other.context().close();
 }
+
+/** A file of a list. @param {string} name @param {string} text */
+const listOf = (name, text) => ({ name, mimeType: "text/csv", buffer: Buffer.from(text) });
+const HEAD = "series,component,centre,number,name,mark,status\n";
+const ENTRY = "june-2026,01_3357_R082_01,98765";
+
+/** A list is looked at, line by line, and then applied. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function importAList({ base, browser }) {
+  for (const width of WIDTHS) {
+    const page = await browser.person(base, width);
+    await signIn(page, "board");
+    await page.locator("#import").click();
+    await page.locator("#read").waitFor();
+    await browser.look(page, "board-import");
+    // What cannot be read is told by its lines, and focus is on it.
+    await page.locator("#list").setInputFiles(listOf("marks.csv", `${HEAD}${ENTRY},9,Lu,-1,here\n`));
+    await page.locator("#read").click();
+    await page.locator("#wrong").waitFor();
+    assert.match(await page.locator("#wrong li").first().innerText(), /^Line 2\s+Candidate number/);
+    await browser.look(page, "board-import-wrong");
+    // A new candidate a width, so that each width adds one.
+    const text = `${HEAD}${ENTRY},${7000 + width % 1000},O’Neill Una <b>${width}</b>,31,entered\n`;
+    await page.locator("#list").setInputFiles(listOf("marks.csv", text));
+    await page.locator("#read").focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/board\/import\/[0-9a-f]{32}$/);
+    assert.equal(await page.locator('[data-figure="added"]').innerText(), "1");
+    assert.match(await page.locator(".differences tbody tr").first().innerText(), new RegExp(`<b>${width}</b>`));
+    await browser.look(page, "board-differences");
+    const here = page.url();
+    await page.locator("#apply").focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "List applied" }).waitFor();
+    await browser.look(page, "board-imported");
+    assert.equal(page.url(), here);
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: "List applied" }).waitFor();
+    // Names of unknown centres come with the list, and nothing of it is to be applied.
+    await page.goto("/board/import");
+    await page.locator("#list").setInputFiles(listOf("more.csv", `${HEAD}june-2026,01_3357_R082_01,55555,7001,Lu,,entered\n`));
+    await page.locator("#read").click();
+    await page.locator("#wrong", { hasText: "Centre 55555 is not known here" }).waitFor();
+    assert.equal(await page.locator("#apply").count(), 0);
+    await page.locator("#discard").click();
+    await page.waitForURL(/\/board\/import$/);
+    await page.context().close();
+  }
+}
+
+/** The same without script; and what changed meanwhile is shown anew. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function importWithoutScript({ base, browser }) {
+  const [one, other] = [await browser.person(base, 1280, false), await browser.person(base, 1280, false)];
+  const lists = [];
+  for (const [at, page] of [one, other].entries()) {
+    await signIn(page, "board");
+    await page.locator("#import").click();
+    await page.locator("#kind-centres").check();
+    await page.locator("#list").setInputFiles(listOf("centres.csv", `number,name\n20461,Larkfield ${at}\n`));
+    await page.locator("#read").click();
+    await page.locator("#apply").waitFor();
+    lists.push(page.url());
+  }
+  await one.locator("#apply").click();
+  await one.getByRole("heading", { level: 1, name: "List applied" }).waitFor();
+  await other.locator("#apply").click();
+  await other.getByText("Something changed since you looked").waitFor();
+  assert.match(await other.locator(".differences tbody tr").innerText(), /Larkfield 0/);
+  await other.goto("/board/import");
+  await other.locator("#kind-centres").check();
+  await other.locator("#list").setInputFiles(listOf("centres.csv", "number,name\n20461,Larkfield College\n"));
+  await other.locator("#read").click();
+  await other.locator("#apply").click();
+  await other.getByRole("heading", { level: 1, name: "List applied" }).waitFor();
+  await one.context().close();
+  await other.context().close();
+}

@@ -12,7 +12,9 @@ import { byKeysInTheList, inPlaceOfFiles, replaceAndMove, whoseFileIsIt, without
 import {
   downloads, othersSeeNothing, sampleWithEveryKind, sendingBack, viewer, viewerByKeys, viewerOnAPhone,
 } from "./moderator.mjs";
-import { boardWithoutScript, listToWriteBy, moreTime, progressIsARecount } from "./board.mjs";
+import {
+  boardWithoutScript, importAList, importWithoutScript, listToWriteBy, moreTime, progressIsARecount,
+} from "./board.mjs";
 import { bothWidths, errorPages } from "./screens.mjs";
 import { keyboardAlone, moderatorDownloads, sampleFromStartToReceipt } from "./sample.mjs";
 
@@ -56,5 +58,7 @@ export const walks = {
   "the board: what its pages count equals a recount": progressIsARecount,
   "the board: more time for chosen centres": moreTime,
   "the board: a list to write to centres by": listToWriteBy,
+  "the board: a list is looked at and then applied": importAList,
+  "the board: lists without script, and what changed meanwhile": importWithoutScript,
   "the board: without script, and for nobody else": boardWithoutScript,
 };
