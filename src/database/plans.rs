@@ -1,14 +1,15 @@
 //! Plans of many files: what was told of each, what its person chose, and the upload it became.
 //!
 //! A plan is its person's alone, and only while they work where its sample is. What the files of a plan are set against
-//! ([`people`], [`held`]) is read whole: a plan has a bound, and so have a sample's candidates.
+//! ([`people`], [`held`]) is read whole: a plan has a bound, and so have a sample's candidates. The board reads that too,
+//! to try how names are read.
 
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::error::word;
-use super::scope::centre_staff;
+use super::scope::{centre_staff, overseer};
 use super::uploads::bytes_here;
 use super::{Database, DatabaseError, Tx};
 use crate::actor::PersonId;
@@ -272,9 +273,11 @@ pub(crate) async fn people(
 ) -> Result<Vec<PersonRow>, DatabaseError> {
     let sql = concat!(
         "SELECT c.id, c.number, c.name, c.status, c.in_sample, c.returned, c.due_at, c.cut_off_at FROM candidates c ",
-        "JOIN samples s ON s.id = c.sample_id WHERE s.id = $2 AND ",
+        "JOIN samples s ON s.id = c.sample_id WHERE s.id = $2 AND (",
         centre_staff!("$1"),
-        " ORDER BY c.number LIMIT $3"
+        " OR ",
+        overseer!("$1"),
+        ") ORDER BY c.number LIMIT $3"
     );
     let rows = sqlx::query(sql)
         .bind(person.as_str())
@@ -331,9 +334,11 @@ pub(crate) async fn held(
         "CASE WHEN u.concat IS NULL THEN u.last_byte_at END AS last_byte_at FROM files f ",
         "JOIN samples s ON s.id = f.sample_id JOIN candidates n ON n.id = f.candidate_id ",
         "LEFT JOIN uploads u ON u.file_id = f.id WHERE f.sample_id = $2 ",
-        "AND f.state IN ('created', 'receiving', 'received', 'checking', 'accepted') AND ",
+        "AND f.state IN ('created', 'receiving', 'received', 'checking', 'accepted') AND (",
         centre_staff!("$1"),
-        " ORDER BY f.id"
+        " OR ",
+        overseer!("$1"),
+        ") ORDER BY f.id"
     );
     let rows = sqlx::query(sql).bind(person.as_str()).bind(sample.to_string()).fetch_all(db.reader()).await?;
     rows.iter()

@@ -206,6 +206,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/board/progress/{assessment}/{component}", Access::SignedIn),
     route("GET", "/board/progress/{assessment}/{component}/extend", Access::SignedIn),
     route("POST", "/board/progress/{assessment}/{component}/extend", Access::SignedIn),
+    route("GET", "/board/progress/{assessment}/{component}/naming", Access::SignedIn),
+    route("POST", "/board/progress/{assessment}/{component}/naming", Access::SignedIn),
     route("GET", "/board/progress/{assessment}/{component}/outstanding", Access::SignedIn),
     route("GET", "/board/progress/{assessment}/{component}/outstanding.csv", Access::SignedIn),
     route("GET", "/help", Access::Public),

@@ -7,15 +7,14 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 
-use super::many::{Tried, Ways, tried, ways};
+use super::many::{Ways, ways};
+use super::naming::{Names, Tester};
 use super::page::{Frame, page};
 use super::visitor::{Visitor, test_signatures};
 use super::words::{self, Words};
 use super::workspace::{line_of, rules};
 use crate::actor::{Action, decide};
-use crate::bulk::Preset;
 use crate::database::workspace::SampleLine;
 use crate::evidence::Reason;
 use crate::http::body::{Form, Segments};
@@ -38,20 +37,7 @@ pub struct Help {
 #[derive(Debug)]
 pub struct NamingHelp {
     pub ways: Ways,
-    /// Where names are sent to be tried.
-    pub action: String,
-    /// What was tried.
-    pub names: String,
-    pub folders: bool,
-    pub tried: Vec<Tried>,
-}
-
-/// Names to be tried.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Names {
-    names: String,
-    way: String,
+    pub tester: Tester,
 }
 
 #[derive(Debug)]
@@ -106,7 +92,8 @@ pub async fn component(
     Segments(id): Segments<SampleId>,
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
-    Ok(of_component(&visitor, &line, &Names::default(), Vec::new()))
+    let tester = Tester::new(&line.component, &Names::default());
+    Ok(of_component(&visitor, &line, tester))
 }
 
 /// `POST /samples/{sample}/help`: how names would be read. Nothing is kept of them.
@@ -118,12 +105,12 @@ pub async fn try_names(
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
     decide(&visitor.actor, Action::ChangeWork, &line.sample, &line.component)?;
-    let preset = if names.way == "folders" { Preset::Folders } else { Preset::Component };
-    let tried = tried(&service, &visitor, &line, preset, &names.names).await?;
-    Ok(of_component(&visitor, &line, &names, tried))
+    let person = &visitor.actor.person;
+    let tester = Tester::tried(&service, person, &line.sample, &line.component, &names).await?;
+    Ok(of_component(&visitor, &line, tester))
 }
 
-fn of_component(visitor: &Visitor, line: &SampleLine, names: &Names, tried: Vec<Tried>) -> Response {
+fn of_component(visitor: &Visitor, line: &SampleLine, mut tester: Tester) -> Response {
     let component = &line.component;
     let all = component.sections.iter().chain(&component.supporting).chain(&component.documents);
     let sections = all
@@ -133,16 +120,12 @@ fn of_component(visitor: &Visitor, line: &SampleLine, names: &Names, tried: Vec<
         })
         .collect();
     let heading = format!("What {} takes", component.title);
-    let frame = visitor.frame_of("Help", line, true);
+    let mut frame = visitor.frame_of("Help", line, true);
+    let status = tester.status(&mut frame);
     let may = decide(&visitor.actor, Action::ChangeWork, &line.sample, component).is_ok();
-    let naming = may.then(|| NamingHelp {
-        ways: ways(line),
-        action: format!("/samples/{}/help#naming", line.sample.id),
-        names: names.names.clone(),
-        folders: names.way == "folders",
-        tried,
-    });
-    page(StatusCode::OK, &Help { frame, heading, sections, naming, refusals: refusals() })
+    tester.action = format!("/samples/{}/help#naming", line.sample.id);
+    let naming = may.then(|| NamingHelp { ways: ways(component, &line.sample.centre), tester });
+    page(status, &Help { frame, heading, sections, naming, refusals: refusals() })
 }
 
 /// `GET /api/docs`: every call there is, from the table of routes.

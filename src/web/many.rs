@@ -1,5 +1,5 @@
 //! Upload many, the first step: how the files are named, and which they are. Their names make a plan; nothing is sent.
-//! The naming tester on the help page reads names alike, and stores nothing.
+//! The naming tester (`web::naming`) reads names alike, and stores nothing.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use super::visitor::{Times, Visitor};
 use super::words;
 use super::workspace::line_of;
 use crate::actor::{Action, decide};
-use crate::bulk::{self, Filing, Preset, Roll, Target};
+use crate::bulk::Target;
+use crate::centre::CentreNumber;
 use crate::component::Component;
 use crate::database::plans::{self, PlanRow};
-use crate::database::workspace::SampleLine;
 use crate::evidence::SUPPORTING;
 use crate::http::api::plans::{MOST_FILES, PLAN_LIMIT};
 use crate::http::body::Segments;
@@ -24,10 +24,6 @@ use crate::http::error::ApiError;
 use crate::ids::SampleId;
 use crate::sample::SampleState;
 use crate::service::Service;
-
-/// Names that the tester reads at once, and characters of each.
-const MOST_TRIED: usize = 100;
-const LONGEST_TRIED: usize = 500;
 
 #[derive(Debug, Template)]
 #[template(path = "screens/upload_many.html", config = "src/web/askama.toml")]
@@ -65,13 +61,6 @@ pub struct PlanLine {
     pub facts: String,
 }
 
-/// A name, and how it is read.
-#[derive(Clone, Debug)]
-pub struct Tried {
-    pub name: String,
-    pub words: words::Words,
-}
-
 /// `GET /samples/{sample}/upload-many`
 pub async fn show(
     State(service): State<Arc<Service>>,
@@ -94,7 +83,7 @@ pub async fn show(
         component: line.component.title.clone(),
         sample: id.to_string(),
         closed,
-        ways: ways(&line),
+        ways: ways(&line.component, &line.sample.centre),
         most_files: MOST_FILES,
         most_bytes: PLAN_LIMIT,
         plans: plans.iter().map(|row| plan_line(row, &times)).collect(),
@@ -116,8 +105,7 @@ fn plan_line(row: &PlanRow, times: &Times) -> PlanLine {
 }
 
 /// The ways to name files, told with this centre's number and a candidate's.
-pub fn ways(line: &SampleLine) -> Ways {
-    let component = &line.component;
+pub fn ways(component: &Component, centre: &CentreNumber) -> Ways {
     let alias = component.aliases.first().map_or(component.id.as_str(), String::as_str);
     let required = component.required().find(|section| !section.naming_assessed);
     let first = required.or(component.sections.first());
@@ -125,7 +113,7 @@ pub fn ways(line: &SampleLine) -> Ways {
         (section.code.as_str(), section.accepts.first().map_or("pdf", String::as_str))
     });
     let fields = [
-        ("{centre}", line.sample.centre.as_str()),
+        ("{centre}", centre.as_str()),
         ("{candidate}", "1005"),
         ("{component}", alias),
         ("{section}", code),
@@ -157,36 +145,4 @@ pub fn sections(component: &Component) -> Vec<(String, String)> {
 /// The title of a slot.
 pub fn title(component: &Component, target: &Target) -> String {
     target.rules(component).map_or_else(|| target.as_str().to_owned(), |rules| rules.title.clone())
-}
-
-/// Reads names, one a line (`folder/name` where folders count), as a plan would.
-pub async fn tried(
-    service: &Service,
-    visitor: &Visitor,
-    line: &SampleLine,
-    preset: Preset,
-    text: &str,
-) -> Result<Vec<Tried>, ApiError> {
-    let component = &line.component;
-    let naming = bulk::Naming { preset, ..bulk::Naming::default() };
-    let pattern =
-        naming.pattern(component).map_err(|error| ApiError::invalid(error.field(), error.to_string()))?;
-    let people = plans::people(&service.db, &visitor.actor.person, &line.sample).await?;
-    let names = people.iter().map(|row| (&row.number, row.name.as_str()));
-    let roll = Roll::new(&line.sample.centre, component, names);
-    let lines = text.lines().map(str::trim).filter(|name| !name.is_empty()).take(MOST_TRIED);
-    Ok(lines
-        .map(|name| {
-            let name: String = name.chars().take(LONGEST_TRIED).collect();
-            let (folder, file) = name.rsplit_once('/').unwrap_or(("", &name));
-            let words = match roll.file(&pattern, folder, file) {
-                Filing::Filed { candidates, target, .. } => words::filed(
-                    &candidates.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                    &title(component, &target),
-                ),
-                Filing::Unfiled(unfiled) => words::unfiled(&unfiled.doubt.to_string()),
-            };
-            Tried { name, words }
-        })
-        .collect())
 }

@@ -15,6 +15,7 @@ mod many;
 mod moderation;
 mod move_file;
 mod page;
+mod naming;
 mod paper;
 mod plan;
 pub mod policy;

@@ -411,6 +411,12 @@ pub fn filed(candidates: &[String], section: &str) -> Words {
     Words::new(Tone::Good, "Filed", format!("{section}, {whose} {}.", listed(candidates)))
 }
 
+/// The same, where an accepted file is there that it would replace.
+pub fn replacing(filed: Words) -> Words {
+    let sentence = format!("{} It replaces the file that is there.", filed.sentence);
+    Words::new(Tone::Note, "Replaces a file", sentence)
+}
+
 /// A name that does not, and why.
 pub fn unfiled(why: &str) -> Words {
     Words::new(Tone::Note, "Needs your choice", why)

@@ -80,6 +80,9 @@ async fn the_boards_pages_are_the_boards() {
         ("POST", format!("{here}/extend"), 422, 422),
         ("GET", format!("{here}/outstanding"), 200, 200),
         ("GET", format!("{here}/outstanding.csv"), 200, 200),
+        ("GET", format!("{here}/naming"), 200, 200),
+        ("POST", format!("{here}/naming"), 200, 200),
+        ("GET", "/board/import".to_owned(), 200, 403),
     ];
     for name in PEOPLE {
         let person = Person::new(&strongroom, name).await;

@@ -339,6 +339,22 @@ fn read(ground: &Ground<'_>, pattern: &Pattern, files: &[PlannedRow]) -> Vec<Pla
     bulk::plan(ground, pattern, &items, check_name)
 }
 
+/// What a plan would make of these folders and names, whatever their size. Nothing is kept.
+pub async fn tried(
+    service: &Service,
+    person: &PersonId,
+    sample: &Sample,
+    component: &Component,
+    pattern: &Pattern,
+    names: &[(String, String)],
+) -> Result<Vec<Planned>, ApiError> {
+    let ground = ground(service, person, sample, component).await?;
+    let choice = Choice::default();
+    let items: Vec<Item<'_>> =
+        names.iter().map(|(path, name)| Item { name, path, size: 1, choice: &choice, begun: None }).collect();
+    Ok(bulk::plan(&ground, pattern, &items, check_name))
+}
+
 fn check_name(name: &OriginalName, rules: &crate::component::Section) -> Result<FileKind, (Reason, String)> {
     check::check_name(name, rules).map_err(|refusal| (refusal.reason, refusal.detail))
 }

@@ -4,6 +4,7 @@
 
 mod extend;
 mod import;
+mod naming;
 mod outstanding;
 mod progress;
 
@@ -36,6 +37,9 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/board/progress/{assessment}/{component}/extend", get(extend::show).post(extend::send))
         .route("/board/import", get(import::show).post(import::send))
         .route("/board/import/{import}", get(import::look))
+        .route("/board/progress/{assessment}/{component}", get(progress::show))
+        .route("/board/progress/{assessment}/{component}/extend", get(extend::show).post(extend::send))
+        .route("/board/progress/{assessment}/{component}/naming", get(naming::show).post(naming::try_names))
         .route("/board/import/{import}/apply", post(import::apply))
         .route("/board/import/{import}/discard", post(import::discard))
         .route("/board/progress/{assessment}/{component}/outstanding", get(outstanding::show))

@@ -4,6 +4,7 @@ import { announce } from "./announce.js";
 import { copiesLeft, watchCopies } from "./elements/copies.js";
 import { sift, tell, watchCandidates } from "./elements/candidates.js";
 import { watchPlaces } from "./elements/places.js";
+import { watchNames } from "./elements/names.js";
 import { Plans } from "./elements/plans.js";
 import { UploadTray } from "./elements/upload-tray.js";
 import { listen, look } from "./live.js";
@@ -45,6 +46,8 @@ watchViewing();
 watchCopies();
 softNavigation(() => {
   viewingArrived();
+watchNames();
+watchClipboard();
   arrived();
 });
 arrived();

@@ -221,3 +221,40 @@ export async function importWithoutScript({ base, browser }) {
   await one.context().close();
   await other.context().close();
 }
+
+/** Names are read while they are written, as a plan reads them. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function namesForTheBoard({ base, browser }) {
+  for (const width of WIDTHS) {
+    const page = await browser.person(base, width);
+    await signIn(page, "board");
+    await openProgress(page, /R085/);
+    await page.locator("#naming").click();
+    await page.locator("#names").waitFor();
+    await page.locator("#centre").fill("98765");
+    await page.locator("#names").fill("98765_1005_R085_URS.pdf\nscan0001.pdf\n98764_1005_R085_URS.pdf\n98765_1005_R085_Film_cut.exe");
+    await page.locator("#tried li").nth(3).waitFor();
+    const told = await page.locator("#tried li").allInnerTexts();
+    assert.match(told[0], /Unit recording sheet, candidate 1005/);
+    assert.match(told[1], /Could be candidate 0001|does not follow/);
+    assert.match(told[2], /Centre 98764/);
+    assert.match(told[3], /Refused/);
+    assert.match(await page.locator("#tried-summary").innerText(), /^1 of 4 files filed, for 1 candidate\.$/);
+    await browser.look(page, "board-naming");
+    await page.locator("#way").selectOption("folders");
+    await page.locator("#names").fill('"1005 Adeyemi\\Evidence\\film.mp4"');
+    await page.locator("#tried li", { hasText: "Candidate evidence, candidate 1005" }).waitFor();
+    await page.locator("#way").selectOption("template");
+    await page.locator("#template").fill("{candidate}_{sektion}");
+    await page.locator("#names-problem", { hasText: "is no field" }).waitFor();
+    await browser.look(page, "board-naming-wrong");
+    await page.context().close();
+  }
+  const page = await browser.person(base, 1280, false);
+  await signIn(page, "board");
+  await openProgress(page, /R085/);
+  await page.locator("#naming").click();
+  await page.locator("#centre").fill("55555");
+  await page.locator("#try").click();
+  await page.getByText("Centre 55555 has no work in this component").waitFor();
+  await page.context().close();
+}

@@ -13,7 +13,7 @@ import {
   downloads, othersSeeNothing, sampleWithEveryKind, sendingBack, viewer, viewerByKeys, viewerOnAPhone,
 } from "./moderator.mjs";
 import {
-  boardWithoutScript, importAList, importWithoutScript, listToWriteBy, moreTime, progressIsARecount,
+  boardWithoutScript, importAList, importWithoutScript, listToWriteBy, moreTime, namesForTheBoard, progressIsARecount,
 } from "./board.mjs";
 import { bothWidths, errorPages } from "./screens.mjs";
 import { keyboardAlone, moderatorDownloads, sampleFromStartToReceipt } from "./sample.mjs";
@@ -60,5 +60,6 @@ export const walks = {
   "the board: a list to write to centres by": listToWriteBy,
   "the board: a list is looked at and then applied": importAList,
   "the board: lists without script, and what changed meanwhile": importWithoutScript,
+  "the board: how names are read": namesForTheBoard,
   "the board: without script, and for nobody else": boardWithoutScript,
 };
