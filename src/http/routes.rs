@@ -210,6 +210,10 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/board/progress/{assessment}/{component}/naming", Access::SignedIn),
     route("GET", "/board/progress/{assessment}/{component}/outstanding", Access::SignedIn),
     route("GET", "/board/progress/{assessment}/{component}/outstanding.csv", Access::SignedIn),
+    // whoever answers incidents
+    route("GET", "/incidents", Access::May(Action::ReadInfected)),
+    route("GET", "/incidents/{file}", Access::May(Action::ReadInfected)),
+    route("POST", "/incidents/{file}", Access::May(Action::ReadInfected)),
     route("GET", "/help", Access::Public),
     route("GET", "/api/docs", Access::Public),
     route("GET", "/static/{hash}/{*name}", Access::Public),

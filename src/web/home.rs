@@ -49,6 +49,8 @@ pub struct Home {
     pub moderation: Option<String>,
     /// Whether the board's screens are this person's too.
     pub oversees: bool,
+    /// Whether incidents are this person's to answer too.
+    pub incidents: bool,
     /// Samples of which later scans withdrew files.
     pub bereft: Vec<Link>,
     /// What waits for this person, most urgent first.
@@ -123,6 +125,7 @@ pub async fn start(State(service): State<Arc<Service>>, visitor: Visitor) -> Res
     let moderates = visitor.actor.has(Role::Moderator) || visitor.actor.has(Role::LeadModerator);
     match organisations.as_slice() {
         [] if moderates => Ok(Redirect::to("/moderation").into_response()),
+        [] if visitor.actor.has(Role::Incident) => Ok(Redirect::to("/incidents").into_response()),
         [] => Ok(page(StatusCode::OK, &no_permission(&visitor))),
         [(id, ..)] => Ok(Redirect::to(&format!("/organisations/{id}")).into_response()),
         _ => {
@@ -200,6 +203,7 @@ pub async fn home(
             frame,
             moderation,
             oversees: board::oversees(&visitor.actor),
+            incidents: visitor.actor.has(Role::Incident),
             bereft,
             needs,
             needs_title,

@@ -10,6 +10,7 @@ mod file;
 mod flag;
 mod help;
 mod home;
+mod incidents;
 mod linked;
 mod many;
 mod moderation;
@@ -87,6 +88,8 @@ pub fn routes(service: &Arc<Service>) -> Router<Arc<Service>> {
         .route("/moderation/{sample}/download", get(moderation::download))
         .route("/moderation/{sample}/return", get(moderation::show_return).post(moderation::send_back))
         .merge(board::routes())
+        .route("/incidents", get(incidents::list))
+        .route("/incidents/{file}", get(incidents::show).post(incidents::confirm))
         .route("/help", get(help::general))
         .route("/api/docs", get(help::api))
         .layer(from_fn_with_state(service.clone(), errors::layer))

@@ -20,6 +20,7 @@ mod flags;
 mod holds;
 mod idempotency;
 mod identity;
+mod incidents;
 mod infected;
 mod kill;
 mod kill_pieces;

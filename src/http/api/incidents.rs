@@ -12,13 +12,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::views::Page;
 use super::{optional, page_size};
-use crate::actor::Role;
+use crate::actor::{PersonId, Role};
 use crate::database::audit::{self, By, Entry};
 use crate::database::incidents::{self, IncidentRow};
 use crate::http::body::Query;
 use crate::http::error::ApiError;
 use crate::http::identity::Caller;
 use crate::http::layers::RequestId;
+use crate::ids::FileId;
 use crate::service::Service;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -96,20 +97,33 @@ pub async fn list(
     }
     let limit = page_size(asked.limit)?;
     let after = optional("cursor", asked.cursor.as_deref())?;
+    let (rows, next) = listed(&service, caller.person(), after, limit, &request).await?;
+    let next_cursor = next.map(|file| file.to_string());
+    Ok(Json(Page { items: rows.into_iter().map(IncidentView::from).collect(), next_cursor }))
+}
+
+/// One page of the incidents that a person answers, and where the next begins. That they were read is on the trail
+/// before anything is told.
+pub(crate) async fn listed(
+    service: &Service,
+    person: &PersonId,
+    after: Option<FileId>,
+    limit: u32,
+    request: &RequestId,
+) -> Result<(Vec<IncidentRow>, Option<FileId>), ApiError> {
     let now = service.clock.now();
-    let mut rows = incidents::list(&service.db, caller.person(), now, after, limit + 1).await?;
+    let mut rows = incidents::list(&service.db, person, now, after, limit + 1).await?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    let next_cursor = rows.last().filter(|_| more).map(|row| row.file.to_string());
-    // Before anything is told.
     let request = request.to_string();
     let entry = Entry {
         detail: json!({ "incidents": rows.len(), "after": after }),
         request: &request,
-        ..Entry::new(By::Person(caller.person()), "incident.listed")
+        ..Entry::new(By::Person(person), "incident.listed")
     };
     let mut tx = service.db.begin().await?;
     audit::record(&mut tx, now, entry).await?;
     tx.commit().await?;
-    Ok(Json(Page { items: rows.into_iter().map(IncidentView::from).collect(), next_cursor }))
+    let next = rows.last().filter(|_| more).map(|row| row.file);
+    Ok((rows, next))
 }

@@ -8,7 +8,7 @@ pub mod candidates;
 mod events;
 pub mod files;
 pub mod flags;
-mod incidents;
+pub(crate) mod incidents;
 pub mod moves;
 mod openapi;
 pub mod plans;

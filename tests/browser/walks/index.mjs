@@ -15,6 +15,7 @@ import {
 import {
   boardWithoutScript, importAList, importWithoutScript, listToWriteBy, moreTime, namesForTheBoard, progressIsARecount,
 } from "./board.mjs";
+import { infectedOriginals } from "./incidents.mjs";
 import { bothWidths, errorPages } from "./screens.mjs";
 import { keyboardAlone, moderatorDownloads, sampleFromStartToReceipt } from "./sample.mjs";
 
@@ -61,5 +62,6 @@ export const walks = {
   "the board: a list is looked at and then applied": importAList,
   "the board: lists without script, and what changed meanwhile": importWithoutScript,
   "the board: how names are read": namesForTheBoard,
+  "infected originals, for whoever answers incidents": infectedOriginals,
   "the board: without script, and for nobody else": boardWithoutScript,
 };
