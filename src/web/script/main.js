@@ -1,6 +1,7 @@
 // The browser's part, once a document: the engine, the tray, the places, soft moves between pages, news.
 
 import { announce } from "./announce.js";
+import { clipboardArrived, watchClipboard } from "./elements/clipboard.js";
 import { copiesLeft, watchCopies } from "./elements/copies.js";
 import { sift, tell, watchCandidates } from "./elements/candidates.js";
 import { watchPlaces } from "./elements/places.js";
@@ -39,6 +40,7 @@ const arrived = () => {
   sift();
   listen();
   copiesLeft();
+  clipboardArrived();
   plans?.arrived();
 };
 watchCandidates(look);

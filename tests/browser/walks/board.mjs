@@ -114,6 +114,10 @@ export async function listToWriteBy({ base, browser }) {
     await page.locator("#text").waitFor();
     assert.match(await page.locator("#text").inputValue(), /^20461 Larkfield College: .*\n98765 Ashbourne School <exams@ashbourne.example>: .*without all their work; due /);
     assert.equal(await page.locator("#addresses").inputValue(), "exams@ashbourne.example");
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.locator("#copy-addresses").click();
+    await page.locator("#addresses-copied", { hasText: "Copied." }).waitFor();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "exams@ashbourne.example");
     await browser.look(page, "board-outstanding");
     const download = page.waitForEvent("download");
     await page.locator("#csv").click();
