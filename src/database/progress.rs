@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
+use super::error::word;
 use super::moderation::pattern;
 use super::scope::overseer;
 use super::{Database, DatabaseError, samples};
 use crate::actor::PersonId;
 use crate::clock::from_micros;
 use crate::component::{Component, ComponentId};
+use crate::evidence::Reason;
 use crate::organisation::{AssessmentId, OrganisationId};
 use crate::sample::Sample;
 
@@ -180,6 +182,7 @@ pub(crate) struct Totals {
     pub late: u32,
     pub returned: u32,
     pub attention: u32,
+    pub quiet: u32,
 }
 
 /// A centre's sample.
@@ -196,6 +199,8 @@ pub(crate) struct CentreLine {
     pub late: bool,
     /// Files that later scans withdrew.
     pub withdrawn: u32,
+    /// When something was last sent or flagged, if ever.
+    pub active_at: Option<Timestamp>,
     pub work: Tally,
 }
 
@@ -212,6 +217,8 @@ pub(crate) enum Show {
     Returned,
     /// Past its date and not submitted, returned, without anybody to send work of, or with a file withdrawn.
     Attention,
+    /// Not submitted, and for a day nothing was sent or flagged.
+    Quiet,
 }
 
 impl Show {
@@ -223,6 +230,7 @@ impl Show {
             Self::Submitted => "state = 'submitted'",
             Self::Late => "late = 1",
             Self::Returned => "state = 'returned'",
+            Self::Quiet => "state <> 'submitted' AND active_at < $4 - 86400000000",
             Self::Attention => {
                 "(state <> 'submitted' AND late = 1 OR state = 'returned' OR in_sample = 0 OR withdrawn > 0)"
             }
@@ -238,7 +246,10 @@ fn stands(component: &Component, first: usize) -> String {
     let (needs, required) = (needs.join(" "), component.required().count());
     format!(
         "WITH asked AS (SELECT {}, c.name AS centre, c.email, {DUE} AS due, b.submitted_at, b.late AS sent_late, \
-         (SELECT COUNT(*) FROM files f WHERE f.sample_id = s.id AND f.state = 'quarantined') AS withdrawn \
+         (SELECT COUNT(*) FROM files f WHERE f.sample_id = s.id AND f.state = 'quarantined') AS withdrawn, \
+         COALESCE((SELECT MAX(COALESCE(f.received_at, u.last_byte_at, f.created_at)) FROM files f \
+         LEFT JOIN uploads u ON u.file_id = f.id WHERE f.sample_id = s.id), 0) AS sent_at, \
+         COALESCE((SELECT MAX(l.missing_at) FROM places l WHERE l.sample_id = s.id), 0) AS flagged_at \
          FROM samples s JOIN centres c ON c.number = s.centre_number \
          LEFT JOIN submissions b ON b.sample_id = s.id AND b.revision = s.revision \
          WHERE s.component_id = $3 AND s.assessment_id = $2 AND {}), \
@@ -270,6 +281,7 @@ fn stands(component: &Component, first: usize) -> String {
          WHERE n.in_sample = 1 AND n.status = 'entered' GROUP BY n.sample_id), \
          stands AS (SELECT q.*, COALESCE(t.in_sample, 0) AS in_sample, COALESCE(t.complete, 0) AS complete, \
          COALESCE(t.with_missing, 0) AS with_missing, COALESCE(t.in_progress, 0) AS in_progress, \
+         CASE WHEN q.sent_at > q.flagged_at THEN q.sent_at ELSE q.flagged_at END AS active_at, \
          CASE WHEN q.state = 'submitted' THEN COALESCE(q.sent_late, 0) WHEN q.due < $4 THEN 1 ELSE 0 END AS late \
          FROM asked q LEFT JOIN tally t ON t.sample_id = q.id) ",
         samples::COLUMNS,
@@ -298,7 +310,7 @@ pub(crate) async fn totals(
     let sum = |column: &str| format!("CAST(COALESCE(SUM({column}), 0) AS BIGINT) AS {column}");
     let sql = format!(
         "{} SELECT COUNT(*) AS centres, {} AS submitted, {} AS not_submitted, {} AS not_started, {} AS were_late, \
-         {} AS returned, {} AS attention, {}, {}, {}, {} FROM stands",
+         {} AS returned, {} AS attention, {} AS quiet, {}, {}, {}, {} FROM stands",
         stands(&offer.component, 5),
         many(Show::Submitted),
         many(Show::NotSubmitted),
@@ -306,6 +318,7 @@ pub(crate) async fn totals(
         many(Show::Late),
         many(Show::Returned),
         many(Show::Attention),
+        many(Show::Quiet),
         sum("in_sample"),
         sum("complete"),
         sum("with_missing"),
@@ -326,7 +339,68 @@ pub(crate) async fn totals(
         late: number(&row, "were_late")?,
         returned: number(&row, "returned")?,
         attention: number(&row, "attention")?,
+        quiet: number(&row, "quiet")?,
     })
+}
+
+/// How the files of an offer move just now.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Health {
+    /// Files of which bytes came a moment ago.
+    pub running: u32,
+    /// Files that are whole, and in the checks.
+    pub checking: u32,
+    /// Since when the oldest of them is.
+    pub oldest: Option<Timestamp>,
+    /// Refused lately, by reason, the most first.
+    pub refused: Vec<(Reason, u32)>,
+}
+
+/// How the files of the offer's centres move that the person oversees: running are those with bytes after `lately`;
+/// what was refused counts from `since` on.
+pub(crate) async fn health(
+    db: &Database,
+    person: &PersonId,
+    offer: &Offer,
+    lately: Timestamp,
+    since: Timestamp,
+) -> Result<Health, DatabaseError> {
+    let sql = concat!(
+        "SELECT f.state, COALESCE(f.reason, '') AS reason, COUNT(*) AS files, MIN(f.received_at) AS oldest ",
+        "FROM files f JOIN samples s ON s.id = f.sample_id LEFT JOIN uploads u ON u.file_id = f.id ",
+        "WHERE s.assessment_id = $2 AND s.component_id = $3 AND (",
+        "f.state IN ('created', 'receiving') AND u.last_byte_at >= $4 OR f.state IN ('received', 'checking') ",
+        "OR f.state IN ('rejected', 'infected', 'unscannable') AND COALESCE(f.checked_at, f.created_at) >= $5) AND ",
+        overseer!("$1"),
+        " GROUP BY f.state, f.reason"
+    );
+    let rows = sqlx::query(sql)
+        .bind(person.as_str())
+        .bind(offer.assessment.as_str())
+        .bind(offer.component.id.as_str())
+        .bind(lately.as_microsecond())
+        .bind(since.as_microsecond())
+        .fetch_all(db.reader())
+        .await?;
+    let mut health = Health::default();
+    for row in &rows {
+        let (state, files): (String, u32) = (row.try_get("state")?, number(row, "files")?);
+        match state.as_str() {
+            "created" | "receiving" => health.running += files,
+            "received" | "checking" => {
+                health.checking += files;
+                let oldest = row.try_get::<Option<i64>, _>("oldest")?.map(from_micros);
+                health.oldest = [health.oldest, oldest].into_iter().flatten().min();
+            }
+            _ => {
+                let reason: String = row.try_get("reason")?;
+                let reason = if reason.is_empty() { state } else { reason };
+                health.refused.push((word(&reason, "files", "of a component", "reason")?, files));
+            }
+        }
+    }
+    health.refused.sort_by_key(|(reason, files)| (std::cmp::Reverse(*files), reason.as_str()));
+    Ok(health)
 }
 
 /// Which centres of an offer. `find`: part of a number or a name, in any case; `""` for all.
@@ -373,6 +447,7 @@ pub(crate) async fn centres(
                 submitted_at: row.try_get::<Option<i64>, _>("submitted_at")?.map(from_micros),
                 late: row.try_get::<i64, _>("late")? != 0,
                 withdrawn: number(row, "withdrawn")?,
+                active_at: Some(row.try_get("active_at")?).filter(|at| *at > 0).map(from_micros),
                 work: Tally::of(row)?,
             })
         })

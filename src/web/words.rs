@@ -539,12 +539,6 @@ pub const MEANS: &[(&str, &str)] = &[
     ("other", "Some other way (say how in the reference)"),
 ];
 
-/// Means in words; an unknown one reads as itself.
-pub fn means(word: &str) -> String {
-    match word {
-        "posted" => "by post".to_owned(),
-        "seen_at_visit" => "seen at a visit".to_owned(),
-        "other" => "some other way".to_owned(),
 /// What becomes of an item of a list that is brought in.
 pub fn difference(change: Change) -> Words {
     let (tone, label) = match change {
@@ -556,6 +550,12 @@ pub fn difference(change: Change) -> Words {
     Words::new(tone, label, "")
 }
 
+/// Means in words; an unknown one reads as itself.
+pub fn means(word: &str) -> String {
+    match word {
+        "posted" => "by post".to_owned(),
+        "seen_at_visit" => "seen at a visit".to_owned(),
+        "other" => "some other way".to_owned(),
         word => word.to_owned(),
     }
 }
@@ -570,12 +570,6 @@ pub fn missing_reason(word: &str) -> String {
     }
 }
 
-/// `1 file`, `2 files`, `No files`.
-pub fn count(number: u32, what: &str) -> String {
-    match number {
-        0 => format!("No {what}s"),
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
 /// A capital, and a full stop.
 pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
@@ -585,6 +579,12 @@ pub fn sentence(text: &str) -> String {
         .map_or_else(String::new, |first| format!("{}{}{end}", first.to_uppercase(), letters.as_str()))
 }
 
+/// `1 file`, `2 files`, `No files`.
+pub fn count(number: u32, what: &str) -> String {
+    match number {
+        0 => format!("No {what}s"),
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
     }
 }
 

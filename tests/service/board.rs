@@ -178,7 +178,7 @@ async fn what_the_pages_count_equals_a_recount() {
     assert_eq!(answer.status, 201, "{}", answer.text);
     other.submit(&strongroom.sample_of(GAME, OTHER).await).await;
 
-    let shows = ["", "attention", "not-started", "not-submitted", "late", "returned", "submitted"];
+    let shows = ["", "attention", "not-started", "not-submitted", "quiet", "late", "returned", "submitted"];
     for component in [COMPONENT, GAME, "01_3357_R084_01", "01_3357_R087_01"] {
         let here = format!("{PROGRESS}/{component}");
         let page = board.get(&here).await.text;

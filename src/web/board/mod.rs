@@ -33,15 +33,13 @@ use crate::service::Service;
 pub fn routes() -> Router<Arc<Service>> {
     Router::new()
         .route("/board", get(list))
-        .route("/board/progress/{assessment}/{component}", get(progress::show))
-        .route("/board/progress/{assessment}/{component}/extend", get(extend::show).post(extend::send))
         .route("/board/import", get(import::show).post(import::send))
         .route("/board/import/{import}", get(import::look))
+        .route("/board/import/{import}/apply", post(import::apply))
+        .route("/board/import/{import}/discard", post(import::discard))
         .route("/board/progress/{assessment}/{component}", get(progress::show))
         .route("/board/progress/{assessment}/{component}/extend", get(extend::show).post(extend::send))
         .route("/board/progress/{assessment}/{component}/naming", get(naming::show).post(naming::try_names))
-        .route("/board/import/{import}/apply", post(import::apply))
-        .route("/board/import/{import}/discard", post(import::discard))
         .route("/board/progress/{assessment}/{component}/outstanding", get(outstanding::show))
         .route("/board/progress/{assessment}/{component}/outstanding.csv", get(outstanding::csv))
 }
@@ -51,11 +49,11 @@ pub fn routes() -> Router<Arc<Service>> {
 pub struct Board {
     pub frame: Frame,
     pub assessments: Vec<AssessmentView>,
+    /// Whether lists are this person's to bring in.
+    pub imports: bool,
 }
 
 #[derive(Debug)]
-    /// Whether lists are this person's to bring in.
-    pub imports: bool,
 pub struct AssessmentView {
     pub id: String,
     pub name: String,
@@ -175,6 +173,7 @@ const SHOWS: &[(&str, &str, Show)] = &[
     ("attention", "Need attention", Show::Attention),
     ("not-started", "Not started", Show::NotStarted),
     ("not-submitted", "Not submitted", Show::NotSubmitted),
+    ("quiet", "No activity in 24 hours", Show::Quiet),
     ("late", "Late", Show::Late),
     ("returned", "Returned", Show::Returned),
     ("submitted", "Submitted", Show::Submitted),

@@ -6,11 +6,14 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Asked, SHOWS, address, frame_of, offer_of, rows};
 use crate::actor::{Action, decide};
 use crate::component::ComponentId;
-use crate::database::progress::{CentreLine, Offer, Show, Totals};
+use crate::database::progress::{CentreLine, Health, Offer, Show, Totals};
+use crate::evidence::{PAUSED_AFTER, Reason};
 use crate::http::body::{Query, Segments};
 use crate::http::error::ApiError;
 use crate::organisation::AssessmentId;
@@ -21,6 +24,10 @@ use crate::web::words::{self, Words};
 
 /// Centres on one page.
 const CENTRES: usize = 100;
+/// How long a file may be in the checks before they are behind.
+const BEHIND: SignedDuration = SignedDuration::from_mins(10);
+/// Reasons that are named, the most frequent.
+const REASONS: usize = 4;
 
 #[derive(Debug, Template)]
 #[template(path = "screens/board_progress.html", config = "src/web/askama.toml")]
@@ -47,6 +54,16 @@ pub struct Progress {
     pub choose: String,
     pub may_extend: bool,
     pub outstanding: String,
+    /// How the files move just now, in sentences.
+    pub health: Vec<HealthView>,
+}
+
+/// One thing about how files move. `behind`: it is not as it should be.
+#[derive(Debug)]
+pub struct HealthView {
+    pub code: &'static str,
+    pub text: String,
+    pub behind: bool,
 }
 
 /// What the list can be narrowed to, and how many are left then.
@@ -91,6 +108,8 @@ pub async fn show(
     let (now, person) = (service.clock.now(), &visitor.actor.person);
     let totals = rows::totals(&service.db, person, &offer, now).await?;
     let mut found = rows::centres(&service.db, person, &offer, &asked.wanted(), now, CENTRES + 1).await?;
+    let lately = now.checked_sub(PAUSED_AFTER).unwrap_or(Timestamp::MIN);
+    let health = rows::health(&service.db, person, &offer, lately, today(&offer.time_zone, now)).await?;
     let more = found.len() > CENTRES;
     found.truncate(CENTRES);
     let times = Times::new(&offer.time_zone, now);
@@ -109,6 +128,7 @@ pub async fn show(
         due: offer.due_at.map(|due| times.deadline(due)).unwrap_or_default(),
         due_in: offer.due_at.map(|due| times.until(due)).unwrap_or_default(),
         figures: figures(&totals),
+        health: moving(&health, now),
         centres: totals.centres,
         submitted: totals.submitted,
         tabs: tabs(&totals, &asked, &here),
@@ -129,6 +149,44 @@ pub async fn show(
     Ok(page(StatusCode::OK, &view))
 }
 
+/// The midnight that has passed, where the board is.
+fn today(zone: &str, now: Timestamp) -> Timestamp {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    now.to_zoned(zone).start_of_day().map_or(now, |midnight| midnight.timestamp())
+}
+
+fn moving(health: &Health, now: Timestamp) -> Vec<HealthView> {
+    let waits = health.oldest.map_or(SignedDuration::ZERO, |oldest| now.duration_since(oldest));
+    let behind = waits > BEHIND;
+    let checks = match (health.checking, behind) {
+        (0, _) => "Nothing in the checks".to_owned(),
+        (files, false) => format!("{} in the checks", words::count(files, "file")),
+        (files, true) => {
+            let minutes = words::count(u32::try_from(waits.as_mins()).unwrap_or(u32::MAX), "minute");
+            format!("Checks are {minutes} behind, {} wait", words::count(files, "file"))
+        }
+    };
+    let all: u32 = health.refused.iter().map(|(_, files)| files).sum();
+    let label = |(reason, files): &(Reason, u32)| {
+        let label = words::refused(*reason, "").label;
+        format!("{} {files}", label.strip_prefix("Refused: ").unwrap_or(&label))
+    };
+    let most: Vec<String> = health.refused.iter().take(REASONS).map(label).collect();
+    let refused = match all {
+        0 => "Nothing refused today".to_owned(),
+        all => format!("{} refused today ({})", words::count(all, "file"), most.join(", ")),
+    };
+    let running = match health.running {
+        0 => "No upload running".to_owned(),
+        files => format!("{} running", words::count(files, "upload")),
+    };
+    vec![
+        HealthView { code: "running", text: running, behind: false },
+        HealthView { code: "checks", text: checks, behind },
+        HealthView { code: "refused", text: refused, behind: false },
+    ]
+}
+
 fn figures(totals: &Totals) -> Vec<(&'static str, u32, &'static str)> {
     let work = totals.work;
     vec![
@@ -144,6 +202,7 @@ fn tabs(totals: &Totals, asked: &Asked, here: &str) -> Vec<Tab> {
     let number = |show: Show| match show {
         Show::All => totals.centres,
         Show::Attention => totals.attention,
+        Show::Quiet => totals.quiet,
         Show::NotStarted => totals.not_started,
         Show::NotSubmitted => totals.not_submitted,
         Show::Late => totals.late,
@@ -172,6 +231,12 @@ fn row(line: &CentreLine, offer: &Offer, times: &Times, all: bool, may: bool) ->
     }));
     if line.withdrawn > 0 {
         aside.push(format!("{} withdrawn: virus found later", words::count(line.withdrawn, "file")));
+    }
+    if sample.state != crate::sample::SampleState::Submitted {
+        aside.push(match line.active_at {
+            Some(at) => format!("Last activity {}", times.minute(at)),
+            None => "No activity yet".into(),
+        });
     }
     let can_extend = may && sample.state != crate::sample::SampleState::Submitted;
     Row {

@@ -4,8 +4,8 @@ import { announce } from "./announce.js";
 import { clipboardArrived, watchClipboard } from "./elements/clipboard.js";
 import { copiesLeft, watchCopies } from "./elements/copies.js";
 import { sift, tell, watchCandidates } from "./elements/candidates.js";
-import { watchPlaces } from "./elements/places.js";
 import { watchNames } from "./elements/names.js";
+import { watchPlaces } from "./elements/places.js";
 import { Plans } from "./elements/plans.js";
 import { UploadTray } from "./elements/upload-tray.js";
 import { listen, look } from "./live.js";
@@ -46,10 +46,10 @@ const arrived = () => {
 watchCandidates(look);
 watchViewing();
 watchCopies();
-softNavigation(() => {
-  viewingArrived();
 watchNames();
 watchClipboard();
+softNavigation(() => {
+  viewingArrived();
   arrived();
 });
 arrived();
