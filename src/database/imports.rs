@@ -560,7 +560,9 @@ impl Bench<'_> {
         if !reached {
             self.problem(
                 line,
-                format!("component {component} in series {series} is not offered by you for centre {centre}; correct it"),
+                format!(
+                    "component {component} in series {series} is not offered by you for centre {centre}; correct it"
+                ),
             );
         }
     }

@@ -537,3 +537,89 @@ impl DifferenceView {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::{FieldChange, Report};
+
+    fn told(number: u64, change: Change) -> Difference {
+        let fields = vec![FieldChange::new("mark", "", "4<5")];
+        Difference {
+            line: number,
+            change,
+            what: format!("Candidate {number}"),
+            place: "98765".into(),
+            fields,
+        }
+    }
+
+    /// The page of a list with so many differences of each kind.
+    fn filled(added: u64, changed: u64, removed: u64, show: &str, from: usize) -> DifferencesPage {
+        let kinds = [(Change::Added, added), (Change::Changed, changed), (Change::Removed, removed)];
+        let all = kinds.into_iter().flat_map(|(change, many)| (1..=many).map(move |at| told(at, change)));
+        let report = Report { told: Some(all.collect()), left_alone: 1, ..Report::default() };
+        let row = ImportRow {
+            id: ImportId::new(),
+            name: "marks.csv".into(),
+            kind: ListKind::Candidates,
+            lines: 3,
+            made_at: jiff::Timestamp::UNIX_EPOCH,
+            expires_at: jiff::Timestamp::UNIX_EPOCH,
+            applied: None,
+        };
+        let mut page = DifferencesPage {
+            frame: Frame::titled("Check the differences", &[]),
+            heading: "Check the differences",
+            eyebrow: String::new(),
+            otherwise: false,
+            kept: String::new(),
+            rule: "",
+            wrong: None,
+            figures: Vec::new(),
+            tabs: Vec::new(),
+            rows: Vec::new(),
+            shown: String::new(),
+            before: None,
+            more: None,
+            to_decide: Vec::new(),
+            to_decide_more: 0,
+            left_alone: String::new(),
+            seen: None,
+            here: "/here".into(),
+        };
+        page.fill(&row, Looked { report, seen: "digest".into() }, &Asked { show: show.into(), from });
+        page
+    }
+
+    #[test]
+    fn many_differences_are_turned_page_by_page() {
+        let page = filled(250, 30, 0, "", 0);
+        assert_eq!((page.rows.len(), page.shown.as_str()), (ROWS, "1 to 100 of 280."));
+        assert_eq!(page.more.as_deref(), Some("/here?show=&from=100#differences"));
+        assert_eq!(page.tabs.iter().map(|tab| tab.code).collect::<Vec<_>>(), ["", "added", "changed"]);
+        let last = filled(250, 30, 0, "added", 200);
+        assert_eq!(
+            (last.rows.len(), last.shown.as_str(), last.more.is_none()),
+            (50, "201 to 250 of 250.", true)
+        );
+        assert_eq!(last.before.as_deref(), Some("/here?show=added&from=100#differences"));
+        let beyond = filled(250, 30, 0, "changed", usize::MAX);
+        assert!(beyond.rows.is_empty() && beyond.before.is_some());
+        assert_eq!(filled(1, 0, 0, "no word of ours", 0).rows.len(), 1);
+    }
+
+    #[test]
+    fn a_page_of_differences_says_what_was_and_what_is_and_runs_nothing() {
+        let html = filled(1, 1, 1, "", 0).render().unwrap();
+        assert!(
+            html.contains("<span class=\"was\">none</span>") && html.contains("<strong>4&#60;5</strong>")
+        );
+        assert!(html.contains("1 candidate entered at these centres and not in the list"));
+        assert!(html.contains("name=\"seen\" value=\"digest\""));
+        let nothing = filled(0, 0, 0, "", 0);
+        let html = nothing.render().unwrap();
+        assert!(nothing.seen.is_none() && !html.contains("id=\"apply\""), "{html}");
+        assert!(html.contains("Everything in the list is here already"));
+    }
+}

@@ -163,7 +163,8 @@ fn moving(health: &Health, now: Timestamp) -> Vec<HealthView> {
         (files, false) => format!("{} in the checks", words::count(files, "file")),
         (files, true) => {
             let minutes = words::count(u32::try_from(waits.as_mins()).unwrap_or(u32::MAX), "minute");
-            format!("Checks are {minutes} behind, {} wait", words::count(files, "file"))
+            let wait = if files == 1 { "waits" } else { "wait" };
+            format!("Checks are {minutes} behind, {} {wait}", words::count(files, "file"))
         }
     };
     let all: u32 = health.refused.iter().map(|(_, files)| files).sum();
@@ -262,4 +263,35 @@ pub fn standing(line: &CentreLine) -> Words {
     let work = line.work;
     let (asked, started) = (work.in_sample > 0, work.not_started() < work.in_sample);
     words::progress(line.sample.state, line.late, asked, started, work.done() == work.in_sample)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_files_move_is_said_in_words_and_what_is_behind_stands_out() {
+        let now: Timestamp = "2026-06-01T10:00:00Z".parse().unwrap();
+        let said = |health: &Health| {
+            moving(health, now).into_iter().map(|one| (one.text, one.behind)).collect::<Vec<_>>()
+        };
+        let still = said(&Health::default());
+        let expected = ["No upload running", "Nothing in the checks", "Nothing refused today"];
+        assert_eq!(still, expected.map(|text| (text.to_owned(), false)));
+        let refused = Reason::ALL.iter().take(6).map(|reason| (*reason, 2)).collect();
+        let ago = |minutes| Some(now.checked_sub(SignedDuration::from_mins(minutes)).unwrap());
+        let busy = said(&Health { running: 214, checking: 31, oldest: ago(1), refused });
+        assert_eq!((&*busy[0].0, &*busy[1].0), ("214 uploads running", "31 files in the checks"));
+        assert!(busy[2].0.starts_with("12 files refused today (") && busy[2].0.matches(" 2").count() == 4);
+        let late = said(&Health { checking: 1, oldest: ago(14), ..Health::default() });
+        assert_eq!(late[1], ("Checks are 14 minutes behind, 1 file waits".to_owned(), true));
+    }
+
+    #[test]
+    fn today_begins_at_the_boards_midnight() {
+        let now: Timestamp = "2026-06-01T22:30:00Z".parse().unwrap();
+        assert_eq!(today("Europe/London", now).to_string(), "2026-05-31T23:00:00Z");
+        assert_eq!(today("Asia/Tokyo", now).to_string(), "2026-06-01T15:00:00Z");
+        assert_eq!(today("nowhere", now).to_string(), "2026-06-01T00:00:00Z");
+    }
 }
