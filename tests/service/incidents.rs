@@ -15,7 +15,7 @@ async fn an_infected_original_is_taken_out_after_a_warning_and_a_reason() {
     let sample = strongroom.sample(CENTRE).await;
     let teacher = strongroom.as_("teacher.98765").await;
     strongroom.verdicts.knows(b"MALWARE", Timestamp::now_for_tests());
-    let bad = teacher.upload(&sample, "1005", "Evidence", "<i>essay</i>.txt", BAD).await;
+    let bad = teacher.upload(&sample, "1005", "Evidence", "<i>essay.txt", BAD).await;
     teacher.wait_for(&bad, "infected").await;
     let moved = async {
         while strongroom.texts("SELECT file_id FROM incidents WHERE moved = 1").await.is_empty() {
