@@ -217,6 +217,39 @@ async fn what_the_pages_count_equals_a_recount() {
 }
 
 #[tokio::test]
+async fn how_files_move_and_where_nothing_does_is_told() {
+    let board = Board::start().await;
+    let strongroom = &board.strongroom;
+    let here = format!("{PROGRESS}/{COMPONENT}");
+    let page = board.get(&here).await.text;
+    for still in ["No upload running", "Nothing in the checks", "Nothing refused today"] {
+        assert!(page.contains(still), "{still}: {page}");
+    }
+    assert_eq!(page.matches("No activity yet").count(), 2);
+    let sample = strongroom.sample(CENTRE).await;
+    let teacher = strongroom.as_("teacher.98765").await;
+    let empty = teacher.upload(&sample, "1005", "Evidence", "essay.pdf", b"no PDF at all").await;
+    teacher.wait_for(&empty, "rejected").await;
+    assert_eq!(teacher.begin(&sample, "1005", "Evidence", "slow.txt", 9).await.status, 201);
+    let page = board.get(&here).await.text;
+    assert!(page.contains("1 file refused today (") && page.contains("1 upload running"), "{page}");
+    let other = board.get(&format!("{PROGRESS}/{GAME}")).await.text;
+    assert!(other.contains("Nothing refused today"), "of another component");
+    let quiet = async || board.get(&format!("{here}?show=quiet")).await.text;
+    let told = quiet().await;
+    assert!(told.contains("centre-20461") && !told.contains("centre-98765"), "{told}");
+    // A day later.
+    strongroom.sql("UPDATE files SET created_at = 1, received_at = 1").await;
+    strongroom.sql("UPDATE uploads SET last_byte_at = 1").await;
+    assert!(quiet().await.contains("centre-98765"));
+    // A flag is activity too.
+    let missing = format!("/api/v1/samples/{sample}/candidates/1003/sections/URS/missing");
+    assert_eq!(teacher.put(&missing, json!({ "reason": "lost" })).await.status, 204);
+    assert!(!quiet().await.contains("centre-98765"));
+    board.strongroom.stop().await;
+}
+
+#[tokio::test]
 async fn a_list_of_centres_is_searched_and_its_address_says_all() {
     let board = Board::start().await;
     let here = format!("{PROGRESS}/{COMPONENT}");
