@@ -22,13 +22,14 @@ function freePort() {
   });
 }
 
-/** The demonstration data, and a class of thirty at 20461. @param {string} data */
+/** The demonstration data, a class of thirty at 20461, and somebody without a role. @param {string} data */
 function demo(data) {
   cpSync(path.join(root, "config/components"), path.join(data, "config/components"), { recursive: true });
   cpSync(path.join(root, "config/demo"), path.join(data, "config/demo"), { recursive: true });
   const row = (/** @type {unknown} */ _, /** @type {number} */ at) =>
     `june-2026,01_3357_R087_01,20461,${3001 + at},Pupil ${String.fromCharCode(65 + (at % 26))}${at},,entered\n`;
   appendFileSync(path.join(data, "config/demo/candidates.csv"), Array.from({ length: 30 }, row).join(""));
+  appendFileSync(path.join(data, "config/demo/people.csv"), "newcomer,Nell Newcomer\n");
   return path.join(data, "config/demo");
 }
 

@@ -61,7 +61,7 @@ export async function errorPages({ base, browser }) {
   await other.getByText("Nothing is waiting").waitFor();
   await browser.look(other, "moderation-empty");
   const nobody = await browser.person(base, 390);
-  await signIn(nobody, "incident");
+  await signIn(nobody, "newcomer");
   await nobody.getByRole("heading", { name: "There is no work here for you yet" }).waitFor();
   await browser.look(nobody, "nobody");
   await page.context().close();
