@@ -254,7 +254,12 @@ pub async fn sign_in(
     set_cookie(secret.expose(), service.config.session.absolute.0.as_secs())
 }
 
-/// Ends the caller's session at once. The `Set-Cookie` that takes the cookie away; send `Clear-Site-Data` with it.
+/// What goes with the end of a session. Pages are never kept by a cache and nothing of a person's is stored in a browser;
+/// what is left is what the browser keeps for itself. Not `"storage"`: Chromium then takes the Web Locks from every other
+/// tab too, and by those the tabs know which of them drives an upload (`script/upload/tabs.js`).
+pub const CLEAR_SITE_DATA: &str = "\"cache\"";
+
+/// Ends the caller's session at once. The `Set-Cookie` that takes the cookie away; send [`CLEAR_SITE_DATA`] with it.
 pub async fn sign_out(
     service: &Service,
     caller: &Caller,

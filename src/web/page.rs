@@ -39,6 +39,7 @@ pub struct Crumb {
 /// Who is signed in. `place`: their centre, if they have one.
 #[derive(Clone, Debug)]
 pub struct PersonView {
+    pub id: String,
     pub name: String,
     pub place: String,
 }

@@ -27,6 +27,8 @@ pub struct SignIn {
     pub people: Vec<Group>,
     /// Where to go on afterwards.
     pub next: String,
+    /// Nobody is signed in: the browser's other tabs are told.
+    pub nobody: bool,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,7 @@ fn local(path: &str) -> &str {
 /// `GET /sign-in`
 pub async fn show(
     State(service): State<Arc<Service>>,
+    caller: Option<Caller>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, ApiError> {
     if service.config.environment != Environment::Development {
@@ -86,7 +89,8 @@ pub async fn show(
     let people = people.map(|(title, people)| Group { title: title.into(), people }).collect();
     let mut frame = Frame::titled("Sign in", &[]);
     frame.test_signatures = test_signatures(&service).await;
-    Ok(page(StatusCode::OK, &SignIn { frame, people, next: local(&asked.next).to_owned() }))
+    let (next, nobody) = (local(&asked.next).to_owned(), caller.is_none());
+    Ok(page(StatusCode::OK, &SignIn { frame, people, next, nobody }))
 }
 
 /// `Teacher, centre 98765`.
@@ -128,7 +132,7 @@ pub async fn sign_out(
     caller: Caller,
 ) -> Result<Response, ApiError> {
     let cookie = identity::sign_out(&service, &caller, &request).await?;
-    let clear = ("clear-site-data", HeaderValue::from_static("\"storage\""));
+    let clear = ("clear-site-data", HeaderValue::from_static(identity::CLEAR_SITE_DATA));
     Ok(([(header::SET_COOKIE, cookie)], [clear], Redirect::to("/sign-in")).into_response())
 }
 

@@ -54,7 +54,8 @@ impl Visitor {
         let mut frame = Frame::titled(title, trail);
         let centre = self.actor.grants.iter().find_map(|grant| grant.centre.as_ref());
         let place = centre.map(|centre| format!("Centre {centre}")).unwrap_or_default();
-        frame.person = Some(PersonView { name: self.actor.name.clone(), place });
+        let (id, name) = (self.actor.person.to_string(), self.actor.name.clone());
+        frame.person = Some(PersonView { id, name, place });
         frame.csrf.clone_from(&self.csrf);
         frame.test_signatures = self.test_signatures;
         frame.uploads = true;

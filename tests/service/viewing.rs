@@ -216,7 +216,10 @@ async fn an_address_is_good_for_one_file_and_one_session_for_a_while() {
     let out = with_cookie(&strongroom, Method::POST, "/sign-out", &cookie)
         .header("origin", strongroom.url(""))
         .header("x-csrf-token", me["csrf"].as_str().unwrap());
-    assert_eq!(send(out).await.status, 303);
+    let out = send(out).await;
+    assert_eq!(out.status, 303);
+    // No more than that: other tabs keep their locks.
+    assert_eq!(out.headers["clear-site-data"], "\"cache\"");
     assert_eq!(range(&fresh).await.status, 404, "signed out");
     strongroom.stop().await;
 }
