@@ -1,6 +1,7 @@
-//! The script as one file. Its modules are written apart and each is small; asked for one by one they are a dozen
+//! The script as two files. Its modules are written apart and each is small; asked for one by one they are a dozen
 //! requests, one after the other as each names the next. So the service puts them together: every module is a function
-//! of its own that gives what it exports, after those that it imports from. Names stay apart as they were. What is
+//! of its own that gives what it exports, after those that it imports from. Names stay apart as they were. The first
+//! file makes a page usable; the second takes from it the modules that both need. What is
 //! written for who reads the modules stays behind: comments that begin a line, and a line's first white space.
 
 use std::collections::HashMap;
@@ -14,6 +15,23 @@ pub fn linked(main: &str, read: &impl Fn(&str) -> Option<String>) -> Result<Stri
     let mut all = Linker { read, numbers: HashMap::new(), text: String::new() };
     all.add(main, 0)?;
     Ok(all.text)
+}
+
+/// The same in two: what `first` needs, and what `second` needs beside it. `name`: what the second calls the first.
+pub fn linked_in_two(
+    first: &str,
+    second: &str,
+    name: &str,
+    read: &impl Fn(&str) -> Option<String>,
+) -> Result<[String; 2], String> {
+    let mut all = Linker { read, numbers: HashMap::new(), text: String::new() };
+    all.add(first, 0)?;
+    let shared: Vec<_> = (0..all.numbers.len()).map(|number| format!("$module{number}")).collect();
+    let shared = shared.join(", ");
+    let before = format!("import {{ {shared} }} from \"{name}\";\n");
+    let first = format!("{}export {{ {shared} }};\n", std::mem::replace(&mut all.text, before));
+    all.add(second, 0)?;
+    Ok([first, all.text])
 }
 
 struct Linker<'a, R> {
@@ -148,6 +166,25 @@ mod tests {
         assert_eq!(text.matches("// s/b.js").count(), 1);
         assert!(text.contains("const { c } = $module0;") && text.contains("const b = $module0;"), "{text}");
         assert!(text.contains("return { a };") && !text.contains("import ") && !text.contains("export "));
+    }
+
+    #[test]
+    fn what_both_parts_need_is_in_the_first() {
+        let read = |path: &str| {
+            let source = match path {
+                "s/one.js" => "import { a } from \"./a.js\";\na();\n",
+                "s/two.js" => "import { a } from \"./a.js\";\nimport { b } from \"./b.js\";\na(b);\n",
+                "s/a.js" => "export function a() {}\n",
+                "s/b.js" => "export const b = 1;\n",
+                _ => return None,
+            };
+            Some(source.to_owned())
+        };
+        let [first, second] = linked_in_two("s/one.js", "s/two.js", "./first.js", &read).unwrap();
+        assert!(first.ends_with("export { $module0, $module1 };\n") && !first.contains("s/b.js"), "{first}");
+        assert!(second.starts_with("import { $module0, $module1 } from \"./first.js\";\n"), "{second}");
+        assert!(!second.contains("// s/a.js") && second.contains("const { a } = $module0;"), "{second}");
+        assert!(second.contains("const $module2 = (() => {\nconst b = 1;"), "{second}");
     }
 
     #[test]

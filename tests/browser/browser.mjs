@@ -35,7 +35,16 @@ export class Browser {
         globalThis.policyReports.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
       });
     });
-    const page = await context.newPage();
+    return this.judged(await context.newPage());
+  }
+
+  /** Another tab of the same person. @param {import("playwright-core").Page} page */
+  async tab(page) {
+    return this.judged(await page.context().newPage());
+  }
+
+  /** A page whose script errors and policy reports are seen. @param {import("playwright-core").Page} page */
+  judged(page) {
     // From the start, so that no dialog opens before it is waited for.
     page.on("filechooser", () => {});
     page.on("pageerror", (error) => this.complaints.push(`script: ${error.message}`));

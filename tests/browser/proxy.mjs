@@ -1,6 +1,7 @@
-// A line between browser and service that can be cut, and that counts what goes over it.
+// A line between browser and service that can be cut and slowed, and that counts what goes over it.
 
 import http from "node:http";
+import { Readable } from "node:stream";
 
 /** @param {string} base of the service. */
 export async function lineTo(base) {
@@ -11,6 +12,9 @@ export async function lineTo(base) {
     base: "",
     /** Bytes of files that came from the browser. */ bytes: 0,
     /** Nothing gets through. */ down: false,
+    /** Bytes of files a second, all in all; 0: as they come. */ pace: 0,
+    /** Bytes of files that were sent again though the browser had been told that they are there. */ again: 0,
+    /** Requests with bytes of files. */ sends: 0,
     cut() {
       for (const socket of sockets) socket.destroy();
     },
@@ -19,19 +23,40 @@ export async function lineTo(base) {
       server.close();
     },
   };
+  /** By upload, the offset that was told last. @type {Map<string, number>} */
+  const told = new Map();
+  /** Slowed, one after the other. */
+  let turn = Promise.resolve();
+  /** @param {AsyncIterable<Buffer>} asked */
+  async function* paced(asked) {
+    for await (const some of asked) {
+      line.bytes += some.length;
+      yield some;
+      if (line.pace === 0) continue;
+      turn = turn.then(() => new Promise((resolve) => setTimeout(resolve, (1_000 * some.length) / line.pace)));
+      await turn;
+    }
+  }
   const server = http.createServer((asked, answer) => {
     // The name it was asked by stays: the service compares it with the page's.
     const request = http.request({ hostname, port, method: asked.method, path: asked.url, headers: asked.headers, agent: false });
+    const url = asked.url ?? "";
     request.on("response", (response) => {
+      const offset = Number(response.headers["upload-offset"] ?? 0);
+      if (offset > (told.get(url) ?? 0)) told.set(url, offset);
       answer.writeHead(response.statusCode ?? 502, response.headers);
       response.pipe(answer);
       response.on("error", () => answer.destroy());
     });
     request.on("error", () => answer.destroy());
     answer.on("close", () => request.destroy());
-    if (asked.method === "PATCH") asked.on("data", (some) => (line.bytes += some.length));
     asked.on("error", () => request.destroy());
-    asked.pipe(request);
+    if (asked.method !== "PATCH") return void asked.pipe(request);
+    line.sends += 1;
+    line.again += Math.max(0, (told.get(url) ?? 0) - Number(asked.headers["upload-offset"] ?? 0));
+    const body = Readable.from(paced(asked));
+    body.on("error", () => request.destroy());
+    body.pipe(request);
   });
   server.on("connection", (socket) => {
     if (line.down) return void socket.destroy();

@@ -40,6 +40,12 @@ export function softNavigation(arrived) {
         const came = await fetchPage(part?.fetch ?? url, { signal: event.signal, form });
         if (move !== moves) return;
         const { aborted } = event.signal;
+        const { person } = came?.page?.body.dataset ?? {};
+        if (!aborted && person !== undefined && person !== document.body.dataset.person) {
+          // Somebody else has signed in: nothing of the person's whose document this is stays.
+          passed = came?.url ?? url;
+          return location.assign(passed);
+        }
         if (came !== null && came.page !== null && !aborted) {
           left = null;
           if (part !== null && turned(came.page, new URL(url).hash.slice(1))) {

@@ -36,7 +36,7 @@ export async function teacherAt({ base, browser }, number, person = "teacher.987
 export const folder = () => mkdtempSync(path.join(tmpdir(), "strongroom-engine-"));
 
 /** @param {string} file @param {Buffer} bytes @param {number} [changed] seconds since 1970. */
-function write(file, bytes, changed = 1_700_000_000) {
+export function write(file, bytes, changed = 1_700_000_000) {
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, bytes);
   utimesSync(file, changed, changed);
@@ -44,7 +44,7 @@ function write(file, bytes, changed = 1_700_000_000) {
 }
 
 /** A PDF of this many bytes. @param {string} text @param {number} size */
-function large(text, size) {
+export function large(text, size) {
   const whole = pdf(text);
   // What stands between its head and its first object is a comment.
   const [head, rest] = [whole.subarray(0, 9), whole.subarray(9)];

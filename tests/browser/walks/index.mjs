@@ -17,6 +17,7 @@ import {
 } from "./board.mjs";
 import { infectedOriginals } from "./incidents.mjs";
 import { bothWidths, errorPages } from "./screens.mjs";
+import { drivingTabClosed, oneTrayInTwoTabs, signedOutAndIn, somebodyElse } from "./tabs.mjs";
 import { keyboardAlone, moderatorDownloads, sampleFromStartToReceipt } from "./sample.mjs";
 
 export const walks = {
@@ -33,6 +34,10 @@ export const walks = {
   "engine: a file is known again by what is in it": knownByContent,
   "engine: forty uploads of another machine: two clicks and a dialog": fortyOnAnotherMachine,
   "engine: what is left is thrown away": discarded,
+  "tabs: one tray in two": oneTrayInTwoTabs,
+  "tabs: the one that drives is closed": drivingTabClosed,
+  "tabs: signed out in one, in again in another": signedOutAndIn,
+  "tabs: somebody else signs in": somebodyElse,
   "hidden pages neither listen nor look": hiddenPagesAreSilent,
   "the list by its keys": byKeysInTheList,
   "one row changes, the others stay": withoutRedrawing,

@@ -3,15 +3,15 @@
 // judges by their names; where it asks, the person answers before anything is sent.
 
 import { fetchPage } from "../fragment.js";
-import { Upload } from "../upload/engine.js";
 
 /** Names that the server is asked about; what it looks at, and what fits in an address. */
 const NAMES = 20;
 
-/** @param {import("../upload/engine.js").Engine} engine @param {import("./upload-tray.js").UploadTray} tray */
-export function watchPlaces(engine, tray) {
+/** @param {(files: File[], spot: Spot) => void} take */
+export function watchPlaces(take) {
   // One for all places, and outside of what is fetched afresh.
-  const input = /** @type {HTMLInputElement} */ (tray.querySelector("#chosen"));
+  const input = /** @type {HTMLInputElement | null} */ (document.getElementById("chosen"));
+  if (input === null) return;
   const place = (/** @type {EventTarget | null} */ target) =>
     target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest("[data-place]")) : null;
 
@@ -64,22 +64,6 @@ export function watchPlaces(engine, tray) {
     if (files.length === 0) return;
     const answer = where.candidate === "" ? where : await settle(files, where, dropped);
     if (answer !== null) take(files, answer);
-  }
-
-  /** @param {File[]} files @param {Spot} spot */
-  function take(files, { sample, candidate, section, replaces, named, mostBytes, accept }) {
-    const uploads = files.map((file) => {
-      const upload = new Upload(file, { sample, candidate, section, replaces }, named, "");
-      const problem = refusal(file, mostBytes, accept);
-      if (problem !== null) {
-        upload.state = "refused";
-        upload.message = tray.word(problem);
-        upload.final = true;
-      }
-      return upload;
-    });
-    engine.addAll(uploads);
-    tray.started(files.length);
   }
 }
 
@@ -149,7 +133,7 @@ async function settle(files, where, dropped) {
  * What the server would refuse anyway, said before a byte moves.
  * @param {File} file @param {number} most @param {string} accept
  */
-function refusal(file, most, accept) {
+export function refusal(file, most, accept) {
   const name = file.name.toLowerCase();
   if (file.size === 0) return "empty";
   if (!accept.split(",").some((ending) => name.endsWith(ending))) return "wrong_type";

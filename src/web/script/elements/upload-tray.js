@@ -15,8 +15,6 @@ const TONES = { refused: "bad", changed: "note", signed_out: "note", needs_file:
 const isBad = (upload) => upload.state === "refused" && upload.reason !== "duplicate";
 /** @param {Upload} upload */
 const isFull = (upload) => FULL.includes(upload.reason) && ["refused", "held"].includes(upload.state);
-/** Left unfinished, and not gone on with yet. @param {Upload} upload */
-const isKept = (upload) => upload.state === "needs_file" && upload.file === null;
 /** @param {Date} date */
 const day = (date) => date.toLocaleDateString("en-GB", { day: "numeric", month: "long" });
 /** @param {Upload} upload */
@@ -26,15 +24,15 @@ const canRetry = (upload) => upload.state === "refused" && !upload.final;
 
 export class UploadTray extends HTMLElement {
   /** @type {import("../upload/engine.js").Engine} */ #engine;
-  /** @type {Map<number, HTMLElement>} */ #rows = new Map();
+  /** @type {Map<string, HTMLElement>} */ #rows = new Map();
   /** The upload whose file is chosen again; null: any that needs its file. @type {Upload | null} */ #wanted = null;
   #drawing = 0;
   /** One came to its end since it was last told of. */ #ended = false;
   #spoken = "";
   /** What came of the files that were chosen again, or is coming. */ #told = "";
 
-  /** @param {import("../upload/engine.js").Engine} engine */
-  start(engine) {
+  /** @param {import("../upload/engine.js").Engine} engine @param {Promise<void>} [met] when the other tabs have told what they have. */
+  start(engine, met) {
     this.#engine = engine;
     engine.addEventListener("change", () => this.#soon());
     engine.addEventListener("settled", (event) => {
@@ -46,7 +44,7 @@ export class UploadTray extends HTMLElement {
     for (const input of this.querySelectorAll(".tray-kept input")) {
       input.addEventListener("change", () => this.#again(/** @type {HTMLInputElement} */ (input)));
     }
-    this.#look();
+    this.#look(met);
   }
 
   /** A word of the server's. @param {string} key */
@@ -77,7 +75,9 @@ export class UploadTray extends HTMLElement {
     announce(`${this.word("started")} ${number} ${this.word(number === 1 ? "file" : "files")}`);
   }
 
-  async #look() {
+  /** Shows what nobody drives. @param {Promise<void>} [met] */
+  async #look(met) {
+    await met;
     await this.#engine.look();
     if (this.#needy.length === 0) return;
     this.#open(true);
@@ -126,7 +126,7 @@ export class UploadTray extends HTMLElement {
     if (button.dataset.discard !== undefined) return void this.#discard(button.dataset.discard);
     const every = button.dataset.all;
     if (every !== undefined) return this.#all(every);
-    const key = Number(/** @type {HTMLElement | null} */ (button.closest(".tray-row"))?.dataset.key);
+    const key = /** @type {HTMLElement | null} */ (button.closest(".tray-row"))?.dataset.key;
     const upload = this.#engine.uploads.find((one) => one.key === key);
     if (upload !== undefined) this.#do(button.dataset.do ?? "", upload);
   }
@@ -192,7 +192,7 @@ export class UploadTray extends HTMLElement {
     this.hidden = uploads.length === 0;
     this.#total(uploads);
     const list = this.#part(".tray-rows");
-    const by = Map.groupBy(uploads, (upload) => (isKept(upload) ? "kept" : upload.state));
+    const by = Map.groupBy(uploads, (upload) => (upload.left ? "kept" : upload.state));
     const shown = ORDER.flatMap((state) => by.get(/** @type {any} */ (state)) ?? []).slice(0, ROWS);
     const keys = new Set(shown.map((upload) => upload.key));
     for (const [key, row] of this.#rows) {
@@ -209,7 +209,7 @@ export class UploadTray extends HTMLElement {
 
   /** @param {Upload[]} uploads */
   #total(uploads) {
-    const live = uploads.filter((upload) => upload.state !== "cancelled" && !isKept(upload));
+    const live = uploads.filter((upload) => upload.state !== "cancelled" && !upload.left);
     const going = live.filter((upload) => upload.state !== "refused");
     const all = going.reduce((sum, upload) => sum + upload.size, 0);
     const have = going.reduce((sum, upload) => sum + upload.confirmed, 0);
@@ -238,7 +238,7 @@ export class UploadTray extends HTMLElement {
     if (row === undefined) {
       const template = /** @type {HTMLTemplateElement} */ (this.querySelector("#tray-row"));
       row = /** @type {HTMLElement} */ (/** @type {DocumentFragment} */ (template.content.cloneNode(true)).firstElementChild);
-      row.dataset.key = String(upload.key);
+      row.dataset.key = upload.key;
       const set = (/** @type {string} */ part, /** @type {string} */ text) => {
         /** @type {HTMLElement} */ (row?.querySelector(part)).textContent = text;
       };
@@ -257,13 +257,13 @@ export class UploadTray extends HTMLElement {
   /** @param {HTMLElement} row @param {Upload} upload */
   #fill(row, upload) {
     const part = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (row.querySelector(selector));
-    const tone = isKept(upload) || (upload.state === "refused" && !isBad(upload)) ? "" : TONES[/** @type {keyof typeof TONES} */ (upload.state)];
+    const tone = upload.left || (upload.state === "refused" && !isBad(upload)) ? "" : TONES[/** @type {keyof typeof TONES} */ (upload.state)];
     row.className = `tray-row ${tone ?? ""}`;
     const bar = /** @type {HTMLProgressElement} */ (part("progress"));
     bar.max = Math.max(1, upload.size);
     bar.value = upload.confirmed;
     bar.hidden = upload.ended || ["checking", "cancelling"].includes(upload.state);
-    part("[data-state]").textContent = isKept(upload) && upload.kept !== null ? `${this.word("kept_until")} ${day(upload.kept.until)}`
+    part("[data-state]").textContent = upload.left && upload.kept !== null ? `${this.word("kept_until")} ${day(upload.kept.until)}`
       : isFull(upload) ? this.word(upload.reason)
       : upload.message !== "" && upload.state === "refused" ? upload.message : this.word(upload.state);
     const percent = upload.size === 0 ? 0 : Math.floor((100 * upload.confirmed) / upload.size);

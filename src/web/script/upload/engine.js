@@ -1,6 +1,7 @@
 // The upload engine: a queue of files, three lanes, smallest first. It knows no page: it is told of files and tells
 // of changes. The server is the memory; an upload that it still holds is gone on with, never started again, by whoever
-// has its file.
+// has its file. What other tabs drive stands in its list too (`tabs.js`): it is shown as its own, and what is asked of
+// it is passed on. Nothing is sent but in the session of the person whose uploads they are.
 
 import { guardOf, isSame } from "./guard.js";
 import * as server from "./server.js";
@@ -20,19 +21,32 @@ const ASKS = 10;
 const ASK_HIDDEN = 60_000;
 /** How long it is known which uploads the server holds, milliseconds. */
 const KNOWN_FOR = 60_000;
+/** How long after another tab was found to drive an upload it is looked at again, milliseconds. */
+const PARKED = 1_000;
+/** The session is asked after at most this often, milliseconds. */
+const BACK_EVERY = 5_000;
+/** What tells this document's uploads from those of other tabs. */
+const TAB = Math.random().toString(36).slice(2, 12);
 const RUNNING = ["created", "receiving", "paused", "received", "checking"];
+/** In place of a tab: it is on no list any more. */
+const GONE = "gone";
+/** A tab that says so of an upload drives it. */
+const DRIVEN = ["hashing", "sending", "offline", "cancelling", "checking"];
 
 /**
  * @typedef {'waiting'|'hashing'|'sending'|'paused'|'offline'|'held'|'signed_out'|'needs_file'|'changed'|'checking'
  *   |'accepted'|'refused'|'cancelling'|'cancelled'} State
  * @typedef {import("./transport.js").Target} Target
  * @typedef {import("./server.js").Open} Open
+ * @typedef {Pick<Upload, "key" | "name" | "size" | "place" | "path" | "target" | "state" | "confirmed" | "url" | "message" | "reason"
+ *   | "final" | "asked" | "unwanted" | "held" | "kept"> & {file?: File | null}} Told what one tab tells another of an upload.
  */
 
 /** One file on its way. */
 export class Upload {
   static #next = 1;
-  key = Upload.#next++;
+  key = `${TAB}-${Upload.#next++}`;
+  /** The tab that drives it; empty: this one. */ tab = "";
   /** @type {State} */ state = "waiting";
   /** Bytes the server has confirmed. */ confirmed = 0;
   /** @type {string | null} */ url = null;
@@ -40,6 +54,8 @@ export class Upload {
   /** Why it was refused or has to wait, as a stable word. */ reason = "";
   /** The same bytes would be refused again. */ final = false;
   /** The server was asked to begin it, and may know it. */ asked = false;
+  /** The person cancelled it: it is not gone on with. */ unwanted = false;
+  /** Lets go of the lock by which no other tab drives it. @type {(() => void) | null} */ release = null;
   /** @type {AbortController | null} */ control = null;
   /** What the bytes at the server are of, once there is an upload. @type {import("./guard.js").Held | null} */ held = null;
   /** When it began and until when it is kept, of one that was left unfinished. @type {{begun: Date, until: Date} | null} */ kept = null;
@@ -85,7 +101,12 @@ export class Upload {
 
   /** Leaving the page now would leave something undone. */
   get busy() {
-    return this.active || this.state === "cancelling";
+    return this.tab === "" && (this.active || this.state === "cancelling");
+  }
+
+  /** The server's alone: nobody drives it, and its file is not here. */
+  get left() {
+    return this.tab === "" && this.state === "needs_file" && this.file === null && this.kept !== null;
   }
 
   get ended() {
@@ -93,14 +114,31 @@ export class Upload {
   }
 }
 
-/** Tells `change` (an Upload's standing) and `settled` (one got its id or its verdict: the page should look again). */
+/**
+ * Tells `change` (an Upload's standing), `settled` (one got its id or its verdict: the page should look again), `out`
+ * (the session is over) and `back` (the person has signed in again).
+ */
 export class Engine extends EventTarget {
   /** @type {Upload[]} */ uploads = [];
+  tab = TAB;
   /** Whether somebody sees the page. */ watched = true;
+  /** The session is over, or another person's. */ out = false;
+  /** Tells the tab that drives them. @type {(what: string, uploads: Upload[], file?: File) => void} */ pass = () => {};
+  #person;
+  /** When the session was asked after last, and whether it is. */ #asked_after = 0;
+  #asking = false;
+  /** Somebody may have signed in since. */ #ask_again = false;
   /** @type {Set<() => void>} */ #sleepers = new Set();
   /** Those that wait, the smallest last. One may stand here that does not wait any more. @type {Upload[]} */ #queue = [];
   #sending = 0;
   #checking = 0;
+  /** @param {string} person whose uploads they are. @param {string} proof of their session. */
+  constructor(person, proof) {
+    super();
+    this.#person = person;
+    transport.provedBy(proof);
+  }
+
   /** What the server held when it was asked last, by name. @type {{at: number, uploads: Map<string, Open[]>} | null} */ #held = null;
 
   /** @param {Upload} upload */
@@ -110,7 +148,10 @@ export class Engine extends EventTarget {
 
   /** @param {Upload[]} uploads */
   addAll(uploads) {
-    for (const upload of uploads) this.uploads.push(upload);
+    for (const upload of uploads) {
+      if (this.out && upload.state === "waiting") upload.state = "signed_out";
+      this.uploads.push(upload);
+    }
     this.#held = null;
     this.#enqueue(uploads);
     if (uploads[0] !== undefined) this.#tell(uploads[0]);
@@ -126,6 +167,7 @@ export class Engine extends EventTarget {
   /** @param {Upload} upload */
   pause(upload) {
     if (!upload.active) return;
+    if (upload.tab !== "") return this.pass("pause", [upload]);
     this.#become(upload, "paused");
     upload.control?.abort();
   }
@@ -133,11 +175,22 @@ export class Engine extends EventTarget {
   /** Goes on with what was paused, refused or signed out. @param {Upload} upload */
   resume(upload) {
     if (upload.active || upload.state === "checking" || upload.state === "accepted") return;
+    if (upload.tab !== "") return this.pass("resume", [upload]);
     if (upload.state === "refused" || upload.state === "cancelled") {
       upload.url = upload.held = upload.kept = null;
       upload.confirmed = 0;
+      upload.unwanted = false;
     }
     upload.message = upload.reason = "";
+    if (this.out) {
+      this.#become(upload, "signed_out");
+      return void this.back();
+    }
+    if (upload.unwanted) return void this.cancel(upload);
+    if (upload.url !== null && upload.confirmed >= upload.size) {
+      this.#become(upload, "checking");
+      return void this.#verdict(upload);
+    }
     this.#become(upload, "waiting");
     this.#enqueue([upload]);
     this.#fill();
@@ -146,16 +199,21 @@ export class Engine extends EventTarget {
   /** Goes on with files that were chosen again, where they are those that were begun. @param {[Upload, File][]} pairs */
   rechoose(pairs) {
     for (const [upload, file] of pairs) {
+      if (upload.tab !== "") {
+        this.pass("again", [upload], file);
+        continue;
+      }
       upload.file = file;
       if (upload.held === null) [upload.name, upload.size] = [file.name, file.size];
-      this.#become(upload, "waiting");
+      this.#become(upload, this.out ? "signed_out" : "waiting");
     }
-    this.#enqueue(pairs.map(([upload]) => upload));
+    this.#enqueue(pairs.map(([upload]) => upload).filter((upload) => upload.tab === ""));
     this.#fill();
   }
 
   /** Throws away what the server has of another file, and begins afresh with this one. @param {Upload} upload */
   async restart(upload) {
+    if (upload.tab !== "") return this.pass("restart", [upload]);
     const { file, target, place, path } = upload;
     await this.cancel(upload);
     // Too late to be cancelled, or not signed in any more: then it is as it is.
@@ -169,7 +227,7 @@ export class Engine extends EventTarget {
     const open = await this.#ask();
     if (open.kind !== "ok") return;
     const there = new Map(open.uploads.map((one) => [one.url, one]));
-    this.uploads = this.uploads.filter((upload) => upload.state !== "needs_file" || upload.file !== null || there.has(upload.url ?? ""));
+    this.uploads = this.uploads.filter((upload) => !upload.left || there.has(upload.url ?? ""));
     for (const upload of this.uploads) there.delete(upload.url ?? "");
     for (const one of there.values()) this.uploads.push(Upload.kept(one));
     this.dispatchEvent(new CustomEvent("change"));
@@ -177,6 +235,8 @@ export class Engine extends EventTarget {
 
   /** Stops it, and asks until the server has thrown away what it has. @param {Upload} upload */
   async cancel(upload) {
+    if (upload.tab !== "") return this.pass("cancel", [upload]);
+    upload.unwanted = true;
     this.#become(upload, "cancelling");
     this.#held = null;
     upload.control?.abort();
@@ -189,6 +249,7 @@ export class Engine extends EventTarget {
     }
     this.#become(upload, answer);
     this.#settled(upload);
+    if (answer === "signed_out") return this.#lost();
     this.#fill();
   }
 
@@ -220,6 +281,7 @@ export class Engine extends EventTarget {
   forgetAll(uploads) {
     const gone = new Set(uploads);
     this.uploads = this.uploads.filter((upload) => !gone.has(upload));
+    for (const theirs of Map.groupBy(uploads, (upload) => upload.tab)) if (theirs[0] !== "") this.pass("forget", theirs[1]);
     if (uploads[0] !== undefined) this.#tell(uploads[0]);
   }
 
@@ -229,10 +291,13 @@ export class Engine extends EventTarget {
   }
 
   #fill() {
-    while (this.#sending < LANES) {
+    if (this.out) return;
+    // A browser has six connections for all its tabs.
+    const theirs = this.uploads.filter((upload) => upload.tab !== "" && ["hashing", "sending"].includes(upload.state)).length;
+    while (this.#sending < Math.max(1, LANES - theirs)) {
       const next = this.#queue.pop();
       if (next === undefined) return;
-      if (next.state === "waiting" && next.control === null) this.#drive(next);
+      if (next.state === "waiting" && next.control === null && next.tab === "") this.#drive(next);
     }
   }
 
@@ -245,12 +310,31 @@ export class Engine extends EventTarget {
       await this.#run(upload, control.signal);
     } finally {
       upload.control = null;
+      upload.release?.();
+      upload.release = null;
       this.#sending -= 1;
       // It was stopped and is to go on, before it had ended.
-      if (upload.state === "waiting") this.#enqueue([upload]);
+      if (upload.state === "waiting" && upload.tab === "") this.#enqueue([upload]);
       this.#fill();
     }
     if (upload.state === "checking") await this.#verdict(upload);
+  }
+
+  /** Whether no other tab drives what the server holds of it; then none does until this one has ended. @param {Upload} upload */
+  async #alone(upload) {
+    if (upload.id === null || upload.release !== null) return true;
+    upload.release = await lock(upload.id);
+    return upload.release !== null;
+  }
+
+  /** Another tab drives it, and is about to say so: it has a look later. @param {Upload} upload */
+  async #park(upload) {
+    this.#become(upload, "held");
+    await this.#sleep(PARKED);
+    if (upload.state !== "held" || upload.tab !== "" || upload.control !== null || !this.uploads.includes(upload)) return;
+    this.#become(upload, "waiting");
+    this.#enqueue([upload]);
+    this.#fill();
   }
 
   /**
@@ -270,6 +354,7 @@ export class Engine extends EventTarget {
 
   /** Sends until everything is with the server, or something needs the person. @param {Upload} upload @param {AbortSignal} signal */
   async #run(upload, signal) {
+    if (!(await this.#alone(upload))) return void this.#park(upload);
     if (!(await this.#reads(upload, signal))) return;
     this.#become(upload, "sending");
     let look = upload.url !== null;
@@ -284,6 +369,7 @@ export class Engine extends EventTarget {
           this.#only(upload);
           this.#settled(upload);
         }
+        if (!(await this.#alone(upload))) return void this.#park(upload);
         // Only bytes that stay are progress: a server that answers and takes none must not be asked without pause.
         if (answer.offset > upload.confirmed) failures = 0;
         upload.confirmed = answer.offset;
@@ -340,11 +426,104 @@ export class Engine extends EventTarget {
     // No upload any more: what became of the file is asked, as of one that arrived.
     const states = { signed_out: "signed_out", gone: "checking" };
     this.#become(upload, /** @type {State} */ (states[/** @type {keyof typeof states} */ (answer.kind)] ?? "refused"));
-    // Nor would another be let in.
-    for (const other of answer.kind === "signed_out" ? this.uploads : []) {
-      if (other.state === "waiting") this.#become(other, "signed_out");
-    }
     this.#settled(upload);
+    if (answer.kind === "signed_out") this.#lost();
+  }
+
+  /** The server knows the session no more. It may be there again, begun in another tab. */
+  async #lost() {
+    if (this.out) return;
+    this.leave();
+    const since = Date.now() - this.#asked_after;
+    if (since < BACK_EVERY) await this.#sleep(BACK_EVERY - since);
+    await this.back();
+  }
+
+  /** The session is over, or another person's: nothing more is sent. */
+  leave() {
+    if (this.out) return;
+    this.out = true;
+    for (const upload of this.uploads) {
+      if (upload.tab !== "" || !upload.active) continue;
+      this.#become(upload, "signed_out");
+      upload.control?.abort();
+    }
+    this.dispatchEvent(new Event("out"));
+  }
+
+  /** Somebody has signed in: where it is the person whose uploads they are, they go on. */
+  async back() {
+    if (this.#asking) return void (this.#ask_again = true);
+    if (Date.now() - this.#asked_after < BACK_EVERY && !this.out) return;
+    this.#asking = true;
+    let me = await server.me();
+    while (this.#ask_again) {
+      this.#ask_again = false;
+      me = await server.me();
+    }
+    this.#asking = false;
+    this.#asked_after = Date.now();
+    if (me.kind === "signed_out" || (me.kind === "ok" && me.id !== this.#person)) return this.leave();
+    if (me.kind !== "ok") return;
+    transport.provedBy(me.proof);
+    if (!this.out) return;
+    this.out = false;
+    this.dispatchEvent(new Event("back"));
+    for (const upload of this.uploads) if (upload.tab === "" && upload.state === "signed_out") this.resume(upload);
+  }
+
+  /** Another tab says how uploads that it drives stand. @param {string} tab @param {Told[]} news */
+  hear(tab, news) {
+    const known = new Map(this.uploads.map((upload) => [upload.key, upload]));
+    const urls = new Map(this.uploads.map((upload) => [upload.url, upload]));
+    for (const { file, ...told } of news) {
+      let upload = known.get(told.key);
+      const before = upload?.url ?? null;
+      const rival = told.url === null || told.url === before ? undefined : urls.get(told.url);
+      const mine = upload?.tab === "" ? upload : rival?.tab === "" ? rival : undefined;
+      // Both have it, as it may be for a moment: it is that tab's that drives it, or whose name comes first.
+      if (mine !== undefined && !mine.left && (mine.control !== null || (!DRIVEN.includes(told.state) && this.tab < tab))) continue;
+      if (upload === undefined) {
+        upload = new Upload(file ?? rival?.file ?? null, told.target, told.place, told.path);
+        this.uploads.push(upload);
+      }
+      const [id, ended] = [upload.id, upload.ended];
+      Object.assign(upload, told, { tab, file: file ?? upload.file });
+      if (upload.url !== before) this.#only(upload);
+      if (upload.id !== id || upload.ended !== ended) this.#settled(upload);
+    }
+    this.dispatchEvent(new CustomEvent("change"));
+    this.#fill();
+  }
+
+  /** That tab has them no more. @param {string} tab @param {string[]} keys */
+  gone(tab, keys) {
+    const them = new Set(keys);
+    this.uploads = this.uploads.filter((upload) => upload.tab !== tab || !them.has(upload.key));
+    this.dispatchEvent(new CustomEvent("change"));
+  }
+
+  /** The tab that drove them is gone: this one goes on with what it left. @param {string} tab */
+  async inherit(tab) {
+    const heirs = this.uploads.filter((upload) => upload.tab === tab);
+    if (heirs.length === 0) return;
+    /** @type {Set<Upload>} */ const dropped = new Set();
+    for (const upload of heirs) {
+      upload.tab = "";
+      if (upload.ended) continue;
+      if (upload.state === "checking") this.#verdict(upload);
+      else if (upload.state === "cancelling") this.cancel(upload);
+      // The server has it, and lists it with all that nobody has the file of.
+      else if (upload.file === null && upload.url !== null) dropped.add(upload);
+      else if (upload.file === null) this.#become(upload, "needs_file");
+      else if (upload.active || upload.state === "signed_out") this.#become(upload, this.out ? "signed_out" : "waiting");
+    }
+    this.uploads = this.uploads.filter((upload) => !dropped.has(upload));
+    this.#held = null;
+    this.#enqueue(heirs);
+    this.dispatchEvent(new CustomEvent("change"));
+    this.#fill();
+    if (dropped.size > 0) await this.look();
   }
 
   /**
@@ -369,7 +548,12 @@ export class Engine extends EventTarget {
 
   /** Nobody else stands for this upload of the server's. @param {Upload} upload */
   #only(upload) {
-    this.uploads = this.uploads.filter((other) => other === upload || other.url !== upload.url);
+    this.uploads = this.uploads.filter((other) => {
+      if (other === upload || other.url !== upload.url) return true;
+      other.control?.abort();
+      other.tab = GONE;
+      return false;
+    });
   }
 
   /**
@@ -406,7 +590,8 @@ export class Engine extends EventTarget {
       const found = await server.fileState(upload.id);
       if (found.kind === "signed_out" || found.kind === "gone") {
         this.#become(upload, found.kind === "gone" ? "cancelled" : "signed_out");
-        return this.#settled(upload);
+        this.#settled(upload);
+        return found.kind === "gone" ? undefined : this.#lost();
       }
       if (found.kind === "ok" && !RUNNING.includes(found.state)) {
         upload.message = found.message;
@@ -454,6 +639,22 @@ export class Engine extends EventTarget {
   #settled(upload) {
     this.dispatchEvent(new CustomEvent("settled", { detail: upload }));
   }
+}
+
+/**
+ * Takes the lock of an upload of the server's, if no other tab has it. Where a browser has no locks (a page that came
+ * without TLS), its tabs know nothing of each other.
+ * @param {string} id @returns {Promise<(() => void) | null>} how to let go of it.
+ */
+function lock(id) {
+  const { locks } = navigator;
+  if (locks === undefined) return Promise.resolve(() => {});
+  return new Promise((resolve, reject) => {
+    locks.request(`upload:${id}`, { ifAvailable: true }, (held) => {
+      if (held === null) return resolve(null);
+      return new Promise((release) => resolve(() => release(undefined)));
+    }).catch(reject);
+  });
 }
 
 /** Whether the next byte can still be read: files are moved, changed, or were on a stick. @param {File} file @param {number} from */

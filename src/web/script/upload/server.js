@@ -24,6 +24,12 @@ async function json(url, background = false) {
   }
 }
 
+/** Who is signed in, and their session's token. @returns {Promise<{kind: 'ok', id: string, proof: string} | Nothing>} */
+export async function me() {
+  const found = await json("/api/v1/me", true);
+  return found.kind === "ok" ? { kind: "ok", id: String(found.body?.id), proof: String(found.body?.csrf ?? "") } : found;
+}
+
 /** Sends JSON. @param {string} url @param {unknown} body @returns {Promise<{kind: 'ok', body: any} | {kind: 'refused', detail: string} | Nothing>} */
 export async function post(url, body) {
   // The session's token as it is now: somebody may have signed in again in another tab.

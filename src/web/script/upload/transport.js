@@ -1,4 +1,5 @@
-// How bytes leave the browser: tus 1.0.0 over XMLHttpRequest, one call a function, nothing remembered here.
+// How bytes leave the browser: tus 1.0.0 over XMLHttpRequest, one call a function. What is remembered is whose session
+// it is: a change that comes in another's is refused, whoever has signed in meanwhile in another tab.
 // Every answer comes back as a plain value; only a bug throws.
 
 /**
@@ -16,6 +17,13 @@ const IDLE = 30_000;
 const PATIENCE = 120_000;
 /** Longest wait a server may ask for, milliseconds. */
 const LONGEST_WAIT = 300_000;
+
+/** The session's token. */ let proof = "";
+
+/** @param {string} token */
+export function provedBy(token) {
+  proof = token;
+}
 
 /** @param {string} text */
 function base64(text) {
@@ -96,6 +104,7 @@ function call(method, url, headers, body, signal, moved) {
     };
     xhr.open(method, url);
     xhr.setRequestHeader("Tus-Resumable", TUS);
+    if (proof !== "") xhr.setRequestHeader("X-CSRF-Token", proof);
     for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value);
     xhr.upload.onprogress = ({ loaded }) => {
       watch(IDLE);
@@ -125,7 +134,9 @@ function read(xhr, method) {
   if (lost || status === 0 || status === 408 || status === 423 || status === 429 || status >= 500) {
     return { kind: "later", after: retryAfter(xhr), busy: [429, 503, 507].includes(status), code: problem(xhr).code };
   }
-  return { kind: "refused", ...problem(xhr) };
+  const refused = problem(xhr);
+  // Of another session than the page's.
+  return refused.code === "cross_site" ? { kind: "signed_out" } : { kind: "refused", ...refused };
 }
 
 /** Milliseconds to wait, or null. @param {XMLHttpRequest} xhr */

@@ -1,0 +1,76 @@
+// The second part of the script: the engine, its tray, the other tabs, plans, and copies on this computer.
+
+import { announce } from "./announce.js";
+import { door } from "./door.js";
+import { copiesLeft, watchCopies } from "./elements/copies.js";
+import { refusal } from "./elements/places.js";
+import { Plans } from "./elements/plans.js";
+import { UploadTray } from "./elements/upload-tray.js";
+import { look } from "./live.js";
+import { Engine, Upload } from "./upload/engine.js";
+import { Tabs, hearWho, tellWho } from "./upload/tabs.js";
+
+customElements.define("upload-tray", UploadTray);
+/** Who was signed in when this document came. */
+const person = document.body.dataset.person ?? "";
+const tray = document.querySelector("upload-tray");
+const started = tray instanceof UploadTray ? start(tray) : null;
+watchCopies();
+if (person !== "") tellWho(person);
+door.resolve({
+  take: (files, spot) => started?.take(files, spot),
+  arrived: () => {
+    copiesLeft();
+    started?.plans.arrived();
+    if (document.querySelector("[data-nobody]") === null) return;
+    started?.engine.leave();
+    tellWho("");
+  },
+});
+
+/** @param {UploadTray} tray */
+function start(tray) {
+  const proof = /** @type {HTMLInputElement | null} */ (document.querySelector("#top input[name=csrf]"))?.value ?? "";
+  const engine = new Engine(person, proof);
+  const tabs = navigator.locks === undefined ? null : new Tabs(engine, person);
+  const plans = new Plans(engine, tray);
+  tray.start(engine, tabs?.meet());
+  engine.addEventListener("settled", (event) => look(/** @type {CustomEvent} */ (event).detail.target.candidate));
+  engine.addEventListener("out", () => announce(tray.word("signed_out"), "assertive"));
+  engine.addEventListener("back", () => {
+    tellWho(person);
+    look();
+  });
+  hearWho((now) => (now === person ? engine.back() : engine.leave()));
+  addEventListener("online", () => engine.wake());
+  addEventListener("offline", () => announce(tray.word("offline"), "assertive"));
+  const watch = () => {
+    engine.watched = document.visibilityState !== "hidden";
+    tabs?.seen();
+    if (!engine.watched) return;
+    engine.wake();
+    if (engine.out) engine.back();
+  };
+  document.addEventListener("visibilitychange", watch);
+  watch();
+  addEventListener("beforeunload", (event) => {
+    if (engine.uploads.some((upload) => upload.busy)) event.preventDefault();
+  });
+
+  /** @param {File[]} files @param {import("./elements/places.js").Spot} spot */
+  const take = (files, { sample, candidate, section, replaces, named, mostBytes, accept }) => {
+    const uploads = files.map((file) => {
+      const upload = new Upload(file, { sample, candidate, section, replaces }, named, "");
+      const problem = refusal(file, mostBytes, accept);
+      if (problem !== null) {
+        upload.state = "refused";
+        upload.message = tray.word(problem);
+        upload.final = true;
+      }
+      return upload;
+    });
+    engine.addAll(uploads);
+    tray.started(files.length);
+  };
+  return { engine, plans, take };
+}
