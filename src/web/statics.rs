@@ -53,7 +53,8 @@ struct Served {
 /// What is served, by name.
 static SERVED: LazyLock<HashMap<String, Served>> = LazyLock::new(|| {
     let read = |name: &str| Files::get(name).and_then(|file| String::from_utf8(file.data.into_owned()).ok());
-    let failed = |error: &String| tracing::error!(error, "the script cannot be put together: pages do without");
+    let failed =
+        |error: &String| tracing::error!(error, "the script cannot be put together: pages do without");
     let parts = linked::linked_in_two(MAIN, UPLOADS_MAIN, "./strongroom.js", &read);
     let [first, second] = parts.inspect_err(failed).unwrap_or_default();
     let hasher = linked::linked(HASHER_MAIN, &read).inspect_err(failed).unwrap_or_default();

@@ -521,6 +521,7 @@ pub const TRAY: &[(&str, &str)] = &[
     ("unfinished", "unfinished"),
     ("no_match", "None of these files is one that was left unfinished."),
     ("supporting", "Supporting material"),
+    ("documents", "Documents"),
 ];
 
 /// Why a section's work is Missing: the words of the form, and the stable word of the API.

@@ -133,5 +133,5 @@ function swap({ page, url }, asked, here) {
   else if (goal === null) scrollTo(0, 0);
   else goal.scrollIntoView({ block: "start" });
   /** @type {HTMLElement | null} */ (heading)?.focus({ preventScroll: true });
-  announce(document.title);
+  announce(document.title, "polite", "page");
 }

@@ -18,6 +18,7 @@ import {
 import { infectedOriginals } from "./incidents.mjs";
 import { bothWidths, errorPages } from "./screens.mjs";
 import { drivingTabClosed, oneTrayInTwoTabs, signedOutAndIn, somebodyElse } from "./tabs.mjs";
+import { byCandidate } from "./tray.mjs";
 import { keyboardAlone, moderatorDownloads, sampleFromStartToReceipt } from "./sample.mjs";
 
 export const walks = {
@@ -38,6 +39,7 @@ export const walks = {
   "tabs: the one that drives is closed": drivingTabClosed,
   "tabs: signed out in one, in again in another": signedOutAndIn,
   "tabs: somebody else signs in": somebodyElse,
+  "tray: by candidate, problems first, beside the page": byCandidate,
   "hidden pages neither listen nor look": hiddenPagesAreSilent,
   "the list by its keys": byKeysInTheList,
   "one row changes, the others stay": withoutRedrawing,

@@ -121,7 +121,7 @@ export function watchCandidates(look) {
     clearTimeout(timer);
     timer = setTimeout(() => {
       note();
-      if (here) announce(part("shown")?.hidden === false ? part("shown")?.textContent ?? "" : "");
+      if (here) announce(part("shown")?.hidden === false ? part("shown")?.textContent ?? "" : "", "polite", "shown");
       else look();
     }, PAUSE);
   });

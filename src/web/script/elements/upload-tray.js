@@ -1,11 +1,15 @@
-// <upload-tray>: every upload of this browser, problems first, at most so many rows and so many updates a second. All
-// its words were written by the server; here they are only chosen.
+// <upload-tray>: every upload of this person in this browser, by candidate, problems first, at most so many rows and so
+// many updates a second. All its words were written by the server; here they are only chosen.
 
 import { announce } from "../announce.js";
 import { matched } from "../upload/guard.js";
 
 const ROWS = 200;
+/** Where the tray stands beside the page, as the style has it. */
+const BESIDE = "(min-width: 79rem)";
 const REDRAW = 250;
+/** A group that came to a good end folds to one line after this, milliseconds. */
+const FOLD = 10_000;
 const ORDER = ["refused", "changed", "signed_out", "needs_file", "offline", "sending", "hashing", "cancelling", "held", "waiting", "paused", "checking", "kept", "accepted", "cancelled"];
 /** Why an upload is refused or has to wait, where the page has words of its own for it. */
 const FULL = ["quota", "no_room"];
@@ -19,16 +23,39 @@ const isFull = (upload) => FULL.includes(upload.reason) && ["refused", "held"].i
 const day = (date) => date.toLocaleDateString("en-GB", { day: "numeric", month: "long" });
 /** @param {Upload} upload */
 const canRetry = (upload) => upload.state === "refused" && !upload.final;
+/** Something is for the person to do. @param {Upload} upload */
+const needsHelp = (upload) => isBad(upload) || ["changed", "signed_out", "needs_file"].includes(upload.state);
+/** Whose it is; a place in words begins with that. @param {Upload} upload */
+const owner = ({ target, place }) => (target.candidate === "" ? "" : place.split(" · ", 1)[0] ?? "");
+/** What of theirs. @param {Upload} upload */
+const within = ({ target, place }) => (target.candidate === "" ? place : place.split(" · ").slice(1).join(" · "));
+/** @param {Upload} upload */
+const groupOf = ({ target }) => `${target.sample} ${target.candidate}`;
+/** Where a group stands in the list. @param {Upload[]} uploads */
+function rank(uploads) {
+  if (uploads.some((upload) => needsHelp(upload) && !upload.left)) return 0;
+  if (uploads.some((upload) => ["sending", "hashing", "cancelling"].includes(upload.state))) return 1;
+  if (uploads.some((upload) => !upload.ended && !upload.left)) return 2;
+  return uploads.some((upload) => upload.left) ? 3 : 4;
+}
+/** Puts it where it belongs, unless somebody is in it. @param {Element} list @param {number} at @param {Element} item */
+function put(list, at, item) {
+  if (list.children[at] !== item && !item.contains(document.activeElement)) list.insertBefore(item, list.children[at] ?? null);
+}
 
 /** @typedef {import("../upload/engine.js").Upload} Upload */
+/** The uploads of one candidate. `ended`: since when all of them have. @typedef {{item: HTMLElement, ended: number, open: boolean}} Group */
 
 export class UploadTray extends HTMLElement {
   /** @type {import("../upload/engine.js").Engine} */ #engine;
   /** @type {Map<string, HTMLElement>} */ #rows = new Map();
+  /** @type {Map<string, Group>} */ #groups = new Map();
   /** The upload whose file is chosen again; null: any that needs its file. @type {Upload | null} */ #wanted = null;
   #drawing = 0;
   /** One came to its end since it was last told of. */ #ended = false;
   #spoken = "";
+  #bad = 0;
+  /** Some wait for the person to sign in. */ #out = false;
   /** What came of the files that were chosen again, or is coming. */ #told = "";
 
   /** @param {import("../upload/engine.js").Engine} engine @param {Promise<void>} [met] when the other tabs have told what they have. */
@@ -69,10 +96,10 @@ export class UploadTray extends HTMLElement {
     this.#part(".tray-toggle").setAttribute("aria-expanded", String(open));
   }
 
-  /** Files were chosen: the tray shows itself and says so once. @param {number} number */
+  /** Files were chosen: the tray says so once, and shows itself where it covers nothing. @param {number} number */
   started(number) {
-    this.#open(true);
-    announce(`${this.word("started")} ${number} ${this.word(number === 1 ? "file" : "files")}`);
+    if (matchMedia(BESIDE).matches) this.#open(true);
+    announce(`${this.word("started")} ${number} ${this.word(number === 1 ? "file" : "files")}`, "polite", "uploads");
   }
 
   /** Shows what nobody drives. @param {Promise<void>} [met] */
@@ -80,7 +107,7 @@ export class UploadTray extends HTMLElement {
     await met;
     await this.#engine.look();
     if (this.#needy.length === 0) return;
-    this.#open(true);
+    if (matchMedia(BESIDE).matches) this.#open(true);
     announce(this.#keptWords());
   }
 
@@ -122,6 +149,11 @@ export class UploadTray extends HTMLElement {
   #pressed(target) {
     const button = target.closest("button");
     if (button === null) return;
+    const group = this.#groups.get(/** @type {HTMLElement | null} */ (button.closest(".tray-group"))?.dataset.group ?? "");
+    if (button.dataset.fold !== undefined && group !== undefined) {
+      group.open = !group.open;
+      return this.#draw();
+    }
     if (button.dataset.again !== undefined) return this.#choose(null, button.dataset.again);
     if (button.dataset.discard !== undefined) return void this.#discard(button.dataset.discard);
     const every = button.dataset.all;
@@ -165,16 +197,18 @@ export class UploadTray extends HTMLElement {
     }
   }
 
-  /** Says what came of them, once nothing moves any more. */
+  /** Says when one more has a problem, and what came of them, once nothing moves any more. */
   #verdict() {
     const { uploads } = this.#engine;
+    const bad = uploads.filter(isBad).length;
+    if (bad > this.#bad) announce(`${bad} ${this.word(bad === 1 ? "attention_one" : "attention")}`, "polite", "uploads");
+    this.#bad = bad;
     if (!this.#ended || uploads.some((one) => one.active || one.state === "checking")) return;
     this.#ended = false;
     const done = uploads.filter((one) => one.state === "accepted").length;
-    const bad = uploads.filter(isBad).length;
     const text = `${this.word("finished")} ${done} ${this.word(done === 1 ? "file" : "files")}`
       + (bad === 0 ? "" : `, ${bad} ${this.word(bad === 1 ? "attention_one" : "attention")}`);
-    if (text !== this.#spoken) announce(text);
+    if (text !== this.#spoken) announce(text, "polite", "uploads");
     this.#spoken = text;
   }
 
@@ -191,20 +225,87 @@ export class UploadTray extends HTMLElement {
     const { uploads } = this.#engine;
     this.hidden = uploads.length === 0;
     this.#total(uploads);
-    const list = this.#part(".tray-rows");
-    const by = Map.groupBy(uploads, (upload) => (upload.left ? "kept" : upload.state));
-    const shown = ORDER.flatMap((state) => by.get(/** @type {any} */ (state)) ?? []).slice(0, ROWS);
-    const keys = new Set(shown.map((upload) => upload.key));
-    for (const [key, row] of this.#rows) {
-      if (!keys.has(key)) row.remove(), this.#rows.delete(key);
+    document.getElementById("to-uploads")?.toggleAttribute("hidden", uploads.length === 0);
+    const list = this.#part(".tray-groups");
+    const groups = [...Map.groupBy(uploads, groupOf)].map(([key, some]) => ({ key, some, at: rank(some) }));
+    groups.sort((a, b) => a.at - b.at);
+    /** @type {Set<string>} */ const kept = new Set();
+    let [room, more, at] = [ROWS, 0, 0];
+    for (const { key, some, at: stands } of groups) {
+      // A line for itself, and one for a row at least.
+      if (room < 2) {
+        more += some.length;
+        continue;
+      }
+      const group = this.#group(key);
+      kept.add(key);
+      const folded = this.#folds(group, some, stands);
+      const by = Map.groupBy(some, (upload) => (upload.left ? "kept" : upload.state));
+      const rows = folded ? [] : ORDER.flatMap((state) => by.get(/** @type {any} */ (state)) ?? []).slice(0, room - 1);
+      room -= rows.length + 1;
+      more += folded ? 0 : some.length - rows.length;
+      put(list, at, group.item);
+      at += 1;
+      this.#head(group, some, stands, folded);
+      const inside = /** @type {HTMLElement} */ (group.item.querySelector(".tray-rows"));
+      inside.hidden = folded;
+      rows.forEach((upload, place) => {
+        kept.add(upload.key);
+        put(inside, place, this.#row(upload));
+      });
     }
-    shown.forEach((upload, at) => {
-      const row = this.#row(upload);
-      if (list.children[at] !== row && !row.contains(document.activeElement)) list.insertBefore(row, list.children[at] ?? null);
-    });
-    const more = this.#part(".tray-more");
-    more.hidden = uploads.length <= ROWS;
-    more.textContent = `${uploads.length - ROWS} ${this.word("and_more")}`;
+    for (const [key, row] of this.#rows) if (!kept.has(key)) row.remove(), this.#rows.delete(key);
+    for (const [key, { item }] of this.#groups) if (!kept.has(key)) item.remove(), this.#groups.delete(key);
+    this.#part(".tray-more").hidden = more === 0;
+    this.#part(".tray-more").textContent = `${more} ${this.word("and_more")}`;
+  }
+
+  /** @param {string} key @returns {Group} */
+  #group(key) {
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = { item: this.#copy("#tray-group"), ended: 0, open: false };
+      group.item.dataset.group = key;
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+
+  /** @param {string} id of a template. */
+  #copy(id) {
+    const template = /** @type {HTMLTemplateElement} */ (this.querySelector(id));
+    return /** @type {HTMLElement} */ (/** @type {DocumentFragment} */ (template.content.cloneNode(true)).firstElementChild);
+  }
+
+  /** Whether one line is enough: all came to a good end a while ago, and nobody wants to see them. @param {Group} group @param {Upload[]} uploads @param {number} stands */
+  #folds(group, uploads, stands) {
+    if (stands < 4) {
+      group.ended = 0;
+      return (group.open = false);
+    }
+    if (group.ended === 0) {
+      group.ended = Date.now();
+      setTimeout(() => this.#soon(), FOLD);
+    }
+    const { item } = group;
+    return !group.open && Date.now() - group.ended >= FOLD && !item.querySelector(".tray-rows")?.contains(document.activeElement);
+  }
+
+  /** @param {Group} group @param {Upload[]} uploads @param {number} stands @param {boolean} folded */
+  #head({ item, open }, uploads, stands, folded) {
+    const part = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (item.querySelector(selector));
+    // One place may say more of the candidate than another.
+    const who = uploads.map(owner).reduce((long, one) => (one.length > long.length ? one : long));
+    part("[data-who]").textContent = who === "" ? this.word("documents") : who;
+    const bad = uploads.filter((upload) => needsHelp(upload) && !upload.left).length;
+    const done = uploads.filter((upload) => upload.state === "accepted").length;
+    part("[data-count]").textContent = bad > 0 ? `${bad} ${this.word(bad === 1 ? "attention_one" : "attention")}`
+      : stands === 3 ? "" : folded && done === uploads.length ? this.word("accepted") : `${done} ${this.word("of")} ${uploads.length}`;
+    item.className = `tray-group ${uploads.some(isBad) ? "bad" : bad > 0 ? "note" : stands === 4 && done > 0 ? "good" : ""}`;
+    const fold = part("[data-fold]");
+    fold.hidden = !folded && !open;
+    fold.setAttribute("aria-expanded", String(!folded));
+    fold.setAttribute("aria-label", `${fold.textContent}: ${part("[data-who]").textContent}`);
   }
 
   /** @param {Upload[]} uploads */
@@ -214,19 +315,27 @@ export class UploadTray extends HTMLElement {
     const all = going.reduce((sum, upload) => sum + upload.size, 0);
     const have = going.reduce((sum, upload) => sum + upload.confirmed, 0);
     const done = live.filter((upload) => upload.ended).length;
-    const bad = live.filter(isBad).length;
+    const bad = live.filter(needsHelp).length;
+    const any = (/** @type {(upload: Upload) => boolean} */ test) => live.some(test);
     const bar = /** @type {HTMLProgressElement} */ (this.#part(".tray-all"));
     bar.max = Math.max(1, all);
     bar.value = have;
     const needy = this.#needy.length;
+    const moving = any((upload) => upload.active);
+    const title = document.title.replace(/^\(\d+%\) /, "");
+    const percent = all === 0 ? 0 : Math.floor((100 * have) / all);
+    if (moving || title !== document.title) document.title = moving ? `(${percent}%) ${title}` : title;
     this.#part(".tray-total").textContent = live.length === 0 ? `${needy} ${this.word("unfinished")}`
       : `${done} ${this.word("of")} ${live.length}`
       + (bad === 0 ? "" : ` · ${bad} ${this.word(bad === 1 ? "attention_one" : "attention")}`);
-    const any = (/** @type {(upload: Upload) => boolean} */ test) => live.some(test);
     this.#part('[data-all="pause"]').hidden = !any((upload) => upload.active);
     this.#part('[data-all="resume"]').hidden = !any((upload) => ["paused", "signed_out"].includes(upload.state));
     this.#part('[data-all="retry"]').hidden = !any(canRetry);
-    this.#part("[data-sign-in]").hidden = !any((upload) => upload.state === "signed_out");
+    const out = any((upload) => upload.state === "signed_out");
+    this.#part("[data-sign-in]").hidden = !out;
+    // What is to be signed in for is seen in every tab.
+    if (out && !this.#out && matchMedia(BESIDE).matches) this.#open(true);
+    this.#out = out;
     this.#part('[data-all="clear"]').hidden = !uploads.some((upload) => ["accepted", "cancelled"].includes(upload.state));
     this.#part(".tray-kept").hidden = needy === 0;
     this.#part(".tray-kept p").textContent = this.#told === "" ? this.#keptWords() : this.#told;
@@ -236,14 +345,13 @@ export class UploadTray extends HTMLElement {
   #row(upload) {
     let row = this.#rows.get(upload.key);
     if (row === undefined) {
-      const template = /** @type {HTMLTemplateElement} */ (this.querySelector("#tray-row"));
-      row = /** @type {HTMLElement} */ (/** @type {DocumentFragment} */ (template.content.cloneNode(true)).firstElementChild);
+      row = this.#copy("#tray-row");
       row.dataset.key = upload.key;
       const set = (/** @type {string} */ part, /** @type {string} */ text) => {
         /** @type {HTMLElement} */ (row?.querySelector(part)).textContent = text;
       };
       set("[data-name]", upload.name);
-      set("[data-place]", upload.place);
+      set("[data-place]", within(upload));
       for (const button of row.querySelectorAll("button")) {
         button.setAttribute("aria-label", `${button.textContent} ${upload.name}`);
       }
