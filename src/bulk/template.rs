@@ -47,6 +47,8 @@ pub enum InvalidTemplate {
     Adjacent,
     #[error("the pattern is longer than {LONGEST} characters")]
     TooLong,
+    #[error("the pattern holds a control character; take it out")]
+    Control,
 }
 
 /// Characters of a pattern.
@@ -94,6 +96,9 @@ impl FromStr for Template {
     fn from_str(text: &str) -> Result<Self, InvalidTemplate> {
         if text.chars().count() > LONGEST {
             return Err(InvalidTemplate::TooLong);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidTemplate::Control);
         }
         let mut pieces: Vec<(Part, bool)> = Vec::new();
         let (mut optional, mut literal) = (false, String::new());

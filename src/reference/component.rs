@@ -342,6 +342,11 @@ accepts = ["documents", "pdf", "JPG"]
             ("max = 1\n", "max = 1\nmaximum = 2\n", "c.toml:11: unknown field"),
             ("six_rule", "seven_rule", "c.toml:4: "),
             ("id =", "naming = \"{candidate}_{sektion}\"\nid =", "c.toml:2: {sektion} is no field"),
+            (
+                "id =",
+                "naming = \"{candidate}\\u0000\"\nid =",
+                "c.toml:2: the pattern holds a control character",
+            ),
             ("id =", "aliases = [\"\"]\nid =", "c.toml:2: alias \"\" must be"),
             (
                 "max = 1\n",

@@ -98,7 +98,8 @@ fn component_definitions() {
             // What is kept of it reads back.
             let kept = serde_json::to_string(component).unwrap();
             assert_eq!(serde_json::from_str::<crate::component::Component>(&kept).unwrap(), *component);
-            assert!(!kept.contains("\\u0000"), "no database takes a NUL");
+            // Behind an even number of backslashes: the words of a NUL are no NUL.
+            assert!(!kept.replace("\\\\", "").contains("\\u0000"), "no database takes a NUL");
         }
         (read.is_some(), told(&problems))
     });

@@ -27,8 +27,10 @@ pub(super) fn find(source: &mut dyn Source, size: u64) -> Result<End, Stop> {
     let (from, tail) = read_tail(source, size, TAIL)?;
     let at = last_end(&tail).ok_or_else(|| Stop::corrupt("The archive is cut short."))?;
     let record = &tail[at..];
-    // Attack: bytes after the archive, or a second end inside the comment, for a parser that looks elsewhere.
-    if record.len() != END_BYTES + usize::from(u16_at(record, 20)) {
+    // Attack: bytes after the archive, or a second end inside the comment, even one cut short, for a parser that looks
+    // elsewhere.
+    let another = record[END.len()..].windows(END.len()).any(|window| window == END);
+    if another || record.len() != END_BYTES + usize::from(u16_at(record, 20)) {
         return Err(Stop::unsafe_archive("something stands after its end"));
     }
     let (disk, directory_disk) = (u16_at(record, 4), u16_at(record, 6));

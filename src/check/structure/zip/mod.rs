@@ -8,6 +8,7 @@ mod end;
 mod fields;
 mod member;
 mod names;
+mod unpacked;
 
 use std::io::{BufReader, Read, SeekFrom};
 
@@ -18,6 +19,7 @@ use super::budget::Budget;
 use super::refuse::Stop;
 use super::{Source, office, open_document};
 use crate::evidence::Reason;
+use unpacked::Unpacked;
 
 pub(super) use end::refuse_appended;
 pub(super) use member::{Nesting, check_member, check_member_name};
@@ -130,21 +132,20 @@ pub(super) fn walk(
     for index in 0..archive.len() {
         budget.in_time()?;
         let name = check_entry(archive, index, &mut names)?;
-        let mut entry = archive.by_index(index).map_err(broken)?;
-        if entry.is_dir() {
+        let packed = archive.by_index_raw(index).map_err(broken)?;
+        let (is_folder, told) = (packed.is_dir(), packed.size());
+        let mut member = Unpacked::new(packed);
+        if is_folder {
             // Attack: a folder that has content. (Some programs deflate the nothing in it.)
-            if entry.read(&mut [0])? > 0 {
+            if told > 0 || member.read(&mut [0])? > 0 {
                 return Err(Stop::unsafe_archive(format_args!("its folder {name} holds bytes")));
             }
+            member.fills_its_place()?;
             continue;
         }
         let full = if path.is_empty() { name } else { format!("{path}/{name}") };
-        let told = entry.size();
-        let size = check_member(&mut entry, &full, nesting, budget).map_err(|stop| stop.inside(&full))?;
-        // One that has more is refused by who inflates it.
-        if size != told {
-            return Err(Stop::corrupt("A file in it is shorter than it says."));
-        }
+        let size = check_member(&mut member, &full, nesting, budget).map_err(|stop| stop.inside(&full))?;
+        member.fills_its_place()?;
         budget.list(&full, size);
     }
     Ok(())

@@ -96,6 +96,22 @@ fn ordinary_zips_pass() {
     }
 }
 
+/// A deflated member, and sixteen bytes behind its end that its packed size counts in: what stands behind a member
+/// that is streamed.
+fn with_room_behind() -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let deflated = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    zip.start_file("a.txt", deflated).unwrap();
+    std::io::Write::write_all(&mut zip, &[b'a'; 100]).unwrap();
+    let mut bytes = zip.finish().unwrap().into_inner();
+    let (local, directory, end) = (find(&bytes, LOCAL), find(&bytes, CENTRAL), find(&bytes, END));
+    for (at, more) in [(local + 18, 16), (directory + 20, 16), (end + 16, 16)] {
+        bytes[at] += more;
+    }
+    bytes.splice(directory..directory, [0; 16]);
+    bytes
+}
+
 #[test]
 fn every_trick_is_refused() {
     let two = zip_of(&[("a.txt", b"aaaa"), ("b.txt", b"bbbb")]);
@@ -129,7 +145,11 @@ fn every_trick_is_refused() {
     let mut comment = two.clone();
     comment[end + 20..].copy_from_slice(&22_u16.to_le_bytes());
     comment.extend_from_slice(&two[end..]);
+    let mut short = two.clone();
+    short[end + 20..].copy_from_slice(&21_u16.to_le_bytes());
+    short.extend_from_slice(&two[end..end + 21]);
     for (what, bytes, reason) in [
+        ("room behind a member", with_room_behind(), Reason::ArchiveUnsafe),
         ("local name differs", patched(&two, 0, b"a.txt", b"x.txt"), Reason::ArchiveUnsafe),
         (
             "same name twice",
@@ -142,6 +162,7 @@ fn every_trick_is_refused() {
         ("overlap", overlap, Reason::ArchiveUnsafe),
         ("two ends", [&two[..], &two[end..]].concat(), Reason::ArchiveUnsafe),
         ("end in comment", comment, Reason::ArchiveUnsafe),
+        ("end in comment, cut short", short, Reason::ArchiveUnsafe),
         ("prefix", [b"MZ\0\0".as_slice(), &two].concat(), Reason::ArchiveUnsafe),
         ("suffix", [&two[..], b"more"].concat(), Reason::ArchiveUnsafe),
         ("cut", two[..end - 3].to_vec(), Reason::Corrupt),
