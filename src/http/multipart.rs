@@ -21,6 +21,8 @@ const MOST_FIELDS: usize = 8;
 const LONGEST_FIELD: usize = 1 << 10;
 /// Characters of a file's name that are kept.
 const LONGEST_NAME: usize = 120;
+/// Longest boundary (RFC 2046, 5.1.1).
+const BOUNDARY: usize = 70;
 /// Where the first field of a form ends at the latest, bytes.
 const HEAD: usize = 4 << 10;
 
@@ -47,9 +49,10 @@ impl Sent {
     }
 }
 
-/// The boundary, if the request is such a form.
+/// What stands between the parts, if the request is such a form.
 pub fn boundary(headers: &HeaderMap) -> Option<String> {
-    multer::parse_boundary(headers.get(header::CONTENT_TYPE)?.to_str().ok()?).ok()
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    multer::parse_boundary(value).ok().filter(|boundary| boundary.len() <= BOUNDARY)
 }
 
 /// Reads a form and keeps at most `limit` bytes of its file, the field `file`.

@@ -31,6 +31,7 @@ const fn route(method: &'static str, path: &'static str, access: Access) -> Rout
 const MISSING: &str = "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/missing";
 const INCOMPLETE: &str = "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/incomplete";
 const OTHER_MEANS: &str = "/api/v1/samples/{sample}/candidates/{number}/sections/{section}/other_means";
+const SEND: &str = "/samples/{sample}/candidates/{number}/sections/{section}/send";
 const ABSENT: &str = "/api/v1/samples/{sample}/candidates/{number}/absent";
 
 /// The table. A route that is not here fails a test; so does a row without a route.
@@ -184,6 +185,10 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/samples/{sample}/candidates/{number}/absent", Access::May(Action::FlagMissing)),
     route("POST", "/samples/{sample}/candidates/{number}/absent", Access::May(Action::FlagMissing)),
     route("POST", "/samples/{sample}/candidates/{number}/absent/clear", Access::May(Action::FlagMissing)),
+    route("GET", SEND, Access::May(Action::ChangeWork)),
+    route("POST", SEND, Access::May(Action::ChangeWork)),
+    route("GET", "/samples/{sample}/documents/{document}/send", Access::May(Action::ChangeWork)),
+    route("POST", "/samples/{sample}/documents/{document}/send", Access::May(Action::ChangeWork)),
     route("GET", "/samples/{sample}/check", Access::May(Action::ViewWork)),
     route("GET", "/samples/{sample}/declarations/{declaration}", Access::May(Action::Submit)),
     route("POST", "/samples/{sample}/declarations/{declaration}", Access::May(Action::Submit)),

@@ -22,6 +22,7 @@ mod plan;
 pub mod policy;
 mod press;
 mod receipt;
+mod send;
 mod sign_in;
 mod statics;
 mod submit;
@@ -79,6 +80,11 @@ pub fn routes(service: &Arc<Service>) -> Router<Arc<Service>> {
         .route("/samples/{sample}/candidates/{number}/sections/{section}/fewer/clear", post(flag::clear))
         .route("/samples/{sample}/candidates/{number}/absent", get(flag::show_absent).post(flag::set_absent))
         .route("/samples/{sample}/candidates/{number}/absent/clear", post(flag::clear_absent))
+        .route(
+            "/samples/{sample}/candidates/{number}/sections/{section}/send",
+            get(send::show).post(send::send),
+        )
+        .route("/samples/{sample}/documents/{document}/send", get(send::show).post(send::send))
         .route("/samples/{sample}/check", get(submit::check))
         .route("/samples/{sample}/declarations/{declaration}", get(submit::declaration).post(submit::tick))
         .route("/samples/{sample}/submit", get(submit::show).post(submit::submit))

@@ -194,6 +194,8 @@ pub struct PlaceView {
     pub full_because: String,
     /// The file that a chosen one would take the place of.
     pub replaces: Option<String>,
+    /// Where files are sent without script.
+    pub send: String,
     pub words: Words,
     pub files: Vec<FileView>,
     pub flag: Option<FlagView>,

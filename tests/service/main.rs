@@ -43,6 +43,7 @@ mod roles;
 mod routes;
 mod rules;
 mod scanner_faults;
+mod send;
 mod stop;
 mod support;
 mod trail;

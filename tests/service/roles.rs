@@ -84,6 +84,10 @@ POST   /samples/{sample}/files/{file}/delete                                    
 POST   /samples/{sample}/files/{file}/restore                                       yy....ff. yy..f.ff.
 GET    /samples/{sample}/files/{file}/move                                          yy....ff. yy..f.ff.
 POST   /samples/{sample}/files/{file}/move                                          yy....ff. yy..f.ff.
+GET    /samples/{sample}/candidates/{number}/sections/{section}/send                yy....ff. yy..f.ff.
+POST   /samples/{sample}/candidates/{number}/sections/{section}/send                yy....ff. yy..f.ff.
+GET    /samples/{sample}/documents/{document}/send                                  yy....ff. yy..f.ff.
+POST   /samples/{sample}/documents/{document}/send                                  yy....ff. yy..f.ff.
 GET    /samples/{sample}/candidates/{number}/sections/{section}/missing             yy....ff. yy..f.ff.
 POST   /samples/{sample}/candidates/{number}/sections/{section}/missing             yy....ff. yy..f.ff.
 POST   /samples/{sample}/candidates/{number}/sections/{section}/missing/clear       yy....ff. yy..f.ff.
@@ -196,6 +200,10 @@ fn probe(request: RequestBuilder, row: &Row) -> RequestBuilder {
         ("POST", "holds") => request.json(&json!({ "kind": "review", "reference": "" })),
         ("POST", "returns" | "extensions") => {
             request.json(&json!({ "reason": "", "due_at": "2099-01-01T00:00:00Z" }))
+        }
+        // A form with nothing in it.
+        ("POST", "send") => {
+            request.header("content-type", "multipart/form-data; boundary=end").body("--end--\r\n")
         }
         ("PUT", "other_means") => request.json(&json!({ "means": "posted" })),
         ("PUT", _) => request.json(&json!({ "reason": "lost" })),

@@ -100,6 +100,14 @@ pub fn place<'a>(
         Some(file) if open && section.max == 1 && running.is_empty() => Some(file.id.to_string()),
         _ => None,
     };
+    let send = match (&*ground.candidate, &replaces) {
+        ("", None) => format!("{}/documents/{code}/send", ground.sample),
+        ("", Some(file)) => format!("{}/documents/{code}/send?replaces={file}", ground.sample),
+        (number, None) => format!("{}/candidates/{number}/sections/{code}/send", ground.sample),
+        (number, Some(file)) => {
+            format!("{}/candidates/{number}/sections/{code}/send?replaces={file}", ground.sample)
+        }
+    };
     PlaceView {
         dom: format!("section-{code}"),
         candidate: ground.candidate.clone(),
@@ -120,6 +128,7 @@ pub fn place<'a>(
             _ => "It holds all the files it takes; some are on their way.".to_owned(),
         },
         replaces,
+        send,
         words: words::section(facts_of(section, work.unwrap_or(&own))),
         flag: work.and_then(|work| flag(ground, code, &work.notes)),
         asides: match work {

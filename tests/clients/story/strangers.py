@@ -74,6 +74,8 @@ PAGES = [
     ("GET", SECTION, None, {}),
     ("GET", PLACE + "/fewer", None, {}),
     ("GET", PLACE + "/other", None, {}),
+    ("GET", PLACE + "/send", None, {}),
+    ("GET", "/samples/{sample}/documents/Coversheet/send", None, {}),
     ("GET", "/samples/{sample}/check", None, {}),
     ("GET", "/samples/{sample}/declarations/authentication", None, {}),
     ("GET", "/samples/{sample}/submit", None, {}),
