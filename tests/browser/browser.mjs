@@ -1,12 +1,18 @@
-// A person at a browser: pages with silent judges (policy reports, script errors, axe), and screenshots.
+// A person at a browser: pages with silent judges (policy reports, script errors, axe, sizes of what is pressed, room for
+// other letters), screenshots, and what a screen reader is told.
 
-import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const trees = fileURLToPath(new URL("trees", import.meta.url));
+/** The narrowest window that loses nothing (WCAG 1.4.10): 1280 px at 400 %. */
+const NARROWEST = 320;
 export const shots = mkdtempSync(path.join(tmpdir(), "strongroom-shots-"));
 
 export class Browser {
@@ -69,11 +75,85 @@ export class Browser {
     for (const violation of found.violations) this.complaints.push(`${name} ${width}: ${violation}`);
     for (const report of found.reports) this.complaints.push(`${name} ${width}: policy ${report}`);
     if (found.sideways > 0) this.complaints.push(`${name} ${width}: scrolls sideways by ${found.sideways} px`);
+    for (const small of await page.evaluate(tooSmall)) this.complaints.push(`${name} ${width}: ${small}`);
+    if (width && width < 600) {
+      await page.setViewportSize({ width: NARROWEST, height: 844 });
+      const lost = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (lost > 0) this.complaints.push(`${name} ${NARROWEST}: scrolls sideways by ${lost} px`);
+      await page.setViewportSize({ width, height: 844 });
+    }
+    for (const cut of await page.evaluate(withRoom)) this.complaints.push(`${name} ${width}: ${cut}`);
+  }
+
+  /**
+   * What a screen reader is told of a part of the page is what was reviewed. Files, times and ids that differ from run to
+   * run are left out. `STRONGROOM_WRITE_TREES=1` writes it anew, to be read before it is committed.
+   * @param {import("playwright-core").Page} page @param {string} name @param {string} part
+   */
+  async tree(page, name, part) {
+    const told = (await page.locator(part).ariaSnapshot())
+      .replace(/\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{1,2} [A-Z][a-z]{2} \d{4}(, \d\d:\d\d)?/g, "DATE")
+      .replace(/\bin \d[\d,]* (day|hour|minute)s?\b/g, "in TIME")
+      .replace(/[0-9a-f]{32,64}/g, "ID")
+      .replace(/^\s*- \/url:.*\n/gm, "");
+    const file = path.join(trees, `${name}.yaml`);
+    if (process.env.STRONGROOM_WRITE_TREES || !existsSync(file)) {
+      mkdirSync(trees, { recursive: true });
+      writeFileSync(file, `${told}\n`);
+      assert.ok(process.env.STRONGROOM_WRITE_TREES, `${file} was not there; it is now, to be read`);
+    }
+    assert.equal(`${told}\n`, readFileSync(file, "utf8"), `what a screen reader is told of ${name} has changed`);
   }
 
   async close() {
     await this.chromium.close();
   }
+}
+
+/**
+ * What is pressed and smaller than 24 px, or on a narrow screen a button or a field lower than 44 (WCAG 2.5.8, and 2.5.5
+ * for fingers). A link in a sentence has its line's height; so may what is apart from all else by 24 px.
+ */
+function tooSmall() {
+  const pressed = [...document.querySelectorAll("a[href], button, summary, select, textarea, input:not([type=hidden])")];
+  const boxes = pressed
+    .filter((one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true }))
+    .map((one) => {
+      const label = one.matches("[type=radio], [type=checkbox]") ? one.closest("label") : null;
+      return { one, box: (label ?? one).getBoundingClientRect() };
+    })
+    .filter(({ box }) => box.width > 1 && box.height > 1 && box.right > 0 && box.bottom > 0);
+  const fingers = innerWidth < 600;
+  const found = [];
+  for (const { one, box } of boxes) {
+    const inSentence = one.matches("a") && getComputedStyle(one).display === "inline";
+    const needed = fingers && one.matches("button, .button, select, textarea, input") ? 44 : 24;
+    const low = box.height < needed - 0.5 || box.width < 24 - 0.5;
+    if (!low || (inSentence && needed === 24)) continue;
+    found.push(`${Math.round(box.width)} x ${Math.round(box.height)} px, needs ${needed}: ${one.outerHTML.slice(0, 120)}`);
+  }
+  return found.slice(0, 5);
+}
+
+/** Nothing is cut off when letters, words and lines stand further apart (WCAG 1.4.12). */
+function withRoom() {
+  const wider = new CSSStyleSheet();
+  wider.replaceSync(`* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }
+    p { margin-bottom: 2em !important; }`);
+  const sheets = document.adoptedStyleSheets;
+  document.adoptedStyleSheets = [...sheets, wider];
+  const cut = [...document.querySelectorAll("main *, header *, upload-tray *")]
+    .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.matches(".hidden-words, svg *, textarea, input, select, option"))
+    .filter((one) => {
+      const style = getComputedStyle(one);
+      const hides = style.overflowY === "hidden" || style.overflowY === "clip";
+      return hides && one.scrollHeight > one.clientHeight + 2 && one.clientHeight > 1;
+    })
+    .map((one) => `cut off when lines stand further apart: ${one.outerHTML.slice(0, 120)}`);
+  const sideways = document.documentElement.scrollWidth - innerWidth;
+  if (sideways > 0) cut.push(`scrolls sideways by ${sideways} px when letters stand further apart`);
+  document.adoptedStyleSheets = sheets;
+  return cut.slice(0, 5);
 }
 
 /** @param {import("playwright-core").Page} page @param {string} person */

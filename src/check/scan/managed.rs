@@ -203,7 +203,12 @@ fn create_private(folder: &Path) -> io::Result<()> {
 fn prepare(folder: &Path, socket: &Path, limits: &ScanLimits) -> io::Result<Database> {
     create_private(folder)?;
     let scratch = folder.join("tmp");
-    // What an earlier clamd left when it was killed.
+    // What an earlier clamd left when it was killed. One that is still ending has no command line any more and may yet
+    // hold its socket, and the next clamd does not take a socket that somebody answers at.
+    match std::fs::remove_file(socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     match std::fs::remove_dir_all(&scratch) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => create_private(&scratch)?,

@@ -2,11 +2,13 @@
 
 import { byFolder, fiveThousandFiles, namesAreTried, nastyNames, reloadInThePlan, thirtyCandidatesByName } from "./bulk.mjs";
 import { discarded, fortyOnAnotherMachine, knownByContent } from "./engine.mjs";
+import { aLineThatBreaks } from "./cuts.mjs";
 import {
   bytesThatDoNotArrive, cancelOffline, choosingWhileThePageChanges, goingOnWithoutKnowing, hiddenPagesAreSilent,
   noPlaceForMore, pagesThatDoNotCome,
 } from "./line.mjs";
 import { checkMyCopy, fingerprintsAreRight } from "./copies.mjs";
+import { firefoxByKeys, firefoxOverABadLine } from "./firefox.mjs";
 import { fiveHundredCandidates } from "./large.mjs";
 import { byKeysInTheList, inPlaceOfFiles, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
 import {
@@ -16,6 +18,7 @@ import {
   boardWithoutScript, importAList, importWithoutScript, listToWriteBy, moreTime, namesForTheBoard, progressIsARecount,
 } from "./board.mjs";
 import { infectedOriginals } from "./incidents.mjs";
+import { withoutScript } from "./noscript.mjs";
 import { bothWidths, errorPages } from "./screens.mjs";
 import { drivingTabClosed, oneTrayInTwoTabs, signedOutAndIn, somebodyElse } from "./tabs.mjs";
 import { byCandidate } from "./tray.mjs";
@@ -40,12 +43,16 @@ export const walks = {
   "tabs: signed out in one, in again in another": signedOutAndIn,
   "tabs: somebody else signs in": somebodyElse,
   "tray: by candidate, problems first, beside the page": byCandidate,
+  "a line that breaks: cuts, a long silence, a reload, signed out": aLineThatBreaks,
   "hidden pages neither listen nor look": hiddenPagesAreSilent,
   "the list by its keys": byKeysInTheList,
   "one row changes, the others stay": withoutRedrawing,
   "replace, move, delete and undo": replaceAndMove,
   "whose file is it": whoseFileIsIt,
   "what is said in place of files": inPlaceOfFiles,
+  "a candidate without script: send, replace, delete, Missing": withoutScript,
+  "Firefox: a file by keyboard alone": firefoxByKeys,
+  "Firefox: a line that breaks": firefoxOverABadLine,
   "a sample from its first file to the receipt": sampleFromStartToReceipt,
   "the moderator's zip holds what was sent": moderatorDownloads,
   "sixty files of thirty candidates by their names: three clicks and a dialog": thirtyCandidatesByName,

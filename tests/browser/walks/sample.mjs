@@ -31,6 +31,7 @@ export async function keyboardAlone({ base, browser }) {
   assert.equal(await page.evaluate(() => "hacked" in globalThis), false, "a name is only a name");
   assert.equal(await page.locator(".file-name img, .tray-name img").count(), 0);
   await browser.look(page, "workspace-accepted");
+  await browser.tree(page, "workspace", "main");
   await page.context().close();
 }
 
@@ -52,6 +53,7 @@ export async function sampleFromStartToReceipt({ base, browser }) {
   await choose(page, "Plan", [{ name: "wrong.exe", mimeType: "application/octet-stream", buffer: Buffer.from("MZ") }]);
   await page.locator(".tray-row.bad", { hasText: "wrong.exe" }).waitFor();
   await browser.look(page, "workspace-tray");
+  await browser.tree(page, "tray", "upload-tray");
 
   // Delete and undo.
   const row = page.locator("#section-Product .file", { hasText: "product.zip" });
@@ -79,6 +81,7 @@ export async function sampleFromStartToReceipt({ base, browser }) {
     await page.locator("#section-Product", { hasText: "Missing: lost" }).waitFor();
   }
   await browser.look(page, "check-ready");
+  await browser.tree(page, "check", "main");
   await page.locator("#to-declarations").click();
   for (let step = 1; step <= 3; step += 1) {
     await page.getByText(`Declaration ${step} of 3`).waitFor();
@@ -96,6 +99,7 @@ export async function sampleFromStartToReceipt({ base, browser }) {
   await page.locator("#submit-sample").click();
   await page.getByRole("heading", { name: "Sample submitted" }).waitFor();
   await browser.look(page, "receipt");
+  await browser.tree(page, "receipt", "main");
   const receipt = page.url();
   const number = await page.locator("#receipt-number").innerText();
   const listed = await page.locator("td .fingerprint").allInnerTexts();

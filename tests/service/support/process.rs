@@ -108,7 +108,9 @@ impl Installation {
     /// Serves until it reaches a step that it comes to by itself and ends there, maybe before it is ready.
     pub async fn serve_until_killed(&self, step: &str) {
         let (mut process, _ready_or_ended) = self.spawn(self.data(), Some(step)).await;
-        assert_eq!(process.ended().await.signal(), Some(9));
+        let ended = process.ended().await;
+        let told = std::fs::read_to_string(&process.log).unwrap_or_default();
+        assert_eq!(ended.signal(), Some(9), "{ended}: {told}");
     }
 
     async fn serve_in(&self, data: &Path, kill_at: Option<&str>) -> Process {

@@ -87,6 +87,17 @@ async fn a_killed_clamd_costs_a_retry_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_socket_that_an_ending_clamd_still_holds_is_no_obstacle() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().join("clamd");
+    std::fs::create_dir(&folder).unwrap();
+    let _held = std::os::unix::net::UnixListener::bind(folder.join("clamd.sock")).unwrap();
+    let clamd = start(data.path()).await;
+    assert_eq!(clamd.scan(&holding(b"an essay"), 8).await.unwrap().finding, Finding::Clean);
+    clamd.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_deep_data_folder_still_gets_a_socket() {
     let data = tempfile::tempdir().unwrap();
     let clamd = start(&data.path().join("d".repeat(120))).await;
