@@ -105,6 +105,16 @@ export class Browser {
     assert.equal(`${told}\n`, readFileSync(file, "utf8"), `what a screen reader is told of ${name} has changed`);
   }
 
+  /** Pictures of what a walk that failed has left open, and an end of it. @param {string} name */
+  async leave(name) {
+    for (const context of this.chromium.contexts()) {
+      for (const [at, page] of context.pages().entries()) {
+        await page.screenshot({ path: path.join(shots, `${name}-${at}.png`), timeout: 5000 }).catch(() => {});
+      }
+      await context.close();
+    }
+  }
+
   async close() {
     await this.chromium.close();
   }

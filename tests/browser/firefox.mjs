@@ -34,7 +34,10 @@ export class Firefox {
   /** Waits for text in what a selector finds first. @param {string} selector @param {string} text */
   async says(selector, text) {
     const told = ([selector, text]) => [...document.querySelectorAll(selector)].some((one) => one.textContent?.includes(text));
-    await this.page.waitForFunction(told, { timeout: PATIENCE, polling: 200 }, [selector, text]);
+    await this.page.waitForFunction(told, { timeout: PATIENCE, polling: 200 }, [selector, text]).catch(async () => {
+      const here = await this.page.evaluate(() => document.body.innerText.slice(0, 800));
+      throw new Error(`Firefox: ${selector} never says ${text}: ${here}`);
+    });
   }
 
   /** The id of what has the focus. @returns {Promise<string>} */

@@ -5,6 +5,9 @@ import { Browser, shots } from "./browser.mjs";
 import { start } from "./service.mjs";
 import { walks } from "./walks/index.mjs";
 
+// What a walk waits for and no longer hears of is told with the walk.
+process.on("unhandledRejection", (error) => console.log(`        unheard: ${error}`.slice(0, 300)));
+
 const service = await start();
 const browser = await Browser.open();
 let passed = 0;
@@ -22,6 +25,7 @@ try {
     } catch (error) {
       failed += 1;
       console.log(`FAILED  ${name}\n    ${error instanceof Error ? error.message : error}`);
+      await browser.leave(`failed-${failed}`);
     }
   }
 } finally {

@@ -11,7 +11,7 @@ import { folder, inTray, openUploads, teacherAt } from "./engine.mjs";
 const MIB = 1024 * 1024;
 const mib = Number(process.env.STRONGROOM_WALK_MIB ?? 48);
 /** Milliseconds between cuts and of the silence, and bytes a second. */
-const [EVERY, SILENCE, RATE] = mib > 100 ? [5000, 30_000, 16 * MIB] : [400, 3000, 6 * MIB];
+const [EVERY, SILENCE, RATE] = mib > 100 ? [5000, 30_000, 16 * MIB] : [400, 3000, 3 * MIB];
 
 /** @param {number} time */
 const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
@@ -39,14 +39,14 @@ export async function aLineThatBreaks({ base, browser }) {
   const dir = folder();
   const file = path.join(dir, "noise.wav");
   const { digest, size } = recording(file, mib);
-  const page = await teacherAt({ base: line.base, browser }, "1011");
+  const page = await teacherAt({ base: line.base, browser }, "1004");
   page.on("dialog", (dialog) => dialog.accept());
   line.rate = RATE;
   const chooser = page.waitForEvent("filechooser");
   await page.locator("#section-Evidence-choose").click();
   await (await chooser).setFiles(file);
   /** The server has so much of it. @returns {Promise<number>} */
-  const kept = async () => (await openUploads(page)).find((/** @type {any} */ one) => one.name === "noise.wav")?.offset ?? size;
+  const kept = async () => (await openUploads(page)).find((/** @type {any} */ one) => one.original_name === "noise.wav")?.offset ?? size;
   const grows = async (/** @type {number} */ from) => {
     const [began, until] = [Date.now(), Date.now() + 60_000];
     while ((await kept()) <= from) {
@@ -96,7 +96,7 @@ export async function aLineThatBreaks({ base, browser }) {
   line.rate = 0;
   const until = Date.now() + 600_000;
   for (;;) {
-    const candidate = `/api/v1/samples/${await page.locator("main").getAttribute("data-sample")}/candidates/1011`;
+    const candidate = `/api/v1/samples/${await page.locator("main").getAttribute("data-sample")}/candidates/1004`;
     const { sections } = await (await page.request.get(candidate)).json();
     const files = sections.flatMap((/** @type {any} */ one) => one.files);
     const known = files.find((/** @type {any} */ one) => one.original_name === "noise.wav");

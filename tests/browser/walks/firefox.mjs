@@ -28,12 +28,12 @@ export async function firefoxByKeys(given) {
     const { page } = firefox;
     await firefox.tabTo("person-teacher.98765");
     await page.keyboard.press("Enter");
-    await firefox.says("h1", "Teacher");
+    await firefox.says("a.cover", "R085");
     const sample = await page.evaluate(() => {
       const link = [...document.querySelectorAll("a.cover")].find((one) => one.textContent?.includes("R091"));
       return link?.getAttribute("href") ?? "";
     });
-    await page.goto(`${given.base}${sample}?open=1008`);
+    await page.goto(`${given.base}${sample}?open=1004`);
     await page.waitForSelector("#section-Brief-choose");
     await firefox.tabTo("section-Brief-choose", 200);
     const file = path.join(folder(), "by keys.pdf");
@@ -61,20 +61,20 @@ export async function firefoxOverABadLine(given) {
     const { page } = firefox;
     page.on("dialog", (dialog) => dialog.accept().catch(() => {}));
     await page.click('[id="person-teacher.98765"]');
-    await firefox.says("h1", "Teacher");
+    await firefox.says("a.cover", "R085");
     const sample = await page.evaluate(() => {
       const link = [...document.querySelectorAll("a.cover")].find((one) => one.textContent?.includes("R085"));
       return link?.getAttribute("href") ?? "";
     });
-    await page.goto(`${line.base}${sample}?open=1012`);
+    await page.goto(`${line.base}${sample}?open=1006`);
     await page.waitForSelector("#section-Evidence-choose");
     const know = () =>
-      page.evaluate(async (address) => (await fetch(address)).json(), `/api/v1${sample}/candidates/1012`);
+      page.evaluate(async (address) => (await fetch(address)).json(), `/api/v1${sample}/candidates/1006`);
     const known = async () =>
       (await know()).sections.flatMap((/** @type {any} */ one) => one.files).find((/** @type {any} */ one) => one.original_name === "firefox.wav");
     const kept = async () =>
       (await page.evaluate(async () => (await fetch("/api/v1/uploads?state=open&limit=200")).json())).items
-        .find((/** @type {any} */ one) => one.name === "firefox.wav")?.offset ?? size;
+        .find((/** @type {any} */ one) => one.original_name === "firefox.wav")?.offset ?? size;
     const grows = async (/** @type {number} */ from) => {
       const until = Date.now() + 60_000;
       while ((await kept()) <= from) {
@@ -82,7 +82,7 @@ export async function firefoxOverABadLine(given) {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     };
-    line.rate = 3 * 1024 * 1024;
+    line.rate = 1024 * 1024;
     const [chooser] = await Promise.all([page.waitForFileChooser(), page.click("#section-Evidence-choose")]);
     await chooser.accept([file]);
     await firefox.says(".tray-row", "firefox.wav");
