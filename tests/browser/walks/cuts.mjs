@@ -41,7 +41,7 @@ export async function aLineThatBreaks({ base, browser }) {
   const { digest, size } = recording(file, mib);
   const page = await teacherAt({ base: line.base, browser }, "1004");
   page.on("dialog", (dialog) => dialog.accept());
-  line.rate = RATE;
+  line.pace = RATE;
   const chooser = page.waitForEvent("filechooser");
   await page.locator("#section-Evidence-choose").click();
   await (await chooser).setFiles(file);
@@ -93,7 +93,7 @@ export async function aLineThatBreaks({ base, browser }) {
   await other.locator('[id="person-teacher.98765"]').click();
   await other.waitForURL((url) => !url.pathname.startsWith("/sign-in"));
   await other.close();
-  line.rate = 0;
+  line.pace = 0;
   const until = Date.now() + 600_000;
   for (;;) {
     const candidate = `/api/v1/samples/${await page.locator("main").getAttribute("data-sample")}/candidates/1004`;

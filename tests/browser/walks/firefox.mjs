@@ -82,7 +82,7 @@ export async function firefoxOverABadLine(given) {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     };
-    line.rate = 1024 * 1024;
+    line.pace = 1024 * 1024;
     const [chooser] = await Promise.all([page.waitForFileChooser(), page.click("#section-Evidence-choose")]);
     await chooser.accept([file]);
     await firefox.says(".tray-row", "firefox.wav");
@@ -98,7 +98,7 @@ export async function firefoxOverABadLine(given) {
     await grows(await kept());
     await page.reload();
     await firefox.says(".tray-row", "firefox.wav");
-    line.rate = 0;
+    line.pace = 0;
     const again = await page.waitForSelector(".tray-row [data-do=again]:not([hidden])");
     const [second] = await Promise.all([page.waitForFileChooser(), again?.click()]);
     await second.accept([file]);
