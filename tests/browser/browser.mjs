@@ -150,7 +150,8 @@ function withRoom() {
   const wider = new CSSStyleSheet();
   wider.replaceSync(`* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }
     p { margin-bottom: 2em !important; }`);
-  const sheets = document.adoptedStyleSheets;
+  // A copy: what the document gives is the list itself.
+  const sheets = [...document.adoptedStyleSheets];
   document.adoptedStyleSheets = [...sheets, wider];
   const cut = [...document.querySelectorAll("main *, header *, upload-tray *")]
     .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.matches(".hidden-words, svg *, textarea, input, select, option"))

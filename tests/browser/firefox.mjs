@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import puppeteer from "puppeteer-core";
 
-const PATIENCE = 60_000;
+const PATIENCE = 30_000;
 
 export class Firefox {
   /** @type {string[]} What its page complained of. */ complaints = [];
@@ -22,7 +22,8 @@ export class Firefox {
       env: { ...process.env, HOME: firefox.profile },
       defaultViewport: { width, height: 900 },
     });
-    firefox.page = (await firefox.browser.pages())[0] ?? (await firefox.browser.newPage());
+    // The first window never gets the focus, and what has none does not hear Enter.
+    firefox.page = await firefox.browser.newPage();
     firefox.page.setDefaultTimeout(PATIENCE);
     firefox.page.on("pageerror", (error) => firefox.complaints.push(`script: ${error}`));
     firefox.page.on("console", (message) => {
@@ -31,13 +32,19 @@ export class Firefox {
     return firefox;
   }
 
-  /** Waits for text in what a selector finds first. @param {string} selector @param {string} text */
-  async says(selector, text) {
-    const told = ([selector, text]) => [...document.querySelectorAll(selector)].some((one) => one.textContent?.includes(text));
-    await this.page.waitForFunction(told, { timeout: PATIENCE, polling: 200 }, [selector, text]).catch(async () => {
-      const here = await this.page.evaluate(() => document.body.innerText.slice(0, 800));
-      throw new Error(`Firefox: ${selector} never says ${text}: ${here}`);
-    });
+  /** Waits for what a selector finds, with a text in it. @param {string} selector @param {string} [text] */
+  async says(selector, text = "") {
+    const told = (/** @type {string} */ selector, /** @type {string} */ text) =>
+      [...document.querySelectorAll(selector)].some((one) => one.textContent?.includes(text));
+    const until = Date.now() + PATIENCE;
+    // A page that is left takes the question with it.
+    while (!(await this.page.evaluate(told, selector, text).catch(() => false))) {
+      if (Date.now() > until) {
+        const here = await this.page.evaluate(() => `${location} ${document.body.innerText.slice(0, 800)}`);
+        throw new Error(`Firefox: ${selector} never says "${text}": ${here}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   /** The id of what has the focus. @returns {Promise<string>} */
@@ -52,6 +59,17 @@ export class Firefox {
       await this.page.keyboard.press("Tab");
     }
     throw new Error(`Tab does not reach ${id}`);
+  }
+
+  /** A dialog takes the focus from a window that nobody sees; another tab in front gives it back. */
+  async front() {
+    for (let time = 0; time < 10; time += 1) {
+      const other = await this.browser.newPage();
+      await this.page.bringToFront();
+      await other.close();
+      if (await this.page.evaluate(() => document.hasFocus())) return;
+    }
+    throw new Error("Firefox: the window has no focus");
   }
 
   async close() {

@@ -1,10 +1,7 @@
 // The browser's part, once a document: the places, the list, soft moves between pages, news. What uploads is `uploads.js`.
 
 import { door } from "./door.js";
-import { clipboardArrived, watchClipboard } from "./elements/clipboard.js";
-import { copiesLeft, watchCopies } from "./elements/copies.js";
 import { sift, tell, watchCandidates } from "./elements/candidates.js";
-import { watchNames } from "./elements/names.js";
 import { watchPlaces } from "./elements/places.js";
 import { listen, look } from "./live.js";
 import { softNavigation } from "./navigate.js";
@@ -14,16 +11,11 @@ const arrived = () => {
   tell();
   sift();
   listen();
-  copiesLeft();
-  clipboardArrived();
   door.promise.then((uploads) => uploads.arrived());
 };
 watchPlaces((files, spot) => door.promise.then((uploads) => uploads.take(files, spot)));
 watchCandidates(look);
 watchViewing();
-watchCopies();
-watchNames();
-watchClipboard();
 softNavigation(() => {
   viewingArrived();
   arrived();

@@ -1,8 +1,11 @@
-// The second part of the script: the engine, its tray, the other tabs, plans, and copies on this computer.
+// The second part of the script: the engine, its tray, the other tabs, plans, copies on this computer, and what only some
+// pages have.
 
 import { announce } from "./announce.js";
 import { door } from "./door.js";
+import { clipboardArrived, watchClipboard } from "./elements/clipboard.js";
 import { copiesLeft, watchCopies } from "./elements/copies.js";
+import { watchNames } from "./elements/names.js";
 import { refusal } from "./elements/places.js";
 import { Plans } from "./elements/plans.js";
 import { UploadTray } from "./elements/upload-tray.js";
@@ -16,11 +19,14 @@ const person = document.body.dataset.person ?? "";
 const tray = document.querySelector("upload-tray");
 const started = tray instanceof UploadTray ? start(tray) : null;
 watchCopies();
+watchNames();
+watchClipboard();
 if (person !== "") tellWho(person);
 door.resolve({
   take: (files, spot) => started?.take(files, spot),
   arrived: () => {
     copiesLeft();
+    clipboardArrived();
     started?.plans.arrived();
     if (document.querySelector("[data-nobody]") === null) return;
     started?.engine.leave();

@@ -94,7 +94,7 @@ function offerKeys() {
 /** From the viewer to the files, from the files to the candidates. @param {Element} from @param {Event} event */
 function back(from, event) {
   const to = from.id === "viewer" ? "#files" : "#people";
-  const row = document.querySelector(`${to} [aria-current]`) ?? document.querySelector(`${to} a.row, ${to} h2`);
+  const row = document.querySelector(`${to} [aria-current]`) ?? document.querySelector(`${to} a.viewing-person, ${to} h2`);
   if (!(row instanceof HTMLElement)) return;
   event.preventDefault();
   if (row.checkVisibility()) row.focus();

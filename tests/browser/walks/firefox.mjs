@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { shots } from "../browser.mjs";
 import { Firefox } from "../firefox.mjs";
 import { lineTo } from "../proxy.mjs";
 import { recording } from "./cuts.mjs";
@@ -17,6 +18,9 @@ async function inFirefox(given, base, walk) {
   try {
     await firefox.page.goto(`${base}/sign-in`);
     await walk(firefox);
+  } catch (error) {
+    await firefox.page.screenshot({ path: path.join(shots, "failed-firefox.png"), fullPage: true }).catch(() => {});
+    throw error;
   } finally {
     given.browser.complaints.push(...(await firefox.close()).map((one) => `Firefox: ${one}`));
   }
@@ -33,8 +37,12 @@ export async function firefoxByKeys(given) {
       const link = [...document.querySelectorAll("a.cover")].find((one) => one.textContent?.includes("R091"));
       return link?.getAttribute("href") ?? "";
     });
-    await page.goto(`${given.base}${sample}?open=1004`);
-    await page.waitForSelector("#section-Brief-choose");
+    const number = await page.evaluate(
+      async (address) => (await (await fetch(address)).json()).items.find((/** @type {any} */ one) => one.in_sample).number,
+      `/api/v1${sample}/candidates?limit=200`,
+    );
+    await page.goto(`${given.base}${sample}?open=${number}`);
+    await firefox.says("#section-Brief-choose");
     await firefox.tabTo("section-Brief-choose", 200);
     const file = path.join(folder(), "by keys.pdf");
     writeFileSync(file, pdf("by keys in Firefox"));
@@ -43,8 +51,9 @@ export async function firefoxByKeys(given) {
     await firefox.says("#section-Brief .file", "Accepted");
     const id = await page.$eval("#section-Brief .file", (one) => one.getAttribute("data-file") ?? "");
     await firefox.tabTo(`del-${id}`, 200);
+    await firefox.front();
     await page.keyboard.press("Enter");
-    await page.waitForSelector("#undo");
+    await firefox.says("#undo");
     await firefox.tabTo("undo", 200);
     await page.keyboard.press("Enter");
     await firefox.says("#section-Brief .file", "Accepted");
@@ -56,7 +65,7 @@ export async function firefoxByKeys(given) {
 export async function firefoxOverABadLine(given) {
   const line = await lineTo(given.base);
   const file = path.join(folder(), "firefox.wav");
-  const { digest, size } = recording(file, 16);
+  const { digest, size } = recording(file, 64);
   await inFirefox(given, line.base, async (firefox) => {
     const { page } = firefox;
     page.on("dialog", (dialog) => dialog.accept().catch(() => {}));
@@ -67,7 +76,7 @@ export async function firefoxOverABadLine(given) {
       return link?.getAttribute("href") ?? "";
     });
     await page.goto(`${line.base}${sample}?open=1006`);
-    await page.waitForSelector("#section-Evidence-choose");
+    await firefox.says("#section-Evidence-choose");
     const know = () =>
       page.evaluate(async (address) => (await fetch(address)).json(), `/api/v1${sample}/candidates/1006`);
     const known = async () =>
@@ -82,11 +91,11 @@ export async function firefoxOverABadLine(given) {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     };
-    line.pace = 1024 * 1024;
+    line.pace = 6 * 1024 * 1024;
     const [chooser] = await Promise.all([page.waitForFileChooser(), page.click("#section-Evidence-choose")]);
     await chooser.accept([file]);
     await firefox.says(".tray-row", "firefox.wav");
-    for (let cut = 0; cut < 3; cut += 1) {
+    for (let cut = 0; cut < 2; cut += 1) {
       await new Promise((resolve) => setTimeout(resolve, 500));
       line.cut();
       await grows(await kept());
@@ -96,6 +105,7 @@ export async function firefoxOverABadLine(given) {
     await firefox.says(".tray-row", "No connection");
     line.down = false;
     await grows(await kept());
+    line.pace /= 8;
     await page.reload();
     await firefox.says(".tray-row", "firefox.wav");
     line.pace = 0;

@@ -35,16 +35,16 @@ export async function byCandidate(given) {
   });
   await choose(page, "Evidence", write(path.join(folder(), "In good order.pdf"), pdf("in good order")));
   await becomes(page, "Evidence", "In good order.pdf", "Accepted");
-  await candidate(page, "1005");
+  await candidate(page, "1006");
   await choose(page, "Evidence", ["wrong.exe", "Right.pdf"].map((name) => write(path.join(folder(), name), pdf(name))));
   await inTray(page, "Right.pdf", "Accepted").waitFor();
 
   // What has a problem comes first, and stays when what has none is one line.
   await page.getByRole("complementary", { name: "Uploads", exact: true }).waitFor();
-  await group(page, "1005").getByText("1 needs attention").waitFor();
+  await group(page, "1006").getByText("1 needs attention").waitFor();
   await browser.look(page, "tray-groups");
   await group(page, "1004").getByText("Accepted", { exact: true }).and(page.locator("[data-count]")).waitFor();
-  assert.deepEqual(await page.locator(".tray-group h3").evaluateAll((all) => all.map((one) => (one.textContent ?? "").slice(0, 4))), ["1005", "1004"]);
+  assert.deepEqual(await page.locator(".tray-group h3").evaluateAll((all) => all.map((one) => (one.textContent ?? "").slice(0, 4))), ["1006", "1004"]);
   assert.equal(await group(page, "1004").locator(".tray-row").count(), 0);
   assert.ok(await inTray(page, "wrong.exe", "does not take files of this type").isVisible(), "nothing with a problem folds");
   assert.ok(await inTray(page, "Right.pdf", "Accepted").isVisible());
