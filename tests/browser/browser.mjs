@@ -93,9 +93,12 @@ export class Browser {
   async tree(page, name, part) {
     const told = (await page.locator(part).ariaSnapshot())
       .replace(/\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{1,2} [A-Z][a-z]{2} \d{4}(, \d\d:\d\d)?/g, "DATE")
+      .replace(/\b[A-Z][a-z]+day \d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d:\d\d/g, "DATE")
+      .replace(/_\d\d_\d\d_\d{4}_\d\d_\d\d_\d\d(_\d+)?(?=\.)/g, "_STAMP")
+      .replace(/\bSR-\d{4}-[A-Z0-9]{4}-[A-Z0-9]{4}\b/g, "RECEIPT")
       .replace(/\bin \d[\d,]* (day|hour|minute)s?\b/g, "in TIME")
       .replace(/[0-9a-f]{32,64}/g, "ID")
-      .replace(/^\s*- \/url:.*\n/gm, "");
+      .replace(/\n\s*- \/url:.*/g, "");
     const file = path.join(trees, `${name}.yaml`);
     if (process.env.STRONGROOM_WRITE_TREES || !existsSync(file)) {
       mkdirSync(trees, { recursive: true });

@@ -26,7 +26,7 @@ async function inFirefox(given, base, walk) {
   }
 }
 
-/** From the sign-in to an accepted file, deleted and brought back, by keys alone. @param {Given} given */
+/** From the sign-in to an accepted file, deleted, brought back and deleted for good, by keys alone. @param {Given} given */
 export async function firefoxByKeys(given) {
   await inFirefox(given, given.base, async (firefox) => {
     const { page } = firefox;
@@ -58,6 +58,9 @@ export async function firefoxByKeys(given) {
     await page.keyboard.press("Enter");
     await firefox.says("#section-Brief .file", "Accepted");
     assert.notEqual(await page.evaluate(() => document.activeElement?.tagName), "BODY", "the focus is somewhere");
+    await firefox.tabTo(`del-${id}`, 200);
+    await page.keyboard.press("Enter");
+    await firefox.says("#undo");
   });
 }
 

@@ -53,6 +53,9 @@ export async function sampleFromStartToReceipt({ base, browser }) {
   await choose(page, "Plan", [{ name: "wrong.exe", mimeType: "application/octet-stream", buffer: Buffer.from("MZ") }]);
   await page.locator(".tray-row.bad", { hasText: "wrong.exe" }).waitFor();
   await browser.look(page, "workspace-tray");
+  // All is checked, and what has no problem is one line.
+  await page.locator(".tray-row.good", { hasText: "product.zip" }).waitFor();
+  await page.locator(".tray-group", { hasText: "Documents" }).getByRole("button", { name: /^Files/ }).waitFor();
   await browser.tree(page, "tray", "upload-tray");
 
   // Delete and undo.
