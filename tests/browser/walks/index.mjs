@@ -19,7 +19,7 @@ import {
 } from "./board.mjs";
 import { infectedOriginals } from "./incidents.mjs";
 import { withoutScript } from "./noscript.mjs";
-import { bothWidths, errorPages } from "./screens.mjs";
+import { bothWidths, coloursOfTheReader, errorPages } from "./screens.mjs";
 import { drivingTabClosed, oneTrayInTwoTabs, signedOutAndIn, somebodyElse } from "./tabs.mjs";
 import { byCandidate } from "./tray.mjs";
 import { keyboardAlone, moderatorDownloads, sampleFromStartToReceipt } from "./sample.mjs";
@@ -27,6 +27,7 @@ import { keyboardAlone, moderatorDownloads, sampleFromStartToReceipt } from "./s
 export const walks = {
   "every screen of a centre, at both widths": bothWidths,
   "what is not there, and what needs signing in": errorPages,
+  "colours of the reader's own, and no movement": coloursOfTheReader,
   "five hundred candidates": fiveHundredCandidates,
   "by keyboard alone: a file into a section": keyboardAlone,
   "pages that do not come, and coming back": pagesThatDoNotCome,

@@ -67,3 +67,46 @@ export async function errorPages({ base, browser }) {
   await page.context().close();
   for (const one of [other, nobody]) await one.context().close();
 }
+
+/** Colours of the reader's own, and no movement: what has the focus and what is pressed is still seen. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function coloursOfTheReader({ base, browser }) {
+  const page = await browser.person(base, 1280);
+  await page.emulateMedia({ forcedColors: "active", colorScheme: "dark", reducedMotion: "reduce" });
+  await signIn(page, "officer.98765");
+  await browser.look(page, "colours-home");
+  await page.goto((await page.getByRole("link", { name: /Creative iMedia/ }).getAttribute("href")) ?? "");
+  await page.getByRole("link", { name: /R085/ }).click();
+  await page.locator("#candidate").waitFor();
+  await browser.look(page, "colours-workspace");
+  const stops = new Set();
+  for (let step = 0; step < 80; step += 1) {
+    await page.keyboard.press("Tab");
+    const stop = await page.evaluate(() => {
+      const one = document.activeElement;
+      if (one === null || one === document.body) return null;
+      const ring = (/** @type {string | undefined} */ part) => {
+        const style = getComputedStyle(one, part);
+        return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+      };
+      return { what: one.outerHTML.slice(0, 120), ring: ring(undefined) || ring("::after") };
+    });
+    if (stop === null) break;
+    assert.ok(stop.ring, `nothing shows that it has the focus: ${stop.what}`);
+    stops.add(stop.what);
+  }
+  assert.ok(stops.size > 30, `${stops.size} stops`);
+  const unmarked = await page.evaluate(() =>
+    [...document.querySelectorAll("button, .button, input, select")]
+      .filter((one) => one.checkVisibility({ visibilityProperty: true }))
+      .filter((one) => {
+        const { borderStyle, borderWidth, textDecorationLine } = getComputedStyle(one);
+        return (borderStyle === "none" || parseFloat(borderWidth) === 0) && !textDecorationLine.includes("underline");
+      })
+      .map((one) => one.outerHTML.slice(0, 120)));
+  assert.deepEqual(unmarked, [], "what can be pressed has a border or a line");
+  const moving = await page.evaluate(() => document.getAnimations().filter((one) => one.playState === "running").length);
+  assert.equal(moving, 0, "nothing moves");
+  await page.goto(`${page.url().split("?")[0]}/check`);
+  await browser.look(page, "colours-check");
+  await page.context().close();
+}
