@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { createHash, randomFillSync } from "node:crypto";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import path from "node:path";
+import { held, watched } from "../memory.mjs";
 import { lineTo } from "../proxy.mjs";
 import { folder, inTray, openUploads, teacherAt } from "./engine.mjs";
 
@@ -42,6 +43,8 @@ export async function aLineThatBreaks({ base, browser }) {
   const page = await teacherAt({ base: line.base, browser }, "1004");
   page.on("dialog", (dialog) => dialog.accept());
   line.pace = RATE;
+  const idle = held();
+  const memory = watched(500);
   const chooser = page.waitForEvent("filechooser");
   await page.locator("#section-Evidence-choose").click();
   await (await chooser).setFiles(file);
@@ -116,11 +119,14 @@ export async function aLineThatBreaks({ base, browser }) {
     assert.ok(["created", "receiving", "received", "checking"].includes(known?.state) && Date.now() < until, JSON.stringify(known));
     await pause(500);
   }
+  memory.stop();
+  const grown = (memory.most - idle) / MIB;
   const twice = line.bytes - size;
   back.sort((one, two) => one - two);
   console.log(
     `        ${mib} MiB, ${cuts} cuts: back after ${back[back.length >> 1]} ms (median), ${back.at(-1)} at most; after ` +
-    `the silence ${afterSilence} ms; sent twice ${twice} bytes, ${((100 * twice) / size).toFixed(2)} %`);
+    `the silence ${afterSilence} ms; sent twice ${twice} bytes, ${((100 * twice) / size).toFixed(2)} %; the browser held ` +
+    `${Math.round(grown)} MiB more than before`);
   assert.ok(twice < size / 4, `${twice} of ${size} bytes came twice`);
   await page.context().close();
   line.close();
