@@ -44,6 +44,7 @@ export async function aLineThatBreaks({ base, browser }) {
   page.on("dialog", (dialog) => dialog.accept());
   line.pace = RATE;
   const idle = held();
+  assert.ok(idle > 32 * MIB, "the browser is among the processes");
   const memory = watched(500);
   const chooser = page.waitForEvent("filechooser");
   await page.locator("#section-Evidence-choose").click();
