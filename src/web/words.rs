@@ -225,7 +225,7 @@ pub fn refused(reason: Reason, detail: &str) -> Words {
         ),
         Reason::Unscannable => (
             "Refused: cannot be virus checked",
-            "It is beyond what the virus check can judge. Send it in smaller pieces.",
+            "Send it in parts below 2 GB, or save the work in another way and send that.",
         ),
         Reason::ScannerUnavailable => {
             return Words::new(
@@ -244,7 +244,9 @@ pub fn refused(reason: Reason, detail: &str) -> Words {
         ("", Reason::Corrupt) => "The file is damaged or incomplete.",
         _ => detail,
     };
-    Words::new(Tone::Bad, label, said(found, what_to_do))
+    // What helps, a check says after a semicolon; then it is not said twice.
+    let sentence = if found.contains("; ") { found.to_owned() } else { said(found, what_to_do) };
+    Words::new(Tone::Bad, label, sentence)
 }
 
 /// What was found, if anything is said of it, and what to do.
@@ -630,6 +632,8 @@ mod tests {
                 .sentence
                 .starts_with("The file is a PNG")
         );
+        let locked = refused(Reason::Encrypted, "The file needs a password; save it without one.").sentence;
+        assert_eq!(locked, "The file needs a password; save it without one.", "said once");
     }
 
     #[test]
