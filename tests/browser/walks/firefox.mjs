@@ -115,7 +115,7 @@ export async function firefoxOverABadLine(given) {
     const again = await page.waitForSelector(".tray-row [data-do=again]:not([hidden])");
     const [second] = await Promise.all([page.waitForFileChooser(), again?.click()]);
     await second.accept([file]);
-    const until = Date.now() + 60_000;
+    const until = Date.now() + 180_000;
     for (;;) {
       const one = await known();
       if (one?.state === "accepted") {
