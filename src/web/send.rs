@@ -263,6 +263,6 @@ fn unreadable(error: &multer::Error) -> ApiError {
     match error {
         multer::Error::StreamSizeExceeded { .. } => ApiError::TooLarge { limit: LARGEST },
         multer::Error::StreamReadFailed(_) | multer::Error::IncompleteStream => ApiError::BodyTimeout,
-        _ => ApiError::invalid("file", "the form cannot be read"),
+        _ => ApiError::invalid("file", "the form cannot be read; choose the files and send them again"),
     }
 }
