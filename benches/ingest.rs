@@ -108,6 +108,7 @@ impl Engine {
             length: Some(size),
             sha256: None,
             replaces: None,
+            shared_with: Vec::new(),
             planned: None,
             metadata: String::new(),
             concatenation: None,

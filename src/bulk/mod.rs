@@ -12,7 +12,7 @@ mod naming;
 mod plan;
 mod template;
 
-pub use names::{Doubt, Filing, Roll, Target, Unfiled, sameness};
+pub use names::{Doubt, Filing, MOST_SHARING, Roll, Target, Unfiled, sameness};
 pub use naming::{InvalidNaming, Naming, Pattern, Preset};
 pub use plan::{
     Choice, Ground, Held, Item, LeftOut, NameCheck, Obstacle, Person, Planned, Standing, Why, left_out, plan,

@@ -20,7 +20,7 @@ use crate::component::{Component, ComponentId, Section};
 use crate::evidence::{Place, SUPPORTING, SectionCode, UniqueName};
 
 /// Candidates that one file may be shared by.
-const MOST_SHARING: usize = 30;
+pub const MOST_SHARING: usize = 30;
 /// Letters that a surname has at least, to be looked for in names.
 const LEAST_SURNAME: usize = 3;
 /// Numbers that are rather years than the end of a range.

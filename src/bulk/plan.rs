@@ -1,11 +1,11 @@
 //! What becomes of each file of a plan: read by its name, set against what is there, corrected by a person's choices.
 //!
 //! Where more files are for a place than it has room for, those that a person chose come first, and of the others none
-//! is preferred: all of them wait.
+//! is preferred: all of them wait. A file that several candidates share needs room with each of them, and replaces none.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::names::{Doubt, Filing, Roll, Target, Unfiled};
+use super::names::{Doubt, Filing, MOST_SHARING, Roll, Target, Unfiled};
 use super::naming::Pattern;
 use crate::candidate::CandidateNumber;
 use crate::component::{Component, Section};
@@ -33,8 +33,8 @@ pub struct Item<'a> {
     /// Bytes.
     pub size: u64,
     pub choice: &'a Choice,
-    /// Where its upload was begun.
-    pub begun: Option<(&'a CandidateNumber, &'a Target)>,
+    /// Where its upload was begun, and for whom.
+    pub begun: Option<(&'a [CandidateNumber], &'a Target)>,
 }
 
 /// Why nothing can be uploaded for a candidate now.
@@ -109,18 +109,19 @@ pub struct Ground<'a> {
 /// What becomes of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Planned {
-    /// It goes there. `replaces`: an accepted file that it takes the place of, once it is accepted itself.
-    Ready { candidate: CandidateNumber, target: Target, folder: String, replaces: Option<FileId> },
+    /// It goes there: to the first of the candidates, and who shares it gets a copy. `replaces`: an accepted file that it
+    /// takes the place of, once it is accepted itself; never of a shared one.
+    Ready { candidates: Vec<CandidateNumber>, target: Target, folder: String, replaces: Option<FileId> },
     /// A person has to choose; what is beyond doubt is told.
     Unfiled { candidates: Vec<CandidateNumber>, target: Option<Target>, why: Why },
     /// An upload would be refused.
     Refused { candidates: Vec<CandidateNumber>, target: Option<Target>, why: Why },
     /// A file of that name and size is there. A guess: the bytes are not compared.
-    AlreadyHere { candidate: CandidateNumber, target: Target, why: Why },
+    AlreadyHere { candidates: Vec<CandidateNumber>, target: Target, why: Why },
     /// A person left it out.
     LeftOut,
     /// Its upload was begun.
-    Begun { candidate: CandidateNumber, target: Target },
+    Begun { candidates: Vec<CandidateNumber>, target: Target },
 }
 
 /// A reason: a stable word, and a sentence.
@@ -140,10 +141,11 @@ impl Planned {
     /// The candidates, as far as they are known.
     pub fn candidates(&self) -> &[CandidateNumber] {
         match self {
-            Self::Ready { candidate, .. }
-            | Self::AlreadyHere { candidate, .. }
-            | Self::Begun { candidate, .. } => std::slice::from_ref(candidate),
-            Self::Unfiled { candidates, .. } | Self::Refused { candidates, .. } => candidates,
+            Self::Ready { candidates, .. }
+            | Self::AlreadyHere { candidates, .. }
+            | Self::Begun { candidates, .. }
+            | Self::Unfiled { candidates, .. }
+            | Self::Refused { candidates, .. } => candidates,
             Self::LeftOut => &[],
         }
     }
@@ -239,8 +241,8 @@ struct Demand {
 impl Planner<'_> {
     /// A file by itself, without a look at the others.
     fn place(&self, item: &Item<'_>) -> Planned {
-        if let Some((candidate, target)) = item.begun {
-            return Planned::Begun { candidate: candidate.clone(), target: target.clone() };
+        if let Some((candidates, target)) = item.begun {
+            return Planned::Begun { candidates: candidates.to_vec(), target: target.clone() };
         }
         if item.choice.leave_out {
             return Planned::LeftOut;
@@ -269,20 +271,30 @@ impl Planner<'_> {
             };
             return unfiled(candidates, Some(target), why);
         }
-        let [candidate] = candidates.as_slice() else {
-            let why = Why::new(
-                "shared",
-                "Named for several candidates: each of them needs an upload of their own.",
-            );
-            return unfiled(candidates, Some(target), why);
-        };
-        let candidate = candidate.clone();
-        if *item.choice == Choice::default()
-            && let Some(why) = self.already_here(item, &candidate, &target)
-        {
-            return Planned::AlreadyHere { candidate, target, why };
+        if candidates.len() > MOST_SHARING {
+            let doubt = Doubt::TooManySharing;
+            return unfiled(candidates, Some(target), Why::new(doubt.code(), doubt.to_string()));
         }
-        Planned::Ready { candidate, target, folder, replaces: None }
+        if *item.choice == Choice::default() {
+            let here = |number: &CandidateNumber| self.already_here(item, number, &target);
+            let has: Vec<(&CandidateNumber, Why)> =
+                candidates.iter().filter_map(|number| Some((number, here(number)?))).collect();
+            match has.first() {
+                Some((_, why)) if has.len() == candidates.len() => {
+                    let why = why.clone();
+                    return Planned::AlreadyHere { candidates, target, why };
+                }
+                // It is a guess, so nobody is left out for it unless a person says so.
+                Some((number, _)) => {
+                    let text = format!(
+                        "Candidate {number} has a file of this name and size already: choose for whom it is."
+                    );
+                    return unfiled(candidates, Some(target), Why::new("already_here", text));
+                }
+                None => {}
+            }
+        }
+        Planned::Ready { candidates, target, folder, replaces: None }
     }
 
     /// Whose a file is and where it goes: as its name says, then as a person chose; and the doubt that is left.
@@ -308,6 +320,8 @@ impl Planner<'_> {
         if chosen && !candidates.is_empty() {
             doubt = target.is_none().then_some(Doubt::NoSection);
         }
+        let mut seen = HashSet::new();
+        candidates.retain(|number| seen.insert(number.clone()));
         (candidates, target, doubt, folder)
     }
 
@@ -382,36 +396,29 @@ impl Planner<'_> {
 
     /// Sees to it that no place gets more files than it takes.
     fn share_room(&self, items: &[Item<'_>], planned: &mut [Planned]) {
-        let mut demands: HashMap<(CandidateNumber, Target), Demand> = HashMap::new();
-        for (at, file) in planned.iter().enumerate() {
-            let Planned::Ready { candidate, target, .. } = file else { continue };
-            let demand = demands.entry((candidate.clone(), target.clone())).or_default();
-            match *items[at].choice == Choice::default() {
-                true => demand.read.push(at),
-                false => demand.chosen.push(at),
-            }
-        }
-        for ((candidate, target), demand) in demands {
-            let Some(rules) = target.rules(self.ground.component) else { continue };
-            let wanting = || demand.chosen.iter().chain(&demand.read);
-            // An open upload of the same file is gone on with, and needs no room of its own.
-            let going_on = |held: &Held| {
-                let same = |&at: &usize| held.name == items[at].name && held.size == Some(items[at].size);
-                held.how == Standing::Open && wanting().any(same)
-            };
-            let held = self.held(&candidate, &target).iter();
-            let firm: Vec<&Held> =
-                held.filter(|held| held.how != Standing::Silent && !going_on(held)).collect();
-            let max = rules.max as usize;
-            let replaced = match firm.as_slice() {
-                [one] if max == 1 && one.how == Standing::Accepted => Some(one.file),
+        // A shared file for which somebody has no room at all takes none from the others.
+        let hopeless: Vec<(usize, Why)> = demands(items, planned)
+            .iter()
+            .filter_map(|(place, demand)| Some((place, demand, self.room(items, place, demand)?)))
+            .filter(|(.., room)| room.firm.len() >= room.max as usize)
+            .flat_map(|(place, demand, room)| {
+                let shared = demand.all().filter(|&at| planned[at].candidates().len() > 1);
+                shared.map(|at| (at, room.why(&place.0, true, demand))).collect::<Vec<_>>()
+            })
+            .collect();
+        leave_out_of(planned, hopeless);
+        let mut waiting = Vec::new();
+        for (place, demand) in demands(items, planned) {
+            let Some(room) = self.room(items, &place, &demand) else { continue };
+            let replaced = match room.firm.as_slice() {
+                [one] if room.max == 1 && one.how == Standing::Accepted => Some(one.file),
                 _ => None,
             };
-            let room = if replaced.is_some() { 1 } else { max.saturating_sub(firm.len()) };
-            let wanted = demand.chosen.len() + demand.read.len();
-            let chosen = demand.chosen.len().min(room);
+            let free =
+                if replaced.is_some() { 1 } else { (room.max as usize).saturating_sub(room.firm.len()) };
+            let chosen = demand.chosen.len().min(free);
             // Those that were read go together or not at all.
-            let fits = if chosen + demand.read.len() <= room { chosen + demand.read.len() } else { chosen };
+            let fits = if chosen + demand.read.len() <= free { chosen + demand.read.len() } else { chosen };
             let (chosen, over) = demand.chosen.split_at(chosen);
             let ordered: Vec<usize> = chosen.iter().chain(&demand.read).chain(over).copied().collect();
             let (fit, waits) = ordered.split_at(fits);
@@ -421,12 +428,85 @@ impl Planner<'_> {
                 }
             }
             for &at in waits {
-                let why = no_room(rules.max, firm.len(), wanted);
-                let (candidates, target) = (vec![candidate.clone()], Some(target.clone()));
-                planned[at] = Planned::Unfiled { candidates, target, why };
+                let shared = planned[at].candidates().len() > 1;
+                waiting.push((at, room.why(&place.0, shared, &demand)));
+            }
+        }
+        leave_out_of(planned, waiting);
+    }
+
+    /// What room a place has for those that want it; `None`: there is no such place.
+    fn room<'r>(
+        &'r self,
+        items: &[Item<'_>],
+        (candidate, target): &(CandidateNumber, Target),
+        demand: &Demand,
+    ) -> Option<Room<'r>> {
+        let rules = target.rules(self.ground.component)?;
+        // An open upload of the same file is gone on with, and needs no room of its own.
+        let going_on = |held: &Held| {
+            let same = |at: usize| held.name == items[at].name && held.size == Some(items[at].size);
+            held.how == Standing::Open && demand.all().any(same)
+        };
+        let held = self.held(candidate, target).iter();
+        let firm = held.filter(|held| held.how != Standing::Silent && !going_on(held)).collect();
+        Some(Room { max: rules.max, firm })
+    }
+}
+
+/// The files for each place.
+fn demands(items: &[Item<'_>], planned: &[Planned]) -> BTreeMap<(CandidateNumber, Target), Demand> {
+    let mut demands: BTreeMap<_, Demand> = BTreeMap::new();
+    for (at, file) in planned.iter().enumerate() {
+        let Planned::Ready { candidates, target, .. } = file else { continue };
+        for candidate in candidates {
+            let demand = demands.entry((candidate.clone(), target.clone())).or_default();
+            match *items[at].choice == Choice::default() {
+                true => demand.read.push(at),
+                false => demand.chosen.push(at),
             }
         }
     }
+    demands
+}
+
+/// Files that a place has no room for wait, for the first reason that is told of each.
+fn leave_out_of(planned: &mut [Planned], waiting: Vec<(usize, Why)>) {
+    for (at, why) in waiting {
+        if let Planned::Ready { candidates, target, .. } = &planned[at] {
+            let (candidates, target) = (candidates.clone(), Some(target.clone()));
+            planned[at] = Planned::Unfiled { candidates, target, why };
+        }
+    }
+}
+
+impl Demand {
+    fn all(&self) -> impl Iterator<Item = usize> {
+        self.chosen.iter().chain(&self.read).copied()
+    }
+}
+
+/// How many files a place takes, and those that take it now.
+struct Room<'a> {
+    max: u32,
+    firm: Vec<&'a Held>,
+}
+
+impl Room<'_> {
+    /// Why not all go in. `shared`: by the file that does not, so that it is said with whom.
+    fn why(&self, candidate: &CandidateNumber, shared: bool, demand: &Demand) -> Why {
+        let why = no_room(self.max, self.firm.len(), demand.all().count());
+        match shared {
+            true => Why { text: format!("For candidate {candidate}: {}", lowered(&why.text)), ..why },
+            false => why,
+        }
+    }
+}
+
+/// Without its capital.
+fn lowered(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_lowercase(), letters.as_str()))
 }
 
 fn no_room(max: u32, taken: usize, wanted: usize) -> Why {

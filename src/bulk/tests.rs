@@ -441,7 +441,8 @@ fn a_choice_settles_the_doubt_it_answers_and_no_other() {
         ("98765_1005_R085_URS_Patel.pdf", "1007", "", ("ready", "")),
         ("98764_1005_R085_URS.pdf", "1005", "URS", ("ready", "")),
         ("98765_1005_R085_URS.pdf", "9999", "", ("unfiled", "absent")),
-        ("98765_0001+0004_R085_Film.mp4", "", "Film", ("unfiled", "shared")),
+        ("98765_0001+0004_R085_Film.mp4", "", "Film", ("ready", "")),
+        ("98765_0001+9999_R085_Film.mp4", "", "", ("unfiled", "absent")),
         ("98765_0001-0004_R085_Film.mp4", "0002", "", ("ready", "")),
         ("98765_1005_R085_URS.png", "1005", "Evidence", ("ready", "")),
         ("work.url", "1005", "URS", ("refused", "link_only")),
@@ -449,6 +450,60 @@ fn a_choice_settles_the_doubt_it_answers_and_no_other() {
         let got = planned(&ground, &[(name, 1, chosen(number, code))]);
         assert_eq!(states(&got), [expected], "{name} {number} {code}");
     }
+}
+
+#[test]
+fn a_shared_file_needs_room_with_each_of_those_who_share_it_and_replaces_none() {
+    let component = component();
+    let there = [
+        ("0004", "Film", "a.mp4", 1, Standing::Accepted),
+        ("0004", "Film", "b.mp4", 1, Standing::Checking),
+        ("1007", "URS", "old.pdf", 1, Standing::Accepted),
+        ("2024", "Film", "98765_0001+2024_R085_Film.mp4", 7, Standing::Accepted),
+        ("0002", "Film", "98765_0001+0002_R085_Film_late.mp4", 7, Standing::Open),
+        ("0002", "Film", "c.mp4", 7, Standing::Accepted),
+    ];
+    let ground = ground(&component, &there);
+    let none = Choice::default;
+    let told = |name: &str, choice: Choice| {
+        let planned = planned(&ground, &[(name, 7, choice)]).remove(0);
+        let why = planned.why().map(|why| why.text.clone()).unwrap_or_default();
+        (planned.state(), planned.candidates().len(), why)
+    };
+    assert_eq!(told("98765_0001+1007_R085_Film.mp4", none()), ("ready", 2, String::new()));
+    assert_eq!(
+        told("98765_0001+0004_R085_Film.mp4", none()),
+        ("unfiled", 2, "For candidate 0004: the section takes 2 files and has 2.".into())
+    );
+    assert_eq!(
+        told("98765_0001+1007_R085_URS.pdf", none()),
+        ("unfiled", 2, "For candidate 1007: the section takes 1 file and has 1.".into())
+    );
+    // An upload of it that is open is gone on with, and needs no room of its own.
+    assert_eq!(told("98765_0001+0002_R085_Film_late.mp4", none()), ("ready", 2, String::new()));
+    // A guess takes nobody out.
+    let guess = "Candidate 2024 has a file of this name and size already: choose for whom it is.";
+    assert_eq!(told("98765_0001+2024_R085_Film.mp4", none()), ("unfiled", 2, guess.into()));
+    assert_eq!(told("98765_0001+2024_R085_Film.mp4", chosen("0001", "")), ("ready", 1, String::new()));
+    let twice = Choice { candidates: vec![number_of("0001"), number_of("0001")], ..none() };
+    assert_eq!(told("98765_0001+2024_R085_Film.mp4", twice), ("ready", 1, String::new()));
+}
+
+#[test]
+fn what_is_shared_takes_no_room_where_it_cannot_go() {
+    let component = component();
+    let ground = ground(&component, &[("0004", "URS", "a.pdf", 1, Standing::Accepted)]);
+    let read = |names: &[&str]| {
+        let files: Vec<_> = names.iter().map(|&name| (name, 1, Choice::default())).collect();
+        states(&planned(&ground, &files))
+    };
+    let (shared, own) = ("98765_0001+0004_R085_URS.pdf", "98765_0001_R085_URS_own.pdf");
+    assert_eq!(read(&[shared, own]), [("unfiled", "section_full"), ("ready", "")]);
+    let shared = "98765_0001+0002_R085_URS.pdf";
+    assert_eq!(read(&[shared, own]), [("unfiled", "section_full"); 2], "none of them is preferred");
+    let of_all = planned(&ground, &[(shared, 1, Choice::default())]);
+    let left: Vec<_> = left_out(&ground, &of_all).into_iter().map(|one| one.number.to_string()).collect();
+    assert_eq!(left, ["1005", "1007", "0004", "2024"], "who shares a file has one");
 }
 
 proptest! {
@@ -510,8 +565,11 @@ proptest! {
         let mut places: HashMap<_, usize> = HashMap::new();
         for file in &planned {
             match file {
-                Planned::Ready { candidate, target, .. } => {
-                    *places.entry((candidate.clone(), target.clone())).or_default() += 1;
+                Planned::Ready { candidates, target, replaces, .. } => {
+                    prop_assert!(candidates.len() == 1 || replaces.is_none());
+                    for candidate in candidates {
+                        *places.entry((candidate.clone(), target.clone())).or_default() += 1;
+                    }
                 }
                 other => prop_assert!(other.why().is_some_and(|why| !why.text.is_empty())),
             }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::Remote;
 use super::folder::Local;
 use super::show::Show;
-use super::transfer::{Errand, Open, Sent, Target, Transfer, file};
+use super::transfer::{Errand, Open, Sent, Share, Target, Transfer, file};
 
 /// How often verdicts are asked for.
 const ASK: Duration = Duration::from_secs(1);
@@ -37,21 +37,17 @@ pub(super) enum Outcome {
         file: String,
         sha256: String,
         unique_name: String,
+        /// Who has got a copy of it.
+        shared_with: Vec<String>,
+        /// Who has not, and why: a sentence each.
+        not_shared: Vec<String>,
     },
     /// The service has it and does not take it: refused, infected, expired.
-    Refused {
-        file: Option<String>,
-        code: String,
-        why: String,
-    },
+    Refused { file: Option<String>, code: String, why: String },
     /// All of it is there; the check takes longer than anybody waits.
-    Checking {
-        file: String,
-    },
+    Checking { file: String },
     /// Not sent, or not whole; the next run goes on with it.
-    Unsent {
-        why: String,
-    },
+    Unsent { why: String },
 }
 
 /// How long things are waited for.
@@ -165,12 +161,20 @@ async fn one(remote: &Remote, job: &Job, known: &[Open], patience: Duration, sho
 /// `None`: not yet.
 async fn verdict(remote: &Remote, id: &str, sha256: &str) -> Option<Outcome> {
     // A question that fails is asked again.
-    let file = file(remote, id).await.ok().filter(|file| file.is_final())?;
+    let file = file(remote, id).await.ok().filter(|file| file.is_final() && !file.is_shared_still())?;
     let id = id.to_owned();
     Some(match file.state.as_str() {
         "accepted" if file.sha256.as_deref() == Some(sha256) => {
             let unique_name = file.unique_name.unwrap_or_default();
-            Outcome::Accepted { file: id, sha256: sha256.to_owned(), unique_name }
+            let (made, refused): (Vec<Share>, Vec<Share>) =
+                file.shared_with.into_iter().partition(|share| share.state == "made");
+            Outcome::Accepted {
+                file: id,
+                sha256: sha256.to_owned(),
+                unique_name,
+                shared_with: made.into_iter().map(|share| share.candidate).collect(),
+                not_shared: refused.into_iter().map(|share| share.message).collect(),
+            }
         }
         "accepted" => {
             let why = "The service holds other bytes than these. Tell the awarding organisation.".into();

@@ -154,7 +154,9 @@ impl Show {
                 "candidate": place.candidate, "section": place.section, "outcome": outcome.word(),
             });
             match outcome {
-                Outcome::Accepted { file, sha256, unique_name } => {
+                Outcome::Accepted { file, sha256, unique_name, shared_with, not_shared } => {
+                    event["shared_with"] = json!(shared_with);
+                    event["not_shared"] = json!(not_shared);
                     event["unique_name"] = unique_name.as_str().into();
                     event["file"] = file.as_str().into();
                     event["sha256"] = sha256.as_str().into();
@@ -170,12 +172,22 @@ impl Show {
             return self.say(&event);
         }
         let what = match outcome {
-            Outcome::Accepted { unique_name, .. } => format!("accepted as {unique_name}"),
+            Outcome::Accepted { unique_name, shared_with, .. } if shared_with.is_empty() => {
+                format!("accepted as {unique_name}")
+            }
+            Outcome::Accepted { unique_name, shared_with, .. } => {
+                format!("accepted as {unique_name}, shared with {}", shared_with.join(", "))
+            }
             Outcome::Checking { .. } => "is with the service and still being checked".to_owned(),
             Outcome::Refused { why, .. } => format!("REFUSED: {why}"),
             Outcome::Unsent { why } => format!("NOT SENT: {why}"),
         };
         self.line(&format!("{} {}  {}  {what}", place.candidate, place.section, job.local.name));
+        if let Outcome::Accepted { not_shared, .. } = outcome {
+            for why in not_shared {
+                self.line(&format!("    {why}"));
+            }
+        }
     }
 
     /// The last line.
@@ -185,7 +197,7 @@ impl Show {
             event["event"] = "end".into();
             return self.say(&event);
         }
-        let Summary { accepted, already_here, checking, refused, unsent, left } = summary;
+        let Summary { accepted, already_here, checking, refused, unsent, left, not_shared } = summary;
         let mut parts = vec![format!("{accepted} accepted")];
         for (number, words) in [
             (already_here, "were there already"),
@@ -193,6 +205,7 @@ impl Show {
             (refused, "refused"),
             (unsent, "not sent"),
             (left, "left out of the plan"),
+            (not_shared, "without their copy of a shared file"),
         ] {
             if *number > 0 {
                 parts.push(format!("{number} {words}"));

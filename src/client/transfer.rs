@@ -45,6 +45,8 @@ const MOST_OPEN: usize = 20_000;
 pub(super) struct Target {
     pub sample: String,
     pub candidate: String,
+    /// Further candidates, who get a copy.
+    pub shared_with: Vec<String>,
     pub section: String,
 }
 
@@ -90,6 +92,17 @@ pub(super) struct Open {
     offset: Option<u64>,
     #[serde(default)]
     metadata: Option<String>,
+    #[serde(default)]
+    shared_with: Vec<Share>,
+}
+
+/// Somebody who shares a file.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Share {
+    pub candidate: String,
+    pub state: String,
+    #[serde(default)]
+    pub message: String,
 }
 
 impl Open {
@@ -101,6 +114,12 @@ impl Open {
             && self.section == target.section
             && (&self.original_name, &self.path, self.size) == (&local.name, folder, Some(local.size))
             && self.declared().as_deref() == Some(sha256)
+            && self.is_for_all(&target.shared_with)
+    }
+
+    /// One that is not shared with all of them would leave somebody without their copy.
+    fn is_for_all(&self, wanted: &[String]) -> bool {
+        wanted.iter().all(|number| self.shared_with.iter().any(|share| share.candidate == *number))
     }
 
     fn declared(&self) -> Option<String> {
@@ -271,12 +290,13 @@ impl<'a> Transfer<'a> {
 
     async fn create(&mut self) -> Step {
         let Errand { local, target, folder, sha256, planned, replaces } = self.errand;
-        let modified = local.modified.to_string();
+        let (modified, sharers) = (local.modified.to_string(), target.shared_with.join("+"));
         let pairs = [
             ("filename", Some(local.name.as_str())),
             ("sample", Some(target.sample.as_str())),
             ("candidate", Some(target.candidate.as_str())),
             ("section", Some(target.section.as_str())),
+            ("shared_with", Some(sharers.as_str())),
             ("path", Some(folder.as_str())),
             ("modified", Some(modified.as_str())),
             ("sha256", Some(sha256.as_str())),
@@ -382,6 +402,8 @@ pub(super) struct FileState {
     pub sha256: Option<String>,
     #[serde(default)]
     pub unique_name: Option<String>,
+    #[serde(default)]
+    pub shared_with: Vec<Share>,
 }
 
 impl FileState {
@@ -393,6 +415,11 @@ impl FileState {
     /// Nothing more comes by itself.
     pub(super) fn is_final(&self) -> bool {
         !matches!(self.state.as_str(), "created" | "receiving" | "paused" | "received" | "checking")
+    }
+
+    /// Somebody who shares it has neither got their copy nor been refused it yet.
+    pub(super) fn is_shared_still(&self) -> bool {
+        self.shared_with.iter().any(|share| share.state == "waiting")
     }
 }
 

@@ -94,6 +94,8 @@ pub(super) struct Summary {
     pub unsent: usize,
     /// Those that the plan has no place for.
     pub left: usize,
+    /// Copies of shared files that a candidate did not get, or has not got yet.
+    pub not_shared: usize,
 }
 
 /// A plan of the service's.
@@ -210,7 +212,10 @@ pub async fn run(remote: &Remote, request: &Request) -> Result<End, UploadError>
     let outcomes = lanes::send(remote, &jobs, &known, request.lanes, patience, &show).await;
     for outcome in &outcomes {
         match outcome {
-            Outcome::Accepted { .. } => summary.accepted += 1,
+            Outcome::Accepted { not_shared, .. } => {
+                summary.accepted += 1;
+                summary.not_shared += not_shared.len();
+            }
             // The same bytes were in the place already.
             Outcome::Refused { code, .. } if code == "duplicate" => summary.already_here += 1,
             Outcome::Refused { .. } => summary.refused += 1,
@@ -220,7 +225,8 @@ pub async fn run(remote: &Remote, request: &Request) -> Result<End, UploadError>
     }
     show.summary(&summary);
     show.end()?;
-    let clean = summary.left + summary.refused + summary.checking + summary.unsent == 0;
+    let Summary { left, refused, checking, unsent, not_shared, .. } = summary;
+    let clean = left + refused + checking + unsent + not_shared == 0;
     Ok(if clean { End::Complete } else { End::Incomplete })
 }
 
@@ -275,7 +281,7 @@ async fn discard(remote: &Remote, plan: &Plan) -> Result<(), UploadError> {
     Ok(())
 }
 
-/// What is to be sent. A file that several share is sent for the first of them.
+/// What is to be sent. A file that several share is sent once, for the first of them.
 fn jobs(sample: &str, plan: &Plan, found: &Found) -> Vec<Job> {
     let mut locals: HashMap<(&str, &str), &Local> = HashMap::new();
     for file in &found.files {
@@ -286,7 +292,8 @@ fn jobs(sample: &str, plan: &Plan, found: &Found) -> Vec<Job> {
         .filter_map(|file| {
             let local = *locals.get(&(file.path.as_str(), file.name.as_str()))?;
             let (candidate, section) = (file.candidates.first()?.clone(), file.section.clone()?);
-            let target = Target { sample: sample.to_owned(), candidate, section };
+            let shared_with = file.candidates[1..].to_vec();
+            let target = Target { sample: sample.to_owned(), candidate, shared_with, section };
             let (planned, folder) = (file.id.clone(), file.folder.clone());
             Some(Job { local: local.clone(), target, folder, planned, replaces: file.replaces.clone() })
         })

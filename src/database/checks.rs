@@ -443,6 +443,7 @@ pub(crate) async fn release_all(db: &Database) -> Result<(), DatabaseError> {
         "UPDATE files SET check_owner = NULL, check_until = NULL, check_lost = check_lost + 1 \
          WHERE check_until IS NOT NULL",
         "UPDATE uploads SET owner = NULL, lease_until = NULL WHERE lease_until IS NOT NULL",
+        "UPDATE shares SET due_at = 0 WHERE state = 'waiting'",
     ] {
         sqlx::query(sql).execute(tx.on()).await?;
     }

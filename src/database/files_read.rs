@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::error::word;
 use super::scope::file_visible;
+use super::shares::{self, Share, Shares};
 use super::uploads::bytes_here;
 use super::{Database, DatabaseError};
 use crate::actor::PersonId;
@@ -54,6 +55,8 @@ pub struct FileRow {
     /// Since when its bytes do not leave, because they are not what was accepted.
     pub withheld_at: Option<Timestamp>,
     pub upload: Option<UploadFacts>,
+    /// Who else gets a copy of it, and what became of that.
+    pub shared_with: Vec<Share>,
 }
 
 /// How far an upload is.
@@ -141,6 +144,7 @@ fn read(row: &AnyRow) -> Result<FileRow, DatabaseError> {
         quarantined_at: time("quarantined_at")?,
         withheld_at: time("withheld_at")?,
         upload,
+        shared_with: Vec::new(),
         id: word(&id, "files", &id, "id")?,
     })
 }
@@ -158,7 +162,18 @@ pub async fn file(db: &Database, person: &PersonId, file: FileId) -> Result<Opti
         .bind(file.to_string())
         .fetch_optional(db.reader())
         .await?;
-    row.as_ref().map(read).transpose()
+    let Some(mut found) = row.as_ref().map(read).transpose()? else { return Ok(None) };
+    found.shared_with = shares::of_file(db, file).await?;
+    Ok(Some(found))
+}
+
+/// The rows with those who share their files.
+fn with(mut shares: Shares, rows: &[AnyRow]) -> Result<Vec<FileRow>, DatabaseError> {
+    let mut files = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    for file in &mut files {
+        file.shared_with = shares.remove(&file.id).unwrap_or_default();
+    }
+    Ok(files)
 }
 
 /// A candidate's files (`candidate`: its id; `""`: the sample's documents) that are the person's to see, oldest
@@ -180,7 +195,7 @@ pub async fn of_candidate(
         .bind(candidate.to_owned())
         .fetch_all(db.reader())
         .await?;
-    rows.iter().map(read).collect()
+    with(shares::of_candidate(db, sample, candidate).await?, &rows)
 }
 
 /// The person's own open uploads, oldest first, after `after`, at most `limit`; of one sample when given.
@@ -203,5 +218,5 @@ pub async fn open_uploads(
         .bind(i64::from(limit))
         .fetch_all(db.reader())
         .await?;
-    rows.iter().map(read).collect()
+    with(shares::of_uploads(db, person).await?, &rows)
 }

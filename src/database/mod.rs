@@ -40,6 +40,7 @@ pub(crate) mod rescans;
 pub(crate) mod samples;
 pub(crate) mod scope;
 pub mod sessions;
+pub mod shares;
 mod signals;
 pub(crate) mod signing_keys;
 mod standing;

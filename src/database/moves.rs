@@ -1,6 +1,6 @@
 //! Giving an accepted file another place in its sample, and its object the name that goes with it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::error::word;
@@ -11,7 +11,10 @@ use crate::evidence::{FileState, OriginalName, UniqueName};
 use crate::ids::FileId;
 use crate::object_store::{ObjectKey, ObjectVersion};
 
-/// A locked file, as far as a move looks at it.
+/// How long an announced copy has until it is given up; no copy within a store takes as long.
+pub(crate) const COPIED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// A locked file, as far as a move or a copy looks at it.
 #[derive(Clone, Debug)]
 pub(crate) struct Movable {
     pub state: FileState,
@@ -27,6 +30,8 @@ pub(crate) struct Movable {
     pub crc32: u32,
     /// Accepted without a virus check.
     pub unscanned: bool,
+    /// Its bytes do not leave now: they are not what was accepted.
+    pub withheld: bool,
     pub created_at: Timestamp,
     pub received_at: Option<Timestamp>,
     /// Where its bytes lie; `None` unless they are evidence.
@@ -37,7 +42,7 @@ pub(crate) struct Movable {
 pub(crate) async fn lock(tx: &mut Tx, file: FileId) -> Result<Option<Movable>, DatabaseError> {
     let sql = format!(
         "SELECT state, candidate_id, section, original_name, unique_name, size, sha256, crc32, unscanned, created_at, \
-         received_at, evidence_key, evidence_version FROM files WHERE id = $1{}",
+         received_at, withheld, evidence_key, evidence_version FROM files WHERE id = $1{}",
         tx.engine().for_update()
     );
     let id = file.to_string();
@@ -63,6 +68,7 @@ pub(crate) async fn lock(tx: &mut Tx, file: FileId) -> Result<Option<Movable>, D
         sha256: text("sha256")?.unwrap_or_default(),
         crc32: u32::try_from(number("crc32")?).map_err(|_| broken("crc32"))?,
         unscanned: row.try_get::<i64, _>("unscanned")? != 0,
+        withheld: text("withheld")?.is_some(),
         created_at: from_micros(row.try_get("created_at")?),
         received_at: row.try_get::<Option<i64>, _>("received_at")?.map(from_micros),
         object,
@@ -91,11 +97,15 @@ pub(crate) async fn replacements(tx: &mut Tx, file: FileId) -> Result<Vec<FileId
     ids.into_iter().map(file_id).collect()
 }
 
-/// Whether an accepted file of a place has these bytes.
-pub(crate) async fn has_twin(tx: &mut Tx, place: PlaceRef<'_>, sha256: &str) -> Result<bool, DatabaseError> {
+/// The accepted file of a place that has these bytes.
+pub(crate) async fn twin(
+    tx: &mut Tx,
+    place: PlaceRef<'_>,
+    sha256: &str,
+) -> Result<Option<FileId>, DatabaseError> {
     let found: Option<String> = sqlx::query_scalar(
         "SELECT id FROM files WHERE sample_id = $1 AND candidate_id = $2 AND kind = $3 AND section = $4 \
-         AND state = 'accepted' AND sha256 = $5 LIMIT 1",
+         AND state = 'accepted' AND sha256 = $5 ORDER BY id LIMIT 1",
     )
     .bind(place.sample.to_string())
     .bind(place.candidate)
@@ -104,7 +114,7 @@ pub(crate) async fn has_twin(tx: &mut Tx, place: PlaceRef<'_>, sha256: &str) -> 
     .bind(sha256)
     .fetch_optional(tx.on())
     .await?;
-    Ok(found.is_some())
+    found.map(file_id).transpose()
 }
 
 /// Notes an object that is about to be made, so that it goes at `until` unless [`keep`] strikes it off before.
@@ -112,6 +122,32 @@ pub(crate) async fn announce(tx: &mut Tx, key: &ObjectKey, until: Timestamp) -> 
     sqlx::query("INSERT INTO discards (path, not_before) VALUES ($1, $2) ON CONFLICT (path) DO NOTHING")
         .bind(key.path())
         .bind(until.as_microsecond())
+        .execute(tx.on())
+        .await?;
+    Ok(())
+}
+
+/// Whether an object is announced, and is not given up before `after`; then it is not before `until`.
+pub(crate) async fn announce_again(
+    tx: &mut Tx,
+    key: &ObjectKey,
+    after: Timestamp,
+    until: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let done = sqlx::query("UPDATE discards SET not_before = $3 WHERE path = $1 AND not_before > $2")
+        .bind(key.path())
+        .bind(after.as_microsecond())
+        .bind(until.as_microsecond())
+        .execute(tx.on())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The announced object goes at `now`: nobody is going to need it.
+pub(crate) async fn give_up(tx: &mut Tx, key: &ObjectKey, now: Timestamp) -> Result<(), DatabaseError> {
+    sqlx::query("UPDATE discards SET not_before = $2 WHERE path = $1")
+        .bind(key.path())
+        .bind(now.as_microsecond())
         .execute(tx.on())
         .await?;
     Ok(())

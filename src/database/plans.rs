@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::error::word;
 use super::scope::{centre_staff, overseer};
+use super::shares::{self, Share, Shares};
 use super::uploads::bytes_here;
 use super::{Database, DatabaseError, Tx};
 use crate::actor::PersonId;
@@ -76,6 +77,8 @@ pub struct UploadOfPlan {
     pub section: String,
     /// Bytes that are safe.
     pub offset: u64,
+    /// Who else gets a copy.
+    pub shared_with: Vec<Share>,
 }
 
 /// The person's plans, of one sample where one is named; newest first, those that have not run out.
@@ -213,10 +216,11 @@ pub async fn files(db: &Database, plan: PlanId) -> Result<Vec<PlannedRow>, Datab
         "LEFT JOIN uploads u ON u.file_id = f.id WHERE b.plan_id = $1 ORDER BY b.position"
     );
     let rows = sqlx::query(sql).bind(plan.to_string()).fetch_all(db.reader()).await?;
-    rows.iter().map(|row| read_file(plan, row)).collect()
+    let mut shares = shares::of_plan(db, plan).await?;
+    rows.iter().map(|row| read_file(plan, row, &mut shares)).collect()
 }
 
-fn read_file(plan: PlanId, row: &AnyRow) -> Result<PlannedRow, DatabaseError> {
+fn read_file(plan: PlanId, row: &AnyRow, shares: &mut Shares) -> Result<PlannedRow, DatabaseError> {
     let position = u32::try_from(row.try_get::<i64, _>("position")?).unwrap_or(u32::MAX);
     let id = PlannedId { plan, position }.to_string();
     let text = |column: &'static str| row.try_get::<Option<String>, _>(column);
@@ -229,6 +233,7 @@ fn read_file(plan: PlanId, row: &AnyRow) -> Result<PlannedRow, DatabaseError> {
     };
     let upload = match (text("file_id")?, text("number")?) {
         (Some(file), Some(number)) => Some(UploadOfPlan {
+            shared_with: shares.remove(&word(&file, "bulk_files", &id, "file_id")?).unwrap_or_default(),
             file: word(&file, "bulk_files", &id, "file_id")?,
             state: word(&text("state")?.unwrap_or_default(), "files", &file, "state")?,
             reason: text("reason")?.map(|reason| word(&reason, "files", &file, "reason")).transpose()?,
@@ -323,7 +328,7 @@ pub(crate) struct HeldRow {
     pub last_byte_at: Option<Timestamp>,
 }
 
-/// What takes places in a sample, if the person works at its centre.
+/// What takes places in a sample, if the person works at its centre; who waits for a copy of a shared file among them.
 pub(crate) async fn held(
     db: &Database,
     person: &PersonId,
@@ -338,7 +343,16 @@ pub(crate) async fn held(
         centre_staff!("$1"),
         " OR ",
         overseer!("$1"),
-        ") ORDER BY f.id"
+        ") UNION ALL SELECT h.number, h.section, f.id, f.original_name, f.size, ",
+        "CASE f.state WHEN 'accepted' THEN 'checking' ELSE f.state END, ",
+        "CASE WHEN u.concat IS NULL THEN u.last_byte_at END FROM shares h JOIN files f ON f.id = h.file_id ",
+        "JOIN samples s ON s.id = h.sample_id LEFT JOIN uploads u ON u.file_id = f.id ",
+        "WHERE h.sample_id = $2 AND h.state = 'waiting' ",
+        "AND f.state IN ('created', 'receiving', 'received', 'checking', 'accepted') AND (",
+        centre_staff!("$1"),
+        " OR ",
+        overseer!("$1"),
+        ") ORDER BY 3"
     );
     let rows = sqlx::query(sql).bind(person.as_str()).bind(sample.to_string()).fetch_all(db.reader()).await?;
     rows.iter()

@@ -48,7 +48,16 @@ pub(crate) async fn lock_shared(
     sample: SampleId,
 ) -> Result<Option<(Sample, Component, String)>, DatabaseError> {
     let suffix = tx.engine().for_share();
-    locked(tx, person, sample, suffix).await
+    locked(tx, Some(person), sample, suffix).await
+}
+
+/// The same for what nobody asks for at this moment: a worker's. No request may come here.
+pub(crate) async fn lock_by_worker(
+    tx: &mut Tx,
+    sample: SampleId,
+) -> Result<Option<(Sample, Component, String)>, DatabaseError> {
+    let suffix = tx.engine().for_share();
+    locked(tx, None, sample, suffix).await
 }
 
 /// The same, held against everyone else: for what concerns more than one place.
@@ -58,22 +67,24 @@ pub(crate) async fn lock_alone(
     sample: SampleId,
 ) -> Result<Option<(Sample, Component, String)>, DatabaseError> {
     let suffix = tx.engine().for_update();
-    locked(tx, person, sample, suffix).await
+    locked(tx, Some(person), sample, suffix).await
 }
 
 async fn locked(
     tx: &mut Tx,
-    person: &PersonId,
+    person: Option<&PersonId>,
     sample: SampleId,
     suffix: &str,
 ) -> Result<Option<(Sample, Component, String)>, DatabaseError> {
     // Locks the one table alone: the joins are read afterwards.
-    let sql = format!("SELECT {COLUMNS} FROM samples s WHERE s.id = $1 AND {}{suffix}", centre_staff!("$2"));
-    let row = sqlx::query(AssertSqlSafe(sql))
-        .bind(sample.to_string())
-        .bind(person.as_str())
-        .fetch_optional(tx.on())
-        .await?;
+    let scope = person.map_or("", |_| concat!(" AND ", centre_staff!("$2")));
+    let sql = format!("SELECT {COLUMNS} FROM samples s WHERE s.id = $1{scope}{suffix}");
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(sample.to_string());
+    let query = match person {
+        Some(person) => query.bind(person.as_str()),
+        None => query,
+    };
+    let row = query.fetch_optional(tx.on()).await?;
     let Some(sample) = row.as_ref().map(read).transpose()? else { return Ok(None) };
     let row = sqlx::query(
         "SELECT c.definition, o.time_zone FROM components c JOIN organisations o ON o.id = c.organisation_id \

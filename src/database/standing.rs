@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::uploads::bytes_here;
-use super::{DatabaseError, samples, submissions};
+use super::{DatabaseError, samples, shares, submissions};
 use crate::clock::from_micros;
 use crate::component::Component;
 use crate::sample::Sample;
@@ -42,6 +42,7 @@ pub(super) async fn read(on: &mut AnyConnection, sample: Sample) -> Result<Stand
     .bind(&id)
     .fetch_all(&mut *on)
     .await?;
+    let sharing = shares::waiting(on, sample.id).await?;
     let ticks = submissions::ticks(on, sample.id, sample.revision + 1).await?;
     Ok(Standing {
         sample,
@@ -50,6 +51,7 @@ pub(super) async fn read(on: &mut AnyConnection, sample: Sample) -> Result<Stand
         candidates: candidates.iter().map(candidate).collect::<Result<_, _>>()?,
         notes: notes.iter().map(note).collect::<Result<HashMap<_, _>, DatabaseError>>()?,
         files: files.iter().map(file).collect::<Result<_, _>>()?,
+        sharing,
         ticked: ticks
             .into_iter()
             .map(|tick| Answer { id: tick.id, version: tick.version, accepted: true })

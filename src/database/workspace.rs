@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::files_read::waits;
 use super::scope::{allocated, centre_staff, overseer, visible};
+use super::shares::{self, Share};
 use super::uploads::bytes_here;
 use super::{Database, DatabaseError, samples};
 use crate::actor::PersonId;
@@ -211,6 +212,9 @@ pub(crate) struct FileRow {
     /// Of an upload: bytes that are safe, and when the last one came.
     pub offset: u64,
     pub last_byte_at: Option<Timestamp>,
+    /// Who else gets a copy of it, and whose upload it is a copy of (candidate numbers).
+    pub shared_with: Vec<Share>,
+    pub shared_by: Option<String>,
 }
 
 const FILE_COLUMNS: &str = concat!(
@@ -244,7 +248,17 @@ pub(crate) async fn files_of(
         .bind(FILES)
         .fetch_all(db.reader())
         .await?;
-    rows.iter().map(file_row).collect()
+    let mut files = rows.iter().map(file_row).collect::<Result<Vec<_>, _>>()?;
+    // The sample's own documents are shared by nobody.
+    if !files.is_empty() && !candidate.is_empty() {
+        let mut with = shares::of_candidate(db, sample, candidate).await?;
+        let mut by = shares::origins(db, sample, candidate).await?;
+        for file in &mut files {
+            (file.shared_with, file.shared_by) =
+                (with.remove(&file.id).unwrap_or_default(), by.remove(&file.id));
+        }
+    }
+    Ok(files)
 }
 
 /// One file, whatever its state.
@@ -259,7 +273,10 @@ pub(crate) async fn file(
         .bind(file.to_string())
         .fetch_optional(db.reader())
         .await?;
-    row.as_ref().map(file_row).transpose()
+    let Some(mut found) = row.as_ref().map(file_row).transpose()? else { return Ok(None) };
+    found.shared_with = shares::of_file(db, file).await?;
+    found.shared_by = shares::origin(db, file).await?;
+    Ok(Some(found))
 }
 
 /// A candidate's file that was refused, was never finished, or was withdrawn later.
@@ -496,5 +513,7 @@ fn file_row(row: &AnyRow) -> Result<FileRow, DatabaseError> {
         withheld_at: time("withheld_at")?,
         offset: bytes("offset_bytes")?.unwrap_or_default(),
         last_byte_at: time("last_byte_at")?,
+        shared_with: Vec::new(),
+        shared_by: None,
     })
 }

@@ -11,6 +11,7 @@ use http::{HeaderName, StatusCode, header};
 use serde::Serialize;
 
 use crate::actor::Denied;
+use crate::candidate::CandidateNumber;
 use crate::database::DatabaseError;
 use crate::evidence::Reason;
 use crate::ids::FileId;
@@ -79,6 +80,9 @@ pub enum ApiError {
     NotInSample,
     #[error("the section is full")]
     SectionFull { limit: u32, files: Vec<FileId> },
+    /// Status, code and title are the error's.
+    #[error("for {candidate}, who is to share it: {error}")]
+    Sharer { candidate: CandidateNumber, error: Box<ApiError> },
     #[error("more than {limit} files in a plan")]
     TooManyFiles { limit: u64 },
     #[error("the person has {limit} plans")]
@@ -228,6 +232,7 @@ impl ApiError {
             Self::Absent => (S::CONFLICT, "absent", "The candidate is absent or withdrawn"),
             Self::NotInSample => (S::CONFLICT, "not_in_sample", "The candidate is not in the sample"),
             Self::SectionFull { .. } => (S::CONFLICT, "section_full", "The section is full"),
+            Self::Sharer { error, .. } => error.row(),
             Self::TooManyFiles { .. } => {
                 (S::PAYLOAD_TOO_LARGE, "too_many_planned", "Too many files in one plan")
             }
@@ -321,6 +326,9 @@ impl ApiError {
             Self::SectionFull { limit, .. } => {
                 format!("It takes {limit} at most. Delete a file, or wait for one to end.")
             }
+            Self::Sharer { candidate, error } => {
+                format!("This is so for candidate {candidate}, who is to share it. {}", error.detail())
+            }
             Self::TooManyFiles { limit } => {
                 format!("A plan has at most {limit} files: take the folders in parts.")
             }
@@ -371,6 +379,11 @@ impl ApiError {
         };
         match self {
             Self::InvalidRequest { field, .. } => problem.field.clone_from(field),
+            Self::Sharer { error, .. } => {
+                let detail = problem.detail;
+                problem = error.problem();
+                (problem.detail, problem.field) = (detail, Some("shared_with".into()));
+            }
             Self::TooLarge { limit }
             | Self::Quota { limit, .. }
             | Self::TooManyFiles { limit }

@@ -49,6 +49,18 @@ pub fn check(standing: &Standing, now: Timestamp) -> Check {
     for file in standing.files() {
         of_file(standing, file, now, &mut check);
     }
+    for sharing in standing.sharing() {
+        check.blocking.push(Finding {
+            code: "file_running",
+            candidate: Some(sharing.number.clone()),
+            section: Some(sharing.section.clone()),
+            file: Some(sharing.file),
+            sentence: format!(
+                "{} is still being copied to {}. Wait for it.",
+                sharing.original_name, sharing.number
+            ),
+        });
+    }
     check
 }
 

@@ -29,7 +29,7 @@ pub use manifest::{
 };
 pub use receipt::{KEEP, NotThere, Receipt, number};
 pub use returns::{Return, ReturnError, Returned};
-pub use standing::{Absent, CandidateFacts, FileFacts, Missing, Notes, OtherMeans, Standing};
+pub use standing::{Absent, CandidateFacts, FileFacts, Missing, Notes, OtherMeans, Sharing, Standing};
 pub use submit::{SubmitError, Submitted};
 
 /// Submissions: cheap to clone.

@@ -27,6 +27,8 @@ pub struct Standing {
     pub notes: HashMap<(String, String), Notes>,
     /// Accepted and running ones.
     pub files: Vec<FileFacts>,
+    /// Copies that candidates who share a file do not have yet.
+    pub sharing: Vec<Sharing>,
     /// Declarations ticked for the coming revision.
     pub ticked: Vec<Answer>,
 }
@@ -121,6 +123,17 @@ pub struct FileFacts {
     pub whole: bool,
 }
 
+/// A candidate who is to get a copy of a file that was sent for another.
+#[derive(Clone, Debug)]
+pub struct Sharing {
+    /// The file that was sent.
+    pub file: FileId,
+    pub original_name: String,
+    pub section: String,
+    pub candidate_id: String,
+    pub number: CandidateNumber,
+}
+
 impl FileFacts {
     /// An upload that stands still, and can be cancelled by submitting.
     pub fn is_paused(&self, now: Timestamp) -> bool {
@@ -148,6 +161,17 @@ impl Standing {
         self.files
             .iter()
             .filter(move |file| file.candidate_id.is_empty() || counted.contains(&*file.candidate_id))
+    }
+
+    /// The copies that the submission waits for: of counted candidates. Of a file that is still on its way itself, that
+    /// is told, and who is to have it is not told besides.
+    pub fn sharing(&self) -> impl Iterator<Item = &Sharing> {
+        let counted: std::collections::HashSet<&str> = self.counted().map(|c| c.id.as_str()).collect();
+        let running: std::collections::HashSet<FileId> =
+            self.files().filter(|file| file.state.is_running()).map(|file| file.id).collect();
+        self.sharing.iter().filter(move |sharing| {
+            counted.contains(&*sharing.candidate_id) && !running.contains(&sharing.file)
+        })
     }
 
     pub fn number_of(&self, candidate_id: &str) -> Option<&CandidateNumber> {

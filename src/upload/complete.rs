@@ -1,15 +1,14 @@
 //! The last step: an upload that has all its bytes becomes a *received* file with its unique name.
 
-use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::concatenate::held;
+use super::room::{self, Parts};
 use super::{Appended, Inner, Lease, UploadError, Uploads};
 use crate::database::audit::{self, By, Entry};
-use crate::database::files::{self, Naming, Received};
+use crate::database::files::{self, Received};
+use crate::database::partials;
 use crate::database::uploads::{self, Progress};
-use crate::database::{DatabaseError, Tx, partials};
-use crate::evidence::UniqueName;
 use crate::object_store::{Durable, ObjectKey};
 
 impl Uploads {
@@ -65,7 +64,15 @@ impl Uploads {
         let sha256 = whole.map(|whole| whole.sha256);
         let mut tx = inner.db.begin().await?;
         let naming = files::naming(&mut tx, row.file).await?;
-        let name = unique_name(&mut tx, row.file, &naming, now).await?;
+        let parts = Parts {
+            component: &naming.component,
+            centre: &naming.centre,
+            place: &naming.place,
+            extension: naming.extension.as_deref(),
+            time_zone: &naming.time_zone,
+            received_at: now,
+        };
+        let name = room::take_name(&mut tx, row.file, &parts).await?;
         let durable = Durable {
             offset: size,
             object_epoch: row.staged.object_epoch,
@@ -119,34 +126,4 @@ impl Inner {
         metrics::counter!("strongroom_files_received_total").increment(1);
         metrics::counter!("strongroom_bytes_received_total").increment(size);
     }
-}
-
-/// The first free name of this place and second.
-async fn unique_name(
-    tx: &mut Tx,
-    file: crate::ids::FileId,
-    naming: &Naming,
-    now: jiff::Timestamp,
-) -> Result<UniqueName, DatabaseError> {
-    let zone = TimeZone::get(&naming.time_zone).map_err(|_| DatabaseError::BrokenRow {
-        table: "organisations",
-        id: naming.time_zone.clone(),
-        column: "time_zone",
-    })?;
-    let stamp = now.to_zoned(zone).datetime();
-    // A section holds few files, so a second holds few names; the bound is only there to end the loop.
-    for ordinal in 1..10_000 {
-        let name = UniqueName::compose(
-            &naming.component,
-            &naming.centre,
-            &naming.place,
-            stamp,
-            ordinal,
-            naming.extension.as_deref(),
-        );
-        if files::take_name(tx, &name, file).await? {
-            return Ok(name);
-        }
-    }
-    Err(DatabaseError::BrokenRow { table: "unique_names", id: file.to_string(), column: "name" })
 }

@@ -32,6 +32,7 @@ use super::{
     Appended, CreateError, Created, Creation, Inner, Lease, RunningDigest, UploadError, Uploads, Wanted,
 };
 use crate::actor::{Action, Actor, Denied, decide};
+use crate::candidate::CandidateNumber;
 use crate::centre::CentreNumber;
 use crate::component::{Component, Section};
 use crate::database::audit::{self, By, Entry};
@@ -132,7 +133,7 @@ impl Uploads {
         if partials::open_of(&mut tx, &actor.person).await? >= MOST_OPEN {
             return Err(CreateError::Quota { what: "partial uploads", limit: MOST_OPEN });
         }
-        inner.admit(&mut tx, &room.centre, new.length.unwrap_or(0)).await?;
+        inner.admit(&mut tx, &room.centre, 1, new.length.unwrap_or(0)).await?;
         let id = FileId::new();
         let place = room.place.as_ref();
         let partial = partials::NewPartial { id, person: &actor.person, centre: &room.centre, place, now };
@@ -484,9 +485,12 @@ pub(super) async fn attach(tx: &mut Tx, file: FileId, creation: &Creation) -> Re
     }
 }
 
-/// What the audit trail tells of a creation.
-pub(super) fn told(creation: &Creation) -> serde_json::Value {
+/// What the audit trail tells of a creation. `sharers`: candidate ids with their numbers.
+pub(super) fn told(creation: &Creation, sharers: &[(String, CandidateNumber)]) -> serde_json::Value {
     let mut detail = json!({ "size": creation.length, "replaces": creation.replaces });
+    if !sharers.is_empty() {
+        detail["shared_with"] = json!(sharers.iter().map(|(id, _)| id).collect::<Vec<_>>());
+    }
     if let Some(concatenation) = &creation.concatenation {
         detail["partials"] = json!(concatenation.partials);
     }

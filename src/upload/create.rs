@@ -1,23 +1,22 @@
 //! Creating an upload: everything that can refuse it does so before a byte is read.
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::concatenate::{self, Concatenation};
-use super::{CreateError, Inner, Lease, RunningDigest, Uploads};
+use super::room::{self, Slot};
+use super::{CreateError, Inner, Lease, RunningDigest, Uploads, sharers};
 use crate::actor::{Action, Actor, Denied, decide};
-use crate::candidate::CandidateStatus;
+use crate::candidate::{CandidateNumber, CandidateStatus};
 use crate::check;
 use crate::component::{Component, Section};
 use crate::database::Tx;
 use crate::database::audit::{self, By, Entry};
-use crate::database::files::{self, NewFile};
+use crate::database::files::{self, NewFile, PlaceRef};
 use crate::database::plans::{self, Begun};
-use crate::database::uploads::{self, End, UploadRow};
+use crate::database::shares::{self, NewShares};
+use crate::database::uploads::{self, UploadRow};
 use crate::database::{partials, samples};
-use crate::evidence::{
-    FileState, OriginalName, PAUSED_AFTER, Place, RelativePath, SectionCode, Sha256Digest,
-};
+use crate::evidence::{FileState, OriginalName, Place, RelativePath, SectionCode, Sha256Digest};
 use crate::ids::{FileId, PlannedId, SampleId};
 use crate::object_store::Staged;
 use crate::sample::{Dates, Sample, SampleState, Timeliness};
@@ -47,6 +46,8 @@ pub struct Creation {
     pub sha256: Option<Sha256Digest>,
     /// An accepted file of the same place that this one takes the place of, once it is accepted itself.
     pub replaces: Option<FileId>,
+    /// Further candidates, who get a copy of it in the same section once it is accepted.
+    pub shared_with: Vec<CandidateNumber>,
     /// The file of a plan that this one is.
     pub planned: Option<PlannedId>,
     /// `Upload-Metadata`, to be given back byte for byte.
@@ -73,6 +74,18 @@ pub(super) struct Target<'a> {
     /// Candidate id, or `""`.
     pub candidate: String,
     pub dates: Dates,
+}
+
+impl Target<'_> {
+    fn slot<'a>(&'a self, sample: &Sample) -> Slot<'a> {
+        let place = PlaceRef {
+            sample: sample.id,
+            candidate: &self.candidate,
+            kind: self.place.kind_word(),
+            section: section_column(self),
+        };
+        Slot { place, word: self.place.section_word(), max: self.rules.max }
+    }
 }
 
 impl Uploads {
@@ -135,11 +148,25 @@ impl Uploads {
             Timeliness::OnTime => false,
         };
         let limit = limit(creation, target.rules)?;
-        inner.admit(&mut tx, &sample.centre, creation.length.unwrap_or(0)).await?;
-        let displaced = make_room(&mut tx, &sample, &target, creation.replaces, now).await?;
+        let files = 1 + creation.shared_with.len() as u64;
+        inner.admit(&mut tx, &sample.centre, files, creation.length.unwrap_or(0)).await?;
+        let times = (begun, now);
+        let sharers = sharers::named(&mut tx, &sample, &component, &target, creation, times).await?;
+        let slot = target.slot(&sample);
+        samples::lock_place(&mut tx, sample.id, slot.place.candidate, slot.place.section).await?;
+        let displaced = room::make(&mut tx, &slot, creation.replaces, now).await?;
 
         let file = FileId::new();
         files::insert(&mut tx, &new_file(file, &sample, &target, creation, actor, now, late)).await?;
+        let new = NewShares {
+            file,
+            sample: sample.id,
+            place: &target.place,
+            person: &actor.person,
+            begun_at: begun,
+            candidates: &sharers,
+        };
+        shares::insert(&mut tx, &new).await?;
         if let Some(planned) = creation.planned {
             if target.candidate.is_empty() {
                 // A plan has no documents.
@@ -182,7 +209,7 @@ impl Uploads {
             candidate: &target.candidate,
             section: target.place.section_word(),
             file: Some(file),
-            detail: concatenate::told(creation),
+            detail: concatenate::told(creation, &sharers),
             request,
             ..Entry::new(By::Person(&actor.person), "file.created")
         };
@@ -266,68 +293,6 @@ fn limit(creation: &Creation, rules: &Section) -> Result<u64, CreateError> {
         return Err(CreateError::TooLarge { limit });
     }
     Ok(limit)
-}
-
-/// Sees to it that one more file fits. Unfinished uploads that have been silent for long give up their place: how many.
-async fn make_room(
-    tx: &mut Tx,
-    sample: &Sample,
-    target: &Target<'_>,
-    replaces: Option<FileId>,
-    now: Timestamp,
-) -> Result<usize, CreateError> {
-    samples::lock_place(tx, sample.id, &target.candidate, section_column(target)).await?;
-    let place = files::PlaceRef {
-        sample: sample.id,
-        candidate: &target.candidate,
-        kind: target.place.kind_word(),
-        section: section_column(target),
-    };
-    if replaces.is_none() && files::count_holders(tx, place).await? < u64::from(target.rules.max) {
-        return Ok(0);
-    }
-    let holders = files::holders(tx, place).await?;
-    if let Some(replaced) = replaces {
-        let accepted = holders.iter().any(|holder| holder.file == replaced && holder.accepted);
-        if !accepted {
-            return Err(CreateError::NothingToReplace);
-        }
-    }
-    let silent = now.checked_sub(PAUSED_AFTER).unwrap_or(Timestamp::MIN);
-    let (stale, firm): (Vec<_>, Vec<_>) =
-        holders.into_iter().partition(|holder| holder.last_byte_at.is_some_and(|at| at < silent));
-    let max = target.rules.max as usize;
-    let taken = firm.iter().filter(|holder| Some(holder.file) != replaces).count();
-    if taken >= max {
-        let files = firm.iter().map(|holder| holder.file).collect();
-        return Err(CreateError::SectionFull { max: target.rules.max, files });
-    }
-    let surplus = (taken + stale.len() + 1).saturating_sub(max);
-    let mut ended = 0;
-    for holder in &stale {
-        if ended == surplus {
-            break;
-        }
-        if !uploads::end(tx, holder.file, End::SilentSince(silent), now).await? {
-            continue;
-        }
-        ended += 1;
-        let entry = Entry {
-            sample: Some(sample.id),
-            candidate: &target.candidate,
-            section: target.place.section_word(),
-            file: Some(holder.file),
-            detail: json!({ "why": "displaced" }),
-            ..Entry::new(By::Service, "file.cancelled")
-        };
-        audit::record(tx, now, entry).await?;
-    }
-    if ended < surplus {
-        // One that had been silent goes on after all, or has just become whole.
-        let files = firm.iter().chain(&stale).map(|holder| holder.file).collect();
-        return Err(CreateError::SectionFull { max: target.rules.max, files });
-    }
-    Ok(ended)
 }
 
 pub(super) fn section_column<'a>(target: &'a Target<'_>) -> &'a str {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::candidate::CandidateNumber;
 use crate::database::DatabaseError;
 use crate::evidence::Reason;
 use crate::ids::FileId;
@@ -29,6 +30,16 @@ pub enum CreateError {
     NotInSample,
     #[error("the section takes at most {max} files")]
     SectionFull { max: u32, files: Vec<FileId> },
+    /// Who is to share the file is not said as it must be.
+    #[error("the file cannot be shared so: {why}")]
+    NotShared { why: String },
+    /// It is refused for a candidate who is to share it.
+    #[error("candidate {candidate}, who is to share it: {error}")]
+    Sharer {
+        candidate: CandidateNumber,
+        #[source]
+        error: Box<Self>,
+    },
     /// `replaces` names no accepted file of this place.
     #[error("the file to replace is not an accepted file of this section")]
     NothingToReplace,

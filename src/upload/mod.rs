@@ -47,6 +47,8 @@ mod error;
 mod lease;
 mod quota;
 mod receive;
+pub(crate) mod room;
+pub(crate) mod sharers;
 pub mod sweep;
 
 use std::sync::Arc;

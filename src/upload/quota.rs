@@ -45,12 +45,12 @@ impl Default for Quotas {
 }
 
 impl Quotas {
-    /// What a centre that has so much may not exceed by one more file of `bytes`, and its limit.
-    fn refuse(&self, usage: Usage, bytes: u64) -> Option<(&'static str, u64)> {
+    /// What a centre that has so much may not exceed by one more upload of `files` of `bytes` each, and its limit.
+    fn refuse(&self, usage: Usage, files: u64, bytes: u64) -> Option<(&'static str, u64)> {
         let wanted = [
             ("unfinished uploads", usage.open, 1, self.open),
-            ("files", usage.files, 1, self.files),
-            ("bytes", usage.bytes, bytes, self.bytes),
+            ("files", usage.files, files, self.files),
+            ("bytes", usage.bytes, files.saturating_mul(bytes), self.bytes),
         ];
         let over = wanted.into_iter().find(|(_, has, more, limit)| has.saturating_add(*more) > *limit);
         over.map(|(what, _, _, limit)| (what, limit))
@@ -74,18 +74,20 @@ pub(super) struct Read {
 }
 
 impl Inner {
-    /// Says whether one more file of `bytes` may be taken, and counts it.
+    /// Says whether one more upload of `bytes` may be taken that makes so many `files`, and counts it. On a disk a copy
+    /// of a file takes no room of its own.
     pub(super) async fn admit(
         &self,
         tx: &mut Tx,
         centre: &CentreNumber,
+        files: u64,
         bytes: u64,
     ) -> Result<(), CreateError> {
         let quotas = self.limits.quotas;
         let known = lock(&self.read.centres).get(centre).filter(|(at, _)| at.elapsed() < FRESH).copied();
-        if known.is_none_or(|(_, usage)| quotas.refuse(usage, bytes).is_some()) {
+        if known.is_none_or(|(_, usage)| quotas.refuse(usage, files, bytes).is_some()) {
             let usage = self.usage(tx, centre).await?;
-            if let Some((what, limit)) = quotas.refuse(usage, bytes) {
+            if let Some((what, limit)) = quotas.refuse(usage, files, bytes) {
                 return Err(CreateError::Quota { what, limit });
             }
         }
@@ -100,7 +102,7 @@ impl Inner {
                 }
             }
         }
-        self.count(centre, bytes);
+        self.count(centre, files, bytes);
         Ok(())
     }
 
@@ -120,11 +122,11 @@ impl Inner {
         Ok(bytes)
     }
 
-    fn count(&self, centre: &CentreNumber, bytes: u64) {
+    fn count(&self, centre: &CentreNumber, files: u64, bytes: u64) {
         if let Some((_, usage)) = lock(&self.read.centres).get_mut(centre) {
             usage.open += 1;
-            usage.files += 1;
-            usage.bytes = usage.bytes.saturating_add(bytes);
+            usage.files += files;
+            usage.bytes = usage.bytes.saturating_add(files.saturating_mul(bytes));
         }
         if let Some((_, promised)) = lock(&self.read.promised).as_mut() {
             *promised = promised.saturating_add(bytes);

@@ -71,6 +71,7 @@ impl Engine {
             length: Some(length),
             sha256: None,
             replaces: None,
+            shared_with: Vec::new(),
             planned: None,
             metadata: "filename YQ==".into(),
             concatenation: None,

@@ -15,6 +15,7 @@ use super::visitor::{Times, Visitor};
 use super::words;
 use super::workspace::{FileView, Ground, file_view, line_of, place_href, place_name};
 use crate::actor::{Action, decide};
+use crate::database::shares::ShareState;
 use crate::database::workspace::{self, FileRow, SampleLine};
 use crate::evidence::FileState;
 use crate::http::api::files;
@@ -130,10 +131,19 @@ fn details(file: &FileRow, times: &Times) -> Vec<(&'static str, String)> {
         ("Virus check", file.unscanned.then(|| "None: it is too large for it".to_owned())),
         ("Withdrawn", moment(file.quarantined_at)),
         ("Cannot be opened since", moment(file.withheld_at)),
+        ("Shared with", shared(file, ShareState::Made)),
+        ("To be shared with", shared(file, ShareState::Waiting)),
+        ("Shared, sent for", file.shared_by.clone()),
         ("Late", file.late.then(|| "Yes: it came after the due date".to_owned())),
         ("Fingerprint (SHA-256)", file.sha256.clone()),
     ];
     all.into_iter().filter_map(|(term, value)| value.map(|value| (term, value))).collect()
+}
+
+fn shared(file: &FileRow, state: ShareState) -> Option<String> {
+    let some = file.shared_with.iter().filter(|share| share.state == state);
+    let numbers: Vec<String> = some.map(|share| share.number.to_string()).collect();
+    (!numbers.is_empty()).then(|| words::listed(&numbers))
 }
 
 /// `POST /samples/{sample}/files/{file}/delete`: a file on its way is cancelled, an accepted file can be brought back.

@@ -198,8 +198,9 @@ fn summary(planned: &[Planned], more: usize) -> String {
 fn told(component: &Component, planned: &Planned) -> Words {
     let why = planned.why().map_or("", |why| why.text.as_str());
     match planned {
-        Planned::Ready { candidate, target, replaces, .. } => {
-            let filed = words::filed(&[candidate.to_string()], &title(component, target));
+        Planned::Ready { candidates, target, replaces, .. } => {
+            let whose: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+            let filed = words::filed(&whose, &title(component, target));
             match replaces {
                 None => filed,
                 Some(_) => words::replacing(filed),

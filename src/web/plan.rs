@@ -13,7 +13,7 @@ use super::many::{sections, title};
 use super::page::{Frame, Link, Problem, page};
 use super::visitor::{Times, Visitor};
 use super::words::{self, FileFacts, Words};
-use super::workspace::line_of;
+use super::workspace::{line_of, not_shared};
 use crate::bulk::Planned;
 use crate::candidate::CandidateNumber;
 use crate::component::Component;
@@ -95,6 +95,8 @@ pub struct FileLine {
     /// What a person chose before, or what is beyond doubt.
     pub candidate: String,
     pub section: String,
+    /// Who does not get their copy, and why: a sentence each.
+    pub not_shared: Vec<String>,
     /// The file's own page, once it is begun.
     pub href: Option<String>,
     pub state: &'static str,
@@ -278,19 +280,22 @@ fn groups(
     let from = pages.get(page).copied().unwrap_or(pieces.len());
     let to = pages.get(page + 1).copied().unwrap_or(pieces.len());
     let shown = pieces[from..to].iter().map(|(whose, files)| Group {
-        title: whose_title(whose, &names),
+        title: whose_title(whose, &names, show),
         files: files.iter().map(|(file, planned)| file_line(file, planned, component, sample)).collect(),
     });
     (shown.collect(), page + 1 < pages.len())
 }
 
-fn whose_title(whose: &[CandidateNumber], names: &HashMap<&CandidateNumber, &str>) -> String {
+fn whose_title(whose: &[CandidateNumber], names: &HashMap<&CandidateNumber, &str>, show: &str) -> String {
     match whose {
         [] => "Not known whose".into(),
         [one] => format!("{one} {}", names.get(one).copied().unwrap_or_default()),
         several => {
             let numbers: Vec<String> = several.iter().map(ToString::to_string).collect();
-            format!("Named for {}", words::listed(&numbers))
+            match show {
+                "unfiled" | "refused" => format!("Named for {}", words::listed(&numbers)),
+                _ => words::shared_by(&numbers),
+            }
         }
     }
 }
@@ -324,6 +329,7 @@ fn file_line(file: &PlannedRow, planned: &Planned, component: &Component, sample
         words,
         candidate: only,
         section: planned.target().map(|target| target.as_str().to_owned()).unwrap_or_default(),
+        not_shared: file.upload.iter().flat_map(|upload| not_shared(&upload.shared_with)).collect(),
         href: file.upload.as_ref().map(|upload| format!("/samples/{sample}/files/{}", upload.file)),
         state: file.upload.as_ref().map_or("", |upload| upload.state.as_str()),
     }

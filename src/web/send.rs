@@ -108,6 +108,7 @@ impl Spot {
             length: None,
             sha256: None,
             replaces,
+            shared_with: Vec::new(),
             planned: None,
             metadata: String::new(),
             concatenation: None,

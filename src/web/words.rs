@@ -413,6 +413,16 @@ pub fn filed(candidates: &[String], section: &str) -> Words {
     Words::new(Tone::Good, "Filed", format!("{section}, {whose} {}.", listed(candidates)))
 }
 
+/// Whose a file is that several have.
+pub fn shared_by(candidates: &[String]) -> String {
+    format!("Shared by candidates {}", listed(candidates))
+}
+
+/// A candidate who does not get a copy of a file that was sent for several. `why`: the end of a sentence.
+pub fn not_shared(candidate: &str, why: &str) -> String {
+    format!("Not shared with {candidate}: {why}.")
+}
+
 /// The same, where an accepted file is there that it would replace.
 pub fn replacing(filed: Words) -> Words {
     let sentence = format!("{} It replaces the file that is there.", filed.sentence);

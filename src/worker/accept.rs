@@ -58,6 +58,7 @@ impl Workers {
         took("commit", began.elapsed());
         fail::fail_point!("promote::accepted");
         self.ended.notify_one();
+        self.to_share.notify_one();
         Ok(())
     }
 

@@ -1,5 +1,5 @@
 //! What the service does without being asked: putting files together from their pieces, checking received files,
-//! scanning accepted ones again, putting infected originals away, and sweeping.
+//! copying those that candidates share, scanning accepted ones again, putting infected originals away, and sweeping.
 //!
 //! The database is the queue; a ring of the bell only spares the wait for the next look. A pass that fails is logged
 //! and tried again; nothing here ends but at shutdown.
@@ -8,6 +8,7 @@ mod accept;
 mod check;
 mod incidents;
 mod rescan;
+mod share;
 mod spool;
 
 use std::path::PathBuf;
@@ -84,6 +85,8 @@ pub struct Workers {
     asked_for: Arc<Notify>,
     /// Rung when an infected original is to be put away.
     to_move: Arc<Notify>,
+    /// Rung when a file came out of its check, which others may share.
+    to_share: Arc<Notify>,
     withdrawals: Withdrawals,
 }
 
@@ -114,6 +117,7 @@ impl Workers {
             rescans: RescanLimits::default(),
             asked_for: Arc::default(),
             to_move: Arc::default(),
+            to_share: Arc::default(),
             withdrawals: Withdrawals::default(),
         }
     }
@@ -141,6 +145,11 @@ impl Workers {
         tasks.keep("incidents", move || {
             let (workers, tasks) = incidents.clone();
             workers.incident_loop(tasks)
+        });
+        let sharing = (self.clone(), tasks.clone());
+        tasks.keep("copies", move || {
+            let (workers, tasks) = sharing.clone();
+            workers.share_loop(tasks)
         });
         let waking = self.clone();
         let checking = (self, tasks.clone());

@@ -262,3 +262,49 @@ async fn what_the_service_refuses_is_said_and_the_others_go_on() {
     assert!(String::from_utf8_lossy(&silent.stderr).contains("does not answer"));
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_several_goes_up_once_and_is_there_for_each() {
+    let service = Strongroom::start().await;
+    let sample = service.sample(CENTRE).await;
+    let desk = Desk::of(&service, "teacher.98765").await;
+    let dance = work("the dance", 1_500_000);
+    desk.write("1001+1002 dance/Evidence/dance.txt", &dance);
+    let line = Line::to(&service, 20_000_000).await;
+    let output = desk.run(&line.base, &sample, &["--yes", "--json"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = lines(&output);
+    let told = of(&lines, "file")[0];
+    assert_eq!((&told["candidate"], &told["shared_with"]), (&"1001".into(), &serde_json::json!(["1002"])));
+    let expected = |number: &str| (format!("{number}/dance.txt"), sha256(&dance));
+    assert_eq!(files(&service, &sample).await, [expected("1001"), expected("1002")]);
+    let most = dance.len() as u64 * 3 / 2;
+    assert!(line.sent() < most, "{} bytes went up for {}", line.sent(), dance.len());
+    let again = desk.run(&line.base, &sample, &["--yes"]).await;
+    assert_eq!(again.status.code(), Some(0));
+    assert!(line.sent() < most, "nothing is sent twice");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_somebody_does_not_get_is_said() {
+    let service = Strongroom::start().await;
+    let sample = service.sample(CENTRE).await;
+    let desk = Desk::of(&service, "teacher.98765").await;
+    desk.write("1001+1002 dance/Evidence/dance.txt", &work("the dance", 1_500_000));
+    let line = Line::to(&service, 300_000).await;
+    let child = desk.command(&line.base, &sample, &["--yes"]).spawn().unwrap();
+    let begun = async {
+        while service.texts("SELECT number FROM shares").await.is_empty() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, begun).await.unwrap();
+    service.sql("UPDATE candidates SET status = 'absent' WHERE number = '1002'").await;
+    let output = timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("Not shared with 1002: they are absent or withdrawn."), "{text}");
+    assert!(text.contains("1 without their copy of a shared file"), "{text}");
+    service.stop().await;
+}

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::line::{Append, Dialect, Framing, Line};
 use crate::support::{Actor, Installation, Process, sources};
-use crate::{kill_pieces, rescan_kill};
+use crate::{kill_pieces, rescan_kill, shared};
 
 /// The most bytes one request brings.
 const PATCH: usize = 6 << 20;
@@ -68,7 +68,8 @@ fn the_plug_is_pulled_at_every_step_there_is() {
         let marked = text.split("fail_point!(\"").skip(1);
         labels.extend(marked.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
     }
-    let tried = STEPS.iter().chain(kill_pieces::STEPS).chain(rescan_kill::STEPS).chain([&CLEARED]);
+    let tried = STEPS.iter().chain(kill_pieces::STEPS).chain(rescan_kill::STEPS);
+    let tried = tried.chain(shared::STEPS).chain([&CLEARED]);
     let pulled = tried.map(|step| (*step).to_owned()).collect();
     assert_eq!(labels, pulled, "the steps of the sources, and those of these tests");
 }

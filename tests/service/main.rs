@@ -44,6 +44,7 @@ mod routes;
 mod rules;
 mod scanner_faults;
 mod send;
+mod shared;
 mod stop;
 mod support;
 mod trail;

@@ -38,6 +38,11 @@ async fn sent(actor: &Actor, sample: &str, target: &Value, bytes: &[u8]) -> Answ
     if target["replaces"].is_string() {
         metadata += &format!(",replaces {}", text("replaces"));
     }
+    let sharers: Vec<_> =
+        target["candidates"].as_array().unwrap()[1..].iter().filter_map(Value::as_str).collect();
+    if !sharers.is_empty() {
+        metadata += &format!(",shared_with {}", encode(&sharers.join("+")));
+    }
     let (number, section) = (target["candidates"][0].as_str().unwrap(), target["section"].as_str().unwrap());
     let request = actor.request(Method::POST, &format!("/files/to/{sample}/{number}/{section}"));
     let request = request.header("tus-resumable", "1.0.0").header("upload-length", bytes.len());
@@ -173,6 +178,49 @@ async fn a_person_settles_what_names_do_not_say() {
     let names: Vec<_> =
         again["files"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["scan.pdf", "98765_1005_R085_scan.txt"], "but for what has begun");
+    strongroom.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_named_for_several_is_planned_and_sent_once() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let teacher = strongroom.as_("teacher.98765").await;
+    let names = [("98765_1005+1007_R085_Evidence.txt", 5), ("98765_1001-1003_R085_URS.txt", 5)];
+    let plan = plan_of(&teacher, &sample, &names).await;
+    assert_eq!(states(&plan), [("ready".into(), String::new()), ("ready".into(), String::new())]);
+    assert_eq!(plan["files"][0]["candidates"], json!(["1005", "1007"]));
+    assert_eq!(plan["counts"]["candidates"], 5);
+    let left: Vec<_> = plan["left_out"].as_array().unwrap().iter().map(|one| one["number"].clone()).collect();
+    assert!(!left.contains(&json!("1007")) && !left.contains(&json!("1003")), "{left:?}");
+    let path = format!("/api/v1/bulk_plans/{}", id(&plan));
+    let started = teacher.post(&format!("{path}/start")).await.json();
+    let file = file_of(&sent(&teacher, &sample, &started["files"][0], b"dance").await);
+    teacher.wait_for(&file, "accepted").await;
+    let (wait, path) = (std::time::Duration::from_millis(20), path.as_str());
+    let made = async {
+        loop {
+            let now = teacher.get(path).await.json();
+            if now["files"][0]["upload"]["shared_with"][0]["state"] == "made" {
+                return now;
+            }
+            tokio::time::sleep(wait).await;
+        }
+    };
+    let now = tokio::time::timeout(std::time::Duration::from_secs(30), made).await.unwrap();
+    assert_eq!(
+        (&now["files"][0]["state"], &now["files"][0]["candidates"]),
+        (&json!("begun"), &json!(["1005", "1007"]))
+    );
+    let cookie = crate::identity::cookie(&strongroom, "teacher.98765").await;
+    let page = format!("/samples/{sample}/plans/{}?show=begun", id(&plan));
+    let page = crate::identity::with_cookie(&strongroom, Method::GET, &page, &cookie);
+    assert!(
+        send(page.header("accept", "text/html")).await.text.contains("Shared by candidates 1005 and 1007")
+    );
+    // Planned once more, everybody has it.
+    let again = plan_of(&teacher, &sample, &names[..1]).await;
+    assert_eq!(states(&again), [("already_here".into(), "already_here".into())]);
     strongroom.stop().await;
 }
 

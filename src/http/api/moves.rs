@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use axum::Json as Answered;
 use axum::extract::State;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
@@ -24,13 +23,12 @@ use crate::candidate::{CandidateNumber, CandidateStatus};
 use crate::check;
 use crate::component::{Component, Section};
 use crate::database::audit::{self, By, Entry};
-use crate::database::files::{self, PlaceRef};
+use crate::database::files::PlaceRef;
 use crate::database::files_read::FileRow;
 use crate::database::flags::{self, FlagPlace};
-use crate::database::moves::{self, Movable, Moved};
-use crate::database::uploads::{self, End};
+use crate::database::moves::{self, COPIED_WITHIN, Movable, Moved};
 use crate::database::{DatabaseError, Tx, samples};
-use crate::evidence::{FileState, PAUSED_AFTER, Place, Reason, SUPPORTING, UniqueName};
+use crate::evidence::{FileState, Place, Reason, SUPPORTING, UniqueName};
 use crate::http::body::{Json, Segments};
 use crate::http::error::ApiError;
 use crate::http::identity::Caller;
@@ -39,9 +37,8 @@ use crate::ids::FileId;
 use crate::object_store::{ObjectKey, ObjectVersion};
 use crate::sample::{Sample, Timeliness};
 use crate::service::Service;
+use crate::upload::room::{self, NoRoom, Parts, Slot};
 
-/// How long an announced copy has until it is given up; no copy within a store takes as long.
-const COPIED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 /// How long the object under the old name stays: for a download that has begun.
 const LEFT_FOR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -106,7 +103,16 @@ async fn relocate(
 ) -> Result<(), ApiError> {
     let mut tx = service.db.begin().await?;
     let ready = decided(&mut tx, service, caller, row, &place).await?;
-    let name = free_name(&mut tx, row.id, &ready).await?;
+    let extension = ready.file.name.extension();
+    let parts = Parts {
+        component: &ready.sample.component,
+        centre: &ready.sample.centre,
+        place: &ready.place,
+        extension: extension.as_deref(),
+        time_zone: &ready.time_zone,
+        received_at: ready.received_at,
+    };
+    let name = room::take_name(&mut tx, row.id, &parts).await?;
     let key = ObjectKey::Evidence { sample: row.sample, file: row.id, name: name.clone() };
     let now = service.clock.now();
     moves::announce(&mut tx, &key, now.saturating_add(COPIED_WITHIN).unwrap_or(Timestamp::MAX)).await?;
@@ -128,7 +134,7 @@ async fn relocate(
         version: &version,
         late: ready.late,
     };
-    make_room(&mut tx, row, &ready, service.clock.now()).await?;
+    room::make(&mut tx, &ready.slot(), None, service.clock.now()).await?;
     moves::write(&mut tx, &moved).await?;
     let now = service.clock.now();
     moves::announce(&mut tx, old, now.saturating_add(LEFT_FOR).unwrap_or(Timestamp::MAX)).await?;
@@ -157,6 +163,20 @@ impl Ready {
             candidate: &self.candidate,
             kind: self.place.kind_word(),
             section: self.place.section_word(),
+        }
+    }
+
+    fn slot(&self) -> Slot<'_> {
+        Slot { place: self.place(), word: self.place.section_word(), max: self.rules.max }
+    }
+}
+
+impl From<NoRoom> for ApiError {
+    fn from(error: NoRoom) -> Self {
+        match error {
+            NoRoom::Full { max, files } => Self::SectionFull { limit: max, files },
+            NoRoom::NothingToReplace => Self::NotFound,
+            NoRoom::Database(error) => error.into(),
         }
     }
 }
@@ -204,11 +224,11 @@ async fn decided(
     let place = place.clone();
     let ready = Ready { sample, time_zone, place, candidate, rules, file, object, received_at, late };
     fits(&ready)?;
-    if moves::has_twin(tx, ready.place(), &ready.file.sha256).await? {
+    if moves::twin(tx, ready.place(), &ready.file.sha256).await?.is_some() {
         let detail = "The same file is already there.".into();
         return Err(ApiError::Refused { reason: Reason::Duplicate, detail });
     }
-    holders(tx, &ready, silent_since(now)).await?;
+    room::look(tx, &ready.slot(), now).await?;
     Ok(ready)
 }
 
@@ -244,66 +264,6 @@ fn fits(ready: &Ready) -> Result<(), ApiError> {
         return Err(ApiError::Refused { reason: Reason::Unscannable, detail });
     }
     Ok(())
-}
-
-/// The files of the new place: uploads that have been silent for long, and those that hold their place. Full when
-/// these alone leave no room.
-async fn holders(tx: &mut Tx, ready: &Ready, silent: Timestamp) -> Result<(Vec<FileId>, usize), ApiError> {
-    let holders = files::holders(tx, ready.place()).await?;
-    let (stale, firm): (Vec<_>, Vec<_>) =
-        holders.into_iter().partition(|holder| holder.last_byte_at.is_some_and(|at| at < silent));
-    if firm.len() >= ready.rules.max as usize {
-        let files = firm.iter().map(|holder| holder.file).collect();
-        return Err(ApiError::SectionFull { limit: ready.rules.max, files });
-    }
-    Ok((stale.iter().map(|holder| holder.file).collect(), firm.len()))
-}
-
-fn silent_since(now: Timestamp) -> Timestamp {
-    now.checked_sub(PAUSED_AFTER).unwrap_or(Timestamp::MIN)
-}
-
-/// Ends as many silent uploads as the place has too many, as a creation there would.
-async fn make_room(tx: &mut Tx, row: &FileRow, ready: &Ready, now: Timestamp) -> Result<(), ApiError> {
-    let silent = silent_since(now);
-    let (stale, firm) = holders(tx, ready, silent).await?;
-    let mut surplus = (firm + stale.len() + 1).saturating_sub(ready.rules.max as usize);
-    for &displaced in &stale {
-        if surplus == 0 {
-            break;
-        }
-        if !uploads::end(tx, displaced, End::SilentSince(silent), now).await? {
-            continue;
-        }
-        surplus -= 1;
-        let entry = Entry {
-            sample: Some(row.sample),
-            candidate: &ready.candidate,
-            section: ready.place.section_word(),
-            file: Some(displaced),
-            detail: json!({ "why": "displaced" }),
-            ..Entry::new(By::Service, "file.cancelled")
-        };
-        audit::record(tx, now, entry).await?;
-    }
-    // One that had been silent goes on after all, or has just become whole.
-    if surplus == 0 { Ok(()) } else { Err(ApiError::SectionFull { limit: ready.rules.max, files: stale }) }
-}
-
-/// The first free name of the new place and the second in which the last byte came.
-async fn free_name(tx: &mut Tx, file: FileId, ready: &Ready) -> Result<UniqueName, ApiError> {
-    let zone = TimeZone::get(&ready.time_zone).map_err(ApiError::internal)?;
-    let stamp = ready.received_at.to_zoned(zone).datetime();
-    let extension = ready.file.name.extension();
-    let Sample { component, centre, .. } = &ready.sample;
-    // A section holds few files, so a second holds few names; the bound is only there to end the loop.
-    for ordinal in 1..10_000 {
-        let name = UniqueName::compose(component, centre, &ready.place, stamp, ordinal, extension.as_deref());
-        if files::take_name(tx, &name, file).await? {
-            return Ok(name);
-        }
-    }
-    Err(ApiError::internal("no free unique name was found"))
 }
 
 async fn record(

@@ -177,9 +177,9 @@ pub async fn patch(
     Ok(Answered(look(&service, &caller, plan).await?.view(&Asked::default())?))
 }
 
-/// Confirms what is ready. The answer's files are all that are to be sent now: create an upload of each at its
-/// candidate and section, with `plan` = the planned file's id in its metadata. A plan may be started again for what
-/// was settled later.
+/// Confirms what is ready. The answer's files are all that are to be sent now: create an upload of each at its first
+/// candidate and section, with `plan` = the planned file's id in its metadata, and the other candidates, joined by `+`,
+/// as `shared_with`. A plan may be started again for what was settled later.
 #[utoipa::path(post, path = "/api/v1/bulk_plans/{plan}/start", params(("plan" = String, Path)),
     responses((status = 200, body = PlanView), (status = 404), (status = 409)))]
 pub async fn start(
@@ -333,7 +333,7 @@ fn read(ground: &Ground<'_>, pattern: &Pattern, files: &[PlannedRow]) -> Vec<Pla
             path: &file.path,
             size: file.size,
             choice,
-            begun: begun.as_ref().map(|(candidate, target)| (candidate, target)),
+            begun: begun.as_ref().map(|(candidates, target)| (candidates.as_slice(), target)),
         })
         .collect();
     bulk::plan(ground, pattern, &items, check_name)
@@ -364,10 +364,12 @@ fn choice(component: &Component, file: &PlannedRow) -> Choice {
     Choice { candidates: file.candidates.clone(), target, leave_out: file.leave_out }
 }
 
-/// Where its upload was begun.
-fn begun(component: &Component, file: &PlannedRow) -> Option<(CandidateNumber, Target)> {
+/// Where its upload was begun, and for whom.
+fn begun(component: &Component, file: &PlannedRow) -> Option<(Vec<CandidateNumber>, Target)> {
     let upload = file.upload.as_ref()?;
-    Some((upload.candidate.clone(), Target::of(component, &upload.section)?))
+    let mut candidates = vec![upload.candidate.clone()];
+    candidates.extend(upload.shared_with.iter().map(|share| share.number.clone()));
+    Some((candidates, Target::of(component, &upload.section)?))
 }
 
 /// What files of a sample are set against now.

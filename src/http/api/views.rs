@@ -8,6 +8,7 @@ use crate::completeness::{CandidateState, SectionState};
 use crate::component::Section;
 use crate::database::files_read::FileRow;
 use crate::database::flags::{Missing, OtherMeans};
+use crate::database::shares::{Share, ShareState};
 use crate::http::uploads::guard;
 use crate::submission::{Absent, Declaration};
 use crate::web::words;
@@ -247,12 +248,43 @@ pub struct FileView {
     pub unscanned: bool,
     pub duplicate_of: Option<String>,
     pub replaces: Option<String>,
+    /// Candidates who share it: each gets a copy, a file of their own, once it is accepted.
+    pub shared_with: Vec<ShareView>,
     /// By what an open upload's sender knows the file again: the `guard` of its metadata, if they gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
     /// An open upload's `Upload-Metadata` as it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<String>,
+}
+
+/// A candidate who shares a file.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ShareView {
+    pub candidate: String,
+    /// `waiting`, `made` or `refused`.
+    pub state: &'static str,
+    /// Their own file, once it is made.
+    pub file: Option<String>,
+    /// Why they do not get it, a stable word: `not_accepted unknown_candidate absent not_in_sample closed locked
+    /// submitted section_full no_section`; `null` unless it is refused.
+    pub code: Option<String>,
+    /// The same in a sentence; may be empty.
+    pub message: String,
+}
+
+impl ShareView {
+    pub fn of(share: &Share) -> Self {
+        let refused = share.state == ShareState::Refused;
+        let number = share.number.as_str();
+        Self {
+            candidate: number.to_owned(),
+            state: share.state.as_str(),
+            file: share.copy.map(|file| file.to_string()),
+            code: refused.then(|| share.code.clone()),
+            message: if refused { words::not_shared(number, &share.detail) } else { String::new() },
+        }
+    }
 }
 
 impl FileView {
@@ -302,6 +334,7 @@ impl FileView {
             unscanned: row.unscanned,
             duplicate_of: row.duplicate_of,
             replaces: row.replaces,
+            shared_with: row.shared_with.iter().map(ShareView::of).collect(),
             guard: open.as_ref().and_then(|upload| guard(&upload.metadata)).map(String::from),
             metadata: open.map(|upload| upload.metadata),
         }

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 
+use crate::candidate::CandidateNumber;
 use crate::evidence::{DOCUMENTS, OriginalName, Place, RelativePath, SUPPORTING, Sha256Digest};
 use crate::http::error::ApiError;
 use crate::ids::SampleId;
@@ -92,6 +93,7 @@ pub(super) fn creation(
         modified: note("modified", take("modified"))?,
         sha256: digest("sha256", take("sha256"))?,
         replaces: take("replaces").map(|id| id.parse().map_err(|_| ApiError::NotFound)).transpose()?,
+        shared_with: sharers(take("shared_with"))?,
         planned: take("plan").map(|id| id.parse().map_err(|_| ApiError::NotFound)).transpose()?,
         length,
         metadata: raw.to_owned(),
@@ -104,6 +106,15 @@ pub(super) fn creation(
 /// they gave none. Taken from metadata that was accepted.
 pub(in crate::http) fn guard(metadata: &str) -> Option<Sha256Digest> {
     pairs(metadata).ok()?.remove("guard")?.parse().ok()
+}
+
+/// Further candidates who get a copy: `0002+0007`.
+fn sharers(value: Option<String>) -> Result<Vec<CandidateNumber>, ApiError> {
+    let numbers = value.as_deref().into_iter().flat_map(|joined| joined.split('+'));
+    let read = |number: &str| {
+        number.trim().parse().map_err(|_| ApiError::invalid("shared_with", "candidate numbers, joined by +"))
+    };
+    numbers.map(read).collect()
 }
 
 fn digest(field: &'static str, value: Option<String>) -> Result<Option<Sha256Digest>, ApiError> {
@@ -321,6 +332,27 @@ mod tests {
         let none = creation(&told(""), Address::default(), Some(3), "test").unwrap();
         assert_eq!(guard(&none.metadata), None);
         assert_eq!(guard("is_confidential,guard YQ=="), None);
+    }
+
+    #[test]
+    fn who_shares_a_file_is_said_by_their_numbers() {
+        let sample = crate::ids::SampleId::new().to_string();
+        let told = |sharers| {
+            let headers = header(&[
+                ("sample", &sample),
+                ("candidate", "0001"),
+                ("section", "Film"),
+                ("filename", "film.mp4"),
+                ("shared_with", sharers),
+            ]);
+            creation(&headers, Address::default(), Some(3), "test")
+        };
+        let numbers = told("0002+0007").unwrap().shared_with;
+        assert_eq!(numbers.iter().map(CandidateNumber::as_str).collect::<Vec<_>>(), ["0002", "0007"]);
+        assert_eq!(told("").unwrap().shared_with, []);
+        for bad in ["2", "0002,0007", "0002+", "0002-0007", "0002++0007"] {
+            assert!(told(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

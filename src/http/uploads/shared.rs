@@ -179,6 +179,10 @@ impl From<CreateError> for ApiError {
             CreateError::Closed { .. } => Self::Closed,
             CreateError::Absent => Self::Absent,
             CreateError::NotInSample => Self::NotInSample,
+            CreateError::NotShared { why } => Self::invalid("shared_with", why),
+            CreateError::Sharer { candidate, error } => {
+                Self::Sharer { candidate, error: Box::new(Self::from(*error)) }
+            }
             CreateError::SectionFull { max, files } => Self::SectionFull { limit: max, files },
             CreateError::NotAsPlanned => Self::invalid(
                 "plan",

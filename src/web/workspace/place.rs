@@ -6,6 +6,7 @@ use super::facts::SectionWork;
 use super::{Aside, FileView, FlagView, PlaceView, Undo};
 use crate::completeness::{SectionFacts, section_state};
 use crate::component::{Section, ZipAdvice};
+use crate::database::shares::{Share, ShareState};
 use crate::database::workspace::FileRow;
 use crate::evidence::PAUSED_AFTER;
 use crate::evidence::{FileState, Reason};
@@ -270,6 +271,7 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
     if !file.path.is_empty() {
         facts.push(format!("in {}", file.path));
     }
+    facts.extend(shared(file));
     let changeable = ground.closed.is_none();
     let (accepted, running) = (file.state == FileState::Accepted, file.state.is_running());
     FileView {
@@ -280,6 +282,7 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
         show_sentence: matches!(words.tone, Tone::Bad | Tone::Note) || (open && words.tone == Tone::Busy),
         words,
         facts: facts.join(" · "),
+        not_shared: not_shared(&file.shared_with),
         progress: open.then_some((file.offset, file.size.unwrap_or(file.offset).max(1))),
         details: format!("{}/files/{}", ground.sample, file.id),
         download: (accepted && file.withheld_at.is_none())
@@ -290,6 +293,24 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
             .then(|| format!("{}/files/{}/delete", ground.sample, file.id)),
         delete_word: if running { "Cancel" } else { "Delete" },
     }
+}
+
+/// With whom a file is shared, and whose upload it is a copy of.
+fn shared(file: &FileRow) -> Vec<String> {
+    let with = |state: ShareState| {
+        let some = file.shared_with.iter().filter(move |share| share.state == state);
+        some.map(|share| share.number.to_string()).collect::<Vec<_>>()
+    };
+    let told = [("shared with", with(ShareState::Made)), ("to be shared with", with(ShareState::Waiting))];
+    let with = told.into_iter().filter(|(_, numbers)| !numbers.is_empty());
+    let with = with.map(|(words, numbers)| format!("{words} {}", words::listed(&numbers)));
+    with.chain(file.shared_by.iter().map(|number| format!("shared, sent for {number}"))).collect()
+}
+
+/// Who does not get their copy of a file, and why.
+pub fn not_shared(shares: &[Share]) -> Vec<String> {
+    let refused = shares.iter().filter(|share| share.state == ShareState::Refused);
+    refused.map(|share| words::not_shared(share.number.as_str(), &share.detail)).collect()
 }
 
 /// `1005 O'NEILL, Sean · Candidate evidence`, or a document's title.

@@ -5,6 +5,8 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { signIn } from "../browser.mjs";
+import { lineTo } from "../proxy.mjs";
+import { large } from "./engine.mjs";
 import { pdf, zip } from "./files.mjs";
 import { openSample } from "./steps.mjs";
 
@@ -164,7 +166,7 @@ export async function nastyNames({ base, browser }) {
     [hostile]: "ready",
     "20461_2005_R085_URS.pdf": "section_full",
     "20461_2005_R085_URS_2.pdf": "section_full",
-    "20461_2005-2007_R085_Film.mp4": "shared",
+    "20461_2005-2007_R085_Film.mp4": "ready",
     "20461_2006_R085_URS.png": "type_not_allowed",
     "20461_2007_R085_URS.pdf": "empty",
   });
@@ -194,6 +196,43 @@ export async function nastyNames({ base, browser }) {
   await page.locator("#problem", { hasText: "has no candidate number" }).waitFor();
   await page.locator("#discard").click();
   await page.waitForURL(/upload-many/);
+  await page.context().close();
+}
+
+/** A file named for two goes up once, and is there for each. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function sharedByTwo({ base, browser }) {
+  const line = await lineTo(base);
+  const page = await browser.person(line.base, 1280);
+  await signIn(page, "teacher.20461");
+  await openSample(page, /R085/);
+  const buffer = large("A dance of two", 3_000_000);
+  await page.locator("#to-many").click();
+  await chosen(page, "#choose-files", [{ name: "20461_2003+2004_R085_Witness_dance.pdf", mimeType: "application/pdf", buffer }]);
+  await page.locator("#start").waitFor();
+  await page.locator("#show-ready").click();
+  await page.locator("h3", { hasText: "Shared by candidates 2003 and 2004" }).waitFor();
+  await browser.look(page, "plan-shared");
+  await page.locator("#start").click();
+  await page.locator("#show-begun").waitFor();
+  const until = Date.now() + 60_000;
+  for (let made = false; !made; ) {
+    const [file] = await planned(page);
+    made = file.upload?.shared_with?.[0]?.state === "made";
+    assert.ok(Date.now() < until, JSON.stringify(file));
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  assert.equal(line.bytes, buffer.length, "its bytes are sent once");
+  for (const [number, says] of [["2003", "shared with 2004"], ["2004", "shared, sent for 2003"]]) {
+    await openSample(page, /R085/);
+    await page.goto(`${page.url().split("?")[0]}?open=${number}`);
+    await page.locator("#section-Witness .file", { hasText: "dance.pdf" }).filter({ hasText: says }).waitFor();
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 900 });
+      await browser.look(page, `shared-${number}`);
+    }
+    await page.setViewportSize({ width: 1280, height: 900 });
+  }
+  line.close();
   await page.context().close();
 }
 

@@ -1,6 +1,6 @@
 // The walks in their order.
 
-import { byFolder, fiveThousandFiles, namesAreTried, nastyNames, reloadInThePlan, thirtyCandidatesByName } from "./bulk.mjs";
+import { byFolder, fiveThousandFiles, namesAreTried, nastyNames, reloadInThePlan, sharedByTwo, thirtyCandidatesByName } from "./bulk.mjs";
 import { discarded, fortyOnAnotherMachine, knownByContent } from "./engine.mjs";
 import { aLineThatBreaks } from "./cuts.mjs";
 import {
@@ -59,6 +59,7 @@ export const walks = {
   "sixty files of thirty candidates by their names: three clicks and a dialog": thirtyCandidatesByName,
   "a folder for each candidate": byFolder,
   "names that say nothing certain, or something else": nastyNames,
+  "a file of two candidates: sent once": sharedByTwo,
   "a plan after a reload, and its files chosen again": reloadInThePlan,
   "five thousand files are planned, and the page answers all the while": fiveThousandFiles,
   "the help page reads names": namesAreTried,

@@ -70,12 +70,12 @@ const ROWS: &[Row] = &[
     options("/files"),
     create(
         "/files",
-        "Begin an upload; Upload-Metadata says where to (sample, candidate, section, filename; plan: the id of a planned file; guard: a SHA-256 by which you know the file again)",
+        "Begin an upload; Upload-Metadata says where to (sample, candidate, section, filename; plan: the id of a planned file; shared_with: further candidates who get a copy, joined by +; guard: a SHA-256 by which you know the file again)",
     ),
     options("/files/"),
     create(
         "/files/",
-        "Begin an upload; Upload-Metadata says where to (sample, candidate, section, filename; plan: the id of a planned file; guard: a SHA-256 by which you know the file again)",
+        "Begin an upload; Upload-Metadata says where to (sample, candidate, section, filename; plan: the id of a planned file; shared_with: further candidates who get a copy, joined by +; guard: a SHA-256 by which you know the file again)",
     ),
     options("/files/to/{sample}/Documents"),
     create("/files/to/{sample}/Documents", "Begin an upload of the sample's only kind of document"),

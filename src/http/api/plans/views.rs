@@ -8,6 +8,7 @@ use super::{Asked, Seen};
 use crate::bulk::{LeftOut, Naming, Planned};
 use crate::database::plans::{PlanRow, PlannedRow};
 use crate::evidence::FileState;
+use crate::http::api::views::ShareView;
 use crate::http::error::ApiError;
 use crate::ids::{FileId, PlannedId};
 
@@ -106,7 +107,8 @@ pub struct PlannedView {
     pub modified: Option<String>,
     /// `ready`, `replaces`, `unfiled`, `refused`, `already_here`, `left_out` or `begun`.
     pub state: &'static str,
-    /// Whose it is, as far as that is known. Of more than one, each needs an upload of their own.
+    /// Whose it is, as far as that is known. Of more than one: upload it for the first, and name the others, joined by
+    /// `+`, as `shared_with` in its metadata.
     pub candidates: Vec<String>,
     pub section: Option<String>,
     /// The folder its upload tells (`path`): what of its own folder is the candidate's.
@@ -131,6 +133,8 @@ pub struct UploadView {
     pub message: String,
     /// Bytes that are safe.
     pub offset: u64,
+    /// Who else gets a copy, and what became of it.
+    pub shared_with: Vec<ShareView>,
 }
 
 impl PlannedView {
@@ -162,6 +166,7 @@ impl PlannedView {
                 reason: upload.reason.map(|reason| reason.to_string()),
                 message: upload.detail.clone(),
                 offset: upload.offset,
+                shared_with: upload.shared_with.iter().map(ShareView::of).collect(),
             }),
         }
     }

@@ -201,6 +201,7 @@ export class Plans {
         section: String(one.section),
         plan: String(one.id),
         replaces: String(one.replaces ?? ""),
+        sharedWith: one.candidates.slice(1).join("+"),
       };
       uploads.push(new Upload(found.file, target, `${one.candidates.join(", ")} · ${one.section}`, String(one.folder)));
     }

@@ -72,9 +72,10 @@ export class Upload {
 
   /** One that the server still holds, and nobody sends. @param {Open} open */
   static kept(open) {
-    const { sample, candidate, section, replaces } = open;
-    const place = [candidate, section].filter(Boolean).join(" · ");
-    const upload = new Upload(null, { sample, candidate, section, replaces }, place, open.path);
+    const { sample, candidate, section, replaces, sharedWith } = open;
+    const whose = [candidate, ...sharedWith.split("+")].filter(Boolean).join(", ");
+    const place = [whose, section].filter(Boolean).join(" · ");
+    const upload = new Upload(null, { sample, candidate, section, replaces, sharedWith }, place, open.path);
     upload.state = "needs_file";
     upload.name = open.name;
     upload.size = open.size;
@@ -534,12 +535,14 @@ export class Engine extends EventTarget {
   async #adopt(upload) {
     const open = await this.#holds(upload);
     if (!(open instanceof Map)) return open;
-    const { sample, candidate, section } = upload.target;
+    const { sample, candidate, section, sharedWith = "" } = upload.target;
+    // One that is not shared with all of them would leave somebody without a copy.
+    const forAll = (/** @type {Open} */ one) => sharedWith.split("+").every((number) => one.sharedWith.split("+").includes(number));
     const file = /** @type {File} */ (upload.file);
     const guard = await guardOf(file);
     const driven = new Set(this.uploads.map((other) => (other.state === "needs_file" ? null : other.url)));
     const found = open.get(file.name)?.find((one) => one.sample === sample && one.candidate === candidate
-      && one.section === section && !driven.has(one.url) && isSame(one, file, guard));
+      && one.section === section && (sharedWith === "" || forAll(one)) && !driven.has(one.url) && isSame(one, file, guard));
     if (found === undefined) return "none";
     upload.take(found);
     this.#only(upload);

@@ -2,7 +2,7 @@
 
 /**
  * `begun`, `until`: when it began, and until when it is kept.
- * @typedef {{url: string, sample: string, candidate: string, section: string, replaces: string, path: string,
+ * @typedef {{url: string, sample: string, candidate: string, section: string, replaces: string, sharedWith: string, path: string,
  *   name: string, size: number, offset: number, modified: string | null, guard: string, begun: Date, until: Date}} Open
  */
 
@@ -89,6 +89,7 @@ function open(item) {
     candidate: String(item.candidate ?? ""),
     section: String(item.section ?? ""),
     replaces: String(item.replaces ?? ""),
+    sharedWith: (item.shared_with ?? []).map((/** @type {any} */ share) => String(share.candidate)).join("+"),
     path: String(item.path ?? ""),
     name: String(item.name ?? item.original_name ?? ""),
     size: Number(item.size ?? -1),

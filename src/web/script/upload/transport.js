@@ -3,7 +3,8 @@
 // Every answer comes back as a plain value; only a bug throws.
 
 /**
- * @typedef {{sample: string, candidate: string, section: string, plan?: string, replaces?: string}} Target
+ * `sharedWith`: numbers of further candidates, joined by `+`, who get a copy.
+ * @typedef {{sample: string, candidate: string, section: string, plan?: string, replaces?: string, sharedWith?: string}} Target
  * @typedef {{kind: 'ok', offset: number, url?: string}
  *   | {kind: 'later', after: number | null, busy: boolean, code?: string}
  *   | {kind: 'stopped'} | {kind: 'signed_out'} | {kind: 'gone'}
@@ -55,6 +56,7 @@ export function create(file, target, path, guard, signal) {
       // The file of a plan that it is, and the accepted file that it takes the place of.
       plan: target.plan ?? "",
       replaces: target.replaces ?? "",
+      shared_with: target.sharedWith ?? "",
       modified: new Date(file.lastModified).toISOString(),
       guard,
     }),
