@@ -486,3 +486,107 @@ pub(crate) async fn write(tx: &mut Tx, copied: &Copied<'_>) -> Result<(), Databa
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::archive::tests::{ESSAY, World};
+    use crate::database::tests::on_postgres;
+
+    const SECOND: i64 = 1_000_000;
+
+    /// A world whose essay, accepted, two more candidates share.
+    async fn worlds() -> [World; 2] {
+        let folder = || tempfile::tempdir().unwrap();
+        let embedded = folder();
+        let file = format!("sqlite://{}/t.db?mode=rwc", embedded.path().display());
+        [shared(&file, embedded).await, shared(&on_postgres("shares").await, folder()).await]
+    }
+
+    async fn shared(url: &str, folder: tempfile::TempDir) -> World {
+        let db = Database::connect(url, 4).await.unwrap();
+        db.migrate().await.unwrap();
+        let world = World::of(db, folder).await;
+        for number in ["0007", "0002"] {
+            world
+                .run(&format!(
+                    "INSERT INTO shares (file_id, candidate_id, number, sample_id, kind, section, person_id, begun_at) \
+                     SELECT id, 'c{number}', '{number}', sample_id, 'evidence', 'URS', created_by, 5 FROM files \
+                     WHERE id = '{ESSAY}'"
+                ))
+                .await;
+        }
+        world
+    }
+
+    async fn claimed_of(world: &World, ttl: i64) -> Option<Claimed> {
+        let mut tx = world.db.begin().await.unwrap();
+        let claimed = claim(&mut tx, ttl).await.unwrap();
+        tx.commit().await.unwrap();
+        claimed
+    }
+
+    async fn settled(world: &World, claimed: &Claimed, what: &Settled<'_>) -> bool {
+        let mut tx = world.db.begin().await.unwrap();
+        let done = settle(&mut tx, claimed, what).await.unwrap();
+        tx.commit().await.unwrap();
+        done
+    }
+
+    #[tokio::test]
+    async fn one_row_is_one_workers_and_only_they_write_what_came_of_it() {
+        for world in worlds().await {
+            let first = claimed_of(&world, 60 * SECOND).await.unwrap();
+            assert_eq!(first.candidate, "c0002");
+            let mut second = claimed_of(&world, 0).await.unwrap();
+            assert_eq!(second.candidate, "c0007", "what another has is passed over");
+            // Its time is over at once, and another has it.
+            let third = claimed_of(&world, 60 * SECOND).await.unwrap();
+            assert_eq!(third.candidate, "c0007");
+            assert!(claimed_of(&world, SECOND).await.is_none());
+            let file = FileId::new();
+            assert!(!settled(&world, &second, &Settled::Made(file)).await, "it was too late");
+            assert!(!renew(&world.db, &mut second, SECOND).await.unwrap());
+            let mut tx = world.db.begin().await.unwrap();
+            assert!(claimed(&mut tx, &second).await.unwrap().is_none());
+            let row = claimed(&mut tx, &third).await.unwrap().unwrap();
+            assert_eq!((row.begun_at.as_microsecond(), row.place.section_word()), (5, "URS"));
+            drop(tx);
+            let mut kept = third.clone();
+            assert!(renew(&world.db, &mut kept, 60 * SECOND).await.unwrap());
+            let refused = Settled::Refused { code: "absent", detail: "they are absent" };
+            assert!(!settled(&world, &third, &refused).await, "it goes by the renewed claim");
+            assert!(settled(&world, &kept, &refused).await);
+            assert!(settled(&world, &first, &Settled::There(file)).await);
+            let told = of_file(&world.db, first.file).await.unwrap();
+            let told: Vec<_> = told.iter().map(|one| (one.number.as_str(), one.state, one.copy)).collect();
+            assert_eq!(told, [("0002", ShareState::Made, Some(file)), ("0007", ShareState::Refused, None)]);
+            assert!(!is_any_due(&world.db).await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_due_before_its_file_has_come_to_an_end() {
+        for world in worlds().await {
+            for state in ["created", "receiving", "received", "checking"] {
+                world.run(&format!("UPDATE files SET state = '{state}' WHERE id = '{ESSAY}'")).await;
+                assert!(!is_any_due(&world.db).await.unwrap(), "{state}");
+                assert!(claimed_of(&world, SECOND).await.is_none(), "{state}");
+            }
+            world.run(&format!("UPDATE files SET state = 'cancelled' WHERE id = '{ESSAY}'")).await;
+            assert!(is_any_due(&world.db).await.unwrap());
+            let first = claimed_of(&world, 60 * SECOND).await.unwrap();
+            let mut tx = world.db.begin().await.unwrap();
+            put_off(&mut tx, &first, 0).await.unwrap();
+            tx.commit().await.unwrap();
+            assert!(claimed_of(&world, 0).await.is_some());
+        }
+    }
+
+    #[test]
+    fn every_word_reads_back() {
+        for state in ShareState::ALL {
+            assert_eq!(state.as_str().parse(), Ok(state));
+        }
+    }
+}

@@ -213,7 +213,7 @@ async fn a_sample_is_not_submitted_before_everyone_has_their_copy() {
     let strongroom = Strongroom::start().await;
     let sample = strongroom.sample(CENTRE).await;
     let officer = strongroom.as_("officer.98765").await;
-    let list = officer.get(&format!("/api/v1/samples/{sample}/candidates?filter=sample")).await.json();
+    let list = officer.get(&format!("/api/v1/samples/{sample}/candidates")).await.json();
     let counted: Vec<_> = list["items"]
         .as_array()
         .unwrap()
