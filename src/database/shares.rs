@@ -66,6 +66,13 @@ pub struct Share {
     pub detail: String,
 }
 
+impl Share {
+    /// They did not get it, and have not got it since.
+    pub fn is_refused(&self) -> bool {
+        self.state == ShareState::Refused
+    }
+}
+
 /// Those who share each file.
 pub(crate) type Shares = HashMap<FileId, Vec<Share>>;
 
@@ -104,7 +111,11 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewShares<'_>) -> Result<(), Datab
     Ok(())
 }
 
-const COLUMNS: &str = "h.file_id, h.number, h.state, h.copy_id, h.code, h.detail";
+/// `since`: of one that was refused, the same file that the candidate has got in another way since.
+const COLUMNS: &str = "h.file_id, h.number, h.state, h.copy_id, h.code, h.detail, CASE WHEN h.state = 'refused' THEN \
+     (SELECT MIN(t.id) FROM files t JOIN files o ON o.sha256 = t.sha256 WHERE o.id = h.file_id \
+     AND t.sample_id = h.sample_id AND t.candidate_id = h.candidate_id AND t.kind = h.kind AND t.section = h.section \
+     AND t.state = 'accepted') END AS since";
 /// The first named first.
 const ORDER: &str = "ORDER BY h.file_id, h.number";
 
@@ -112,7 +123,11 @@ fn read(row: &AnyRow) -> Result<(FileId, Share), DatabaseError> {
     let id: String = row.try_get("file_id")?;
     let text = |column: &'static str| row.try_get::<String, _>(column);
     let state = word(&text("state")?, "shares", &id, "state")?;
-    let copy = row.try_get::<Option<String>, _>("copy_id")?.filter(|_| state == ShareState::Made);
+    let optional = |column: &'static str| row.try_get::<Option<String>, _>(column);
+    let (state, copy) = match (optional("since")?, optional("copy_id")?) {
+        (Some(since), _) => (ShareState::Made, Some(since)),
+        (None, copy) => (state, copy.filter(|_| state == ShareState::Made)),
+    };
     let share = Share {
         number: word(&text("number")?, "shares", &id, "number")?,
         state,

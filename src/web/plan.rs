@@ -13,7 +13,7 @@ use super::many::{sections, title};
 use super::page::{Frame, Link, Problem, page};
 use super::visitor::{Times, Visitor};
 use super::words::{self, FileFacts, Words};
-use super::workspace::{line_of, not_shared};
+use super::workspace::line_of;
 use crate::bulk::Planned;
 use crate::candidate::CandidateNumber;
 use crate::component::Component;
@@ -95,8 +95,6 @@ pub struct FileLine {
     /// What a person chose before, or what is beyond doubt.
     pub candidate: String,
     pub section: String,
-    /// Who does not get their copy, and why: a sentence each.
-    pub not_shared: Vec<String>,
     /// The file's own page, once it is begun.
     pub href: Option<String>,
     pub state: &'static str,
@@ -311,6 +309,7 @@ fn file_line(file: &PlannedRow, planned: &Planned, component: &Component, sample
                 detail: &upload.detail,
                 received: upload.offset,
                 size: Some(file.size),
+                not_shared: &words::not_shared(&upload.shared_with),
                 ..FileFacts::default()
             };
             words::file(upload.state, facts)
@@ -329,7 +328,6 @@ fn file_line(file: &PlannedRow, planned: &Planned, component: &Component, sample
         words,
         candidate: only,
         section: planned.target().map(|target| target.as_str().to_owned()).unwrap_or_default(),
-        not_shared: file.upload.iter().flat_map(|upload| not_shared(&upload.shared_with)).collect(),
         href: file.upload.as_ref().map(|upload| format!("/samples/{sample}/files/{}", upload.file)),
         state: file.upload.as_ref().map_or("", |upload| upload.state.as_str()),
     }

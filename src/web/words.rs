@@ -5,6 +5,7 @@
 
 use crate::candidate::CandidateStatus;
 use crate::completeness::{CandidateState, SectionState};
+use crate::database::shares::Share;
 use crate::evidence::{FileState, Reason, WaitsFor};
 use crate::reference::Change;
 use crate::sample::SampleState;
@@ -71,10 +72,23 @@ pub struct FileFacts<'a> {
     pub waits_for: Option<WaitsFor>,
     /// Accepted, and not as it was: its bytes do not leave for now.
     pub withheld: bool,
+    /// Who was to get a copy of it and did not, in sentences; empty: nobody.
+    pub not_shared: &'a str,
 }
 
 /// A file's state in words.
 pub fn file(state: FileState, facts: FileFacts<'_>) -> Words {
+    let own = of_state(state, facts);
+    let there = state == FileState::Accepted || facts.reason == Some(Reason::Duplicate);
+    match own.tone {
+        _ if facts.not_shared.is_empty() || !there => own,
+        Tone::Good => Words::new(Tone::Note, "Accepted, not shared with all", facts.not_shared),
+        Tone::Quiet => Words::new(Tone::Note, own.label, said(&own.sentence, facts.not_shared)),
+        tone => Words::new(tone, own.label, said(&own.sentence, facts.not_shared)),
+    }
+}
+
+fn of_state(state: FileState, facts: FileFacts<'_>) -> Words {
     match state {
         FileState::Created | FileState::Receiving if facts.paused => Words::new(
             Tone::Note,
@@ -418,9 +432,11 @@ pub fn shared_by(candidates: &[String]) -> String {
     format!("Shared by candidates {}", listed(candidates))
 }
 
-/// A candidate who does not get a copy of a file that was sent for several. `why`: the end of a sentence.
-pub fn not_shared(candidate: &str, why: &str) -> String {
-    format!("Not shared with {candidate}: {why}.")
+/// Who does not get their copy of a file that was sent for several, and why: a sentence each.
+pub fn not_shared(shares: &[Share]) -> String {
+    let refused = shares.iter().filter(|share| share.is_refused());
+    let each = refused.map(|share| format!("Not shared with {}: {}.", share.number, share.detail));
+    each.collect::<Vec<_>>().join(" ")
 }
 
 /// The same, where an accepted file is there that it would replace.

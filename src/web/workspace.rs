@@ -32,7 +32,7 @@ use crate::service::Service;
 
 pub use build::line_of;
 pub use facts::{Work, tally, works};
-pub use place::{Ground, file_view, not_shared, place_name, rules, takes};
+pub use place::{Ground, file_view, place_name, rules, takes};
 
 /// The workspace of one sample.
 #[derive(Debug, Template)]
@@ -235,8 +235,6 @@ pub struct FileView {
     pub show_sentence: bool,
     /// Size, time and flags in one line.
     pub facts: String,
-    /// Who does not get their copy of a shared file, and why: a sentence each.
-    pub not_shared: Vec<String>,
     /// Bytes with us and bytes in all, while it is on its way.
     pub progress: Option<(u64, u64)>,
     pub details: String,

@@ -203,6 +203,14 @@ async fn what_has_changed_meanwhile_is_told_at_the_file_that_was_sent() {
         let request = with_cookie(&strongroom, Method::GET, &page, &cookie).header("accept", "text/html");
         assert!(send(request).await.text.contains("Not shared with 1008: they are absent"), "{page}");
     }
+    let known = officer.get(&format!("/api/v1/files/{file}")).await.json();
+    assert!(known["message"].as_str().unwrap().starts_with("Not shared with 1007: "), "{known}");
+    // Who gets it in another way after all is not told of any more.
+    assert_eq!(officer.delete(&format!("/api/v1/files/{other}")).await.status, 204);
+    let late = officer.upload(&sample, "1007", "URS", "late.txt", b"sheet").await;
+    officer.wait_for(&late, "accepted").await;
+    let sharers = settled(&officer, &file).await;
+    assert_eq!((&sharers[1]["state"], &sharers[1]["file"]), (&json!("made"), &json!(late)));
     let trail = "SELECT detail FROM audit WHERE action = 'file.not_shared' ORDER BY id";
     assert_eq!(strongroom.texts(trail).await.len(), 2);
     strongroom.stop().await;

@@ -8,7 +8,7 @@ use crate::completeness::{CandidateState, SectionState};
 use crate::component::Section;
 use crate::database::files_read::FileRow;
 use crate::database::flags::{Missing, OtherMeans};
-use crate::database::shares::{Share, ShareState};
+use crate::database::shares::Share;
 use crate::http::uploads::guard;
 use crate::submission::{Absent, Declaration};
 use crate::web::words;
@@ -275,14 +275,13 @@ pub struct ShareView {
 
 impl ShareView {
     pub fn of(share: &Share) -> Self {
-        let refused = share.state == ShareState::Refused;
-        let number = share.number.as_str();
+        let refused = share.is_refused();
         Self {
-            candidate: number.to_owned(),
+            candidate: share.number.to_string(),
             state: share.state.as_str(),
             file: share.copy.map(|file| file.to_string()),
             code: refused.then(|| share.code.clone()),
-            message: if refused { words::not_shared(number, &share.detail) } else { String::new() },
+            message: words::not_shared(std::slice::from_ref(share)),
         }
     }
 }
@@ -302,6 +301,7 @@ impl FileView {
             same_elsewhere: row.duplicate_of.is_some(),
             waits_for: row.waits.map(|(what, _)| what),
             withheld: row.withheld_at.is_some(),
+            not_shared: &words::not_shared(&row.shared_with),
         };
         let message = words::file(row.state, facts).sentence;
         let open = row.upload.filter(|_| row.state.is_open());

@@ -6,7 +6,7 @@ use super::facts::SectionWork;
 use super::{Aside, FileView, FlagView, PlaceView, Undo};
 use crate::completeness::{SectionFacts, section_state};
 use crate::component::{Section, ZipAdvice};
-use crate::database::shares::{Share, ShareState};
+use crate::database::shares::ShareState;
 use crate::database::workspace::FileRow;
 use crate::evidence::PAUSED_AFTER;
 use crate::evidence::{FileState, Reason};
@@ -256,6 +256,7 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
             same_elsewhere: file.duplicate && file.reason != Some(Reason::Duplicate),
             waits_for: file.waits.map(|(what, _)| what),
             withheld: file.withheld_at.is_some(),
+            not_shared: &words::not_shared(&file.shared_with),
         },
     );
     let mut facts: Vec<String> = file.size.map(words::bytes).into_iter().collect();
@@ -282,7 +283,6 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
         show_sentence: matches!(words.tone, Tone::Bad | Tone::Note) || (open && words.tone == Tone::Busy),
         words,
         facts: facts.join(" · "),
-        not_shared: not_shared(&file.shared_with),
         progress: open.then_some((file.offset, file.size.unwrap_or(file.offset).max(1))),
         details: format!("{}/files/{}", ground.sample, file.id),
         download: (accepted && file.withheld_at.is_none())
@@ -305,12 +305,6 @@ fn shared(file: &FileRow) -> Vec<String> {
     let with = told.into_iter().filter(|(_, numbers)| !numbers.is_empty());
     let with = with.map(|(words, numbers)| format!("{words} {}", words::listed(&numbers)));
     with.chain(file.shared_by.iter().map(|number| format!("shared, sent for {number}"))).collect()
-}
-
-/// Who does not get their copy of a file, and why.
-pub fn not_shared(shares: &[Share]) -> Vec<String> {
-    let refused = shares.iter().filter(|share| share.state == ShareState::Refused);
-    refused.map(|share| words::not_shared(share.number.as_str(), &share.detail)).collect()
 }
 
 /// `1005 O'NEILL, Sean · Candidate evidence`, or a document's title.

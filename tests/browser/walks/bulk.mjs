@@ -8,7 +8,7 @@ import { signIn } from "../browser.mjs";
 import { lineTo } from "../proxy.mjs";
 import { large } from "./engine.mjs";
 import { pdf, zip } from "./files.mjs";
-import { openSample } from "./steps.mjs";
+import { openSample, proof } from "./steps.mjs";
 
 /** Candidates of the class at 20461, as `service.mjs` enters them. */
 const CLASS = Array.from({ length: 30 }, (_, at) => String(3001 + at));
@@ -199,28 +199,38 @@ export async function nastyNames({ base, browser }) {
   await page.context().close();
 }
 
+/** Plans one PDF. @param {import("playwright-core").Page} page @param {string} name @param {Buffer} buffer */
+async function planOne(page, name, buffer) {
+  await openSample(page, /R085/);
+  await page.locator("#to-many").click();
+  await chosen(page, "#choose-files", [{ name, mimeType: "application/pdf", buffer }]);
+  await page.locator("#start").waitFor();
+}
+
+/** Until the copy of the plan's only file is settled so. @param {import("playwright-core").Page} page @param {string} state */
+async function copyIs(page, state) {
+  const until = Date.now() + 60_000;
+  for (;;) {
+    const [file] = await planned(page);
+    if (file.upload?.shared_with?.[0]?.state === state) return;
+    assert.ok(Date.now() < until, JSON.stringify(file));
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
 /** A file named for two goes up once, and is there for each. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
 export async function sharedByTwo({ base, browser }) {
   const line = await lineTo(base);
   const page = await browser.person(line.base, 1280);
   await signIn(page, "teacher.20461");
-  await openSample(page, /R085/);
   const buffer = large("A dance of two", 3_000_000);
-  await page.locator("#to-many").click();
-  await chosen(page, "#choose-files", [{ name: "20461_2003+2004_R085_Witness_dance.pdf", mimeType: "application/pdf", buffer }]);
-  await page.locator("#start").waitFor();
+  await planOne(page, "20461_2003+2004_R085_Witness_dance.pdf", buffer);
   await page.locator("#show-ready").click();
   await page.locator("h3", { hasText: "Shared by candidates 2003 and 2004" }).waitFor();
   await browser.look(page, "plan-shared");
   await page.locator("#start").click();
   await page.locator("#show-begun").waitFor();
-  const until = Date.now() + 60_000;
-  for (let made = false; !made; ) {
-    const [file] = await planned(page);
-    made = file.upload?.shared_with?.[0]?.state === "made";
-    assert.ok(Date.now() < until, JSON.stringify(file));
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
+  await copyIs(page, "made");
   assert.equal(line.bytes, buffer.length, "its bytes are sent once");
   for (const [number, says] of [["2003", "shared with 2004"], ["2004", "shared, sent for 2003"]]) {
     await openSample(page, /R085/);
@@ -232,6 +242,26 @@ export async function sharedByTwo({ base, browser }) {
     }
     await page.setViewportSize({ width: 1280, height: 900 });
   }
+  // Who is absent by the time that it is here is told.
+  line.pace = 1_000_000;
+  await planOne(page, "20461_2002+9999_R085_Witness_duet.pdf", large("A duet", 3_000_000));
+  const sample = await page.locator("#plan").getAttribute("data-plan-sample");
+  await page.locator("#start").click();
+  await page.locator("#show-begun").waitFor();
+  const absent = `/api/v1/samples/${sample}/candidates/9999/absent`;
+  assert.equal((await page.request.put(absent, { data: {}, headers: await proof(page) })).status(), 204);
+  await copyIs(page, "refused");
+  const told = "Not shared with 9999: they are absent or withdrawn.";
+  await page.reload();
+  await page.locator(".planned", { hasText: told }).waitFor();
+  await browser.look(page, "plan-not-shared");
+  await page.goto(`${line.base}/samples/${sample}?open=2002`);
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.locator("#section-Witness .file", { hasText: told }).waitFor();
+    await browser.look(page, "not-shared");
+  }
+  assert.equal((await page.request.delete(absent, { headers: await proof(page) })).status(), 204);
   line.close();
   await page.context().close();
 }
