@@ -6,8 +6,9 @@
 //! that the refusal leaves its row.)
 //!
 //! **Locks.** A transaction that changes a sample's files locks in this order: the sample row (shared; submit and
-//! return exclusively), the partials it is to be made of (by id), the place row, the file's upload, the file row, the
-//! partials it had taken (by id). SQLite's one writer makes this true by itself; PostgreSQL needs the words.
+//! return exclusively), the partials it is to be made of (by id), the place rows (by candidate and section), the file's
+//! upload, the file row, the partials it had taken (by id). SQLite's one writer makes this true by itself; PostgreSQL
+//! needs the words.
 
 pub(crate) mod archive;
 pub mod audit;

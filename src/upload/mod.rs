@@ -34,6 +34,9 @@
 //! **In pieces.** Several uploads at once may bring the pieces of one file (`concatenate`): each is an upload like any
 //! other, of no file, until one request makes a file of them.
 //!
+//! **Of several.** A file that several candidates share is one upload, for the first of them. Who else is to have it is
+//! asked and written with it (`sharers`); a worker copies it for each of them once it is accepted.
+//!
 //! **Afterwards.** An upload that ends unfinished (expired, cancelled) keeps its rows until [`sweep`] has removed its
 //! bytes; its file row stays as the tombstone that answers 410. One that is whole, or is being put together, can be
 //! withdrawn until its check accepts it: it is then cleared away in the same way.
