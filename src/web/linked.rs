@@ -1,52 +1,65 @@
-//! The script as two files. Its modules are written apart and each is small; asked for one by one they are a dozen
+//! The script as a few files. Its modules are written apart and each is small; asked for one by one they are a dozen
 //! requests, one after the other as each names the next. So the service puts them together: every module is a function
-//! of its own that gives what it exports, after those that it imports from. Names stay apart as they were. The first
-//! file makes a page usable; the second takes from it the modules that both need. What is
+//! of its own that gives what it exports, after those that it imports from. Names stay apart as they were. A module is in
+//! the first file that needs it; the later ones take it from there. What is
 //! written for who reads the modules stays behind: comments that begin a line, and a line's first white space.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
 /// What a module may begin a declaration with that others use.
 const EXPORTED: [&str; 4] = ["async function ", "function ", "class ", "const "];
 
-/// All modules that `main` needs, in one. `read` gives a module by its path, such as `script/upload/engine.js`.
-pub fn linked(main: &str, read: &impl Fn(&str) -> Option<String>) -> Result<String, String> {
-    let mut all = Linker { read, numbers: HashMap::new(), text: String::new() };
-    all.add(main, 0)?;
-    Ok(all.text)
+/// A file that is made.
+#[derive(Debug)]
+pub struct Part<'a> {
+    /// What the others call it, such as `./engine.js`.
+    pub name: &'a str,
+    /// The modules that it is for, by path.
+    pub of: &'a [&'a str],
 }
 
-/// The same in two: what `first` needs, and what `second` needs beside it. `name`: what the second calls the first.
-pub fn linked_in_two(
-    first: &str,
-    second: &str,
-    name: &str,
-    read: &impl Fn(&str) -> Option<String>,
-) -> Result<[String; 2], String> {
-    let mut all = Linker { read, numbers: HashMap::new(), text: String::new() };
-    all.add(first, 0)?;
-    let shared: Vec<_> = (0..all.numbers.len()).map(|number| format!("$module{number}")).collect();
-    let shared = shared.join(", ");
-    let before = format!("import {{ {shared} }} from \"{name}\";\n");
-    let first = format!("{}export {{ {shared} }};\n", std::mem::replace(&mut all.text, before));
-    all.add(second, 0)?;
-    Ok([first, all.text])
+/// The files, in order. `read` gives a module by its path, such as `script/upload/engine.js`.
+pub fn linked(parts: &[Part<'_>], read: &impl Fn(&str) -> Option<String>) -> Result<Vec<String>, String> {
+    let mut all =
+        Linker { read, made: HashMap::new(), part: "", taken: BTreeMap::new(), text: String::new() };
+    parts.iter().map(|part| all.part(part)).collect()
 }
 
 struct Linker<'a, R> {
     read: &'a R,
-    /// By path: what the module's exports are called.
-    numbers: HashMap<String, usize>,
+    /// By path: the number its exports are known by, and the part it is in.
+    made: HashMap<String, (usize, &'a str)>,
+    /// The part that is being made, what it takes from which other, and what it has so far.
+    part: &'a str,
+    taken: BTreeMap<&'a str, BTreeSet<usize>>,
     text: String,
 }
 
 /// Modules in a row that import each other; more is a circle.
 const DEEPEST: usize = 20;
 
-impl<R: Fn(&str) -> Option<String>> Linker<'_, R> {
+impl<'a, R: Fn(&str) -> Option<String>> Linker<'a, R> {
+    fn part(&mut self, part: &Part<'a>) -> Result<String, String> {
+        let first = self.made.len();
+        self.part = part.name;
+        for main in part.of {
+            self.add(main, 0)?;
+        }
+        let mut text = String::new();
+        for (from, numbers) in std::mem::take(&mut self.taken) {
+            let _ = writeln!(text, "import {{ {} }} from \"{from}\";", exports(numbers));
+        }
+        text.push_str(&std::mem::take(&mut self.text));
+        let _ = writeln!(text, "export {{ {} }};", exports(first..self.made.len()));
+        Ok(text)
+    }
+
     fn add(&mut self, path: &str, depth: usize) -> Result<usize, String> {
-        if let Some(&number) = self.numbers.get(path) {
+        if let Some(&(number, part)) = self.made.get(path) {
+            if part != self.part {
+                self.taken.entry(part).or_default().insert(number);
+            }
             return Ok(number);
         }
         if depth > DEEPEST {
@@ -72,8 +85,8 @@ impl<R: Fn(&str) -> Option<String>> Linker<'_, R> {
                 let _ = writeln!(body, "{line}");
             }
         }
-        let number = self.numbers.len();
-        self.numbers.insert(path.to_owned(), number);
+        let number = self.made.len();
+        self.made.insert(path.to_owned(), (number, self.part));
         let given = exports.join(", ");
         let _ = write!(
             self.text,
@@ -81,6 +94,11 @@ impl<R: Fn(&str) -> Option<String>> Linker<'_, R> {
         );
         Ok(number)
     }
+}
+
+/// The names of modules' exports.
+fn exports(numbers: impl IntoIterator<Item = usize>) -> String {
+    numbers.into_iter().map(|number| format!("$module{number}")).collect::<Vec<_>>().join(", ")
 }
 
 /// What a browser reads of a module: its lines without comments that begin one, and without empty ones.
@@ -138,15 +156,21 @@ fn beside(path: &str, from: &str) -> String {
 mod tests {
     use super::*;
 
+    /// All that a module needs, in one file.
+    fn one(main: &str, read: &impl Fn(&str) -> Option<String>) -> Result<String, String> {
+        let parts = linked(&[Part { name: "./one.js", of: &[main] }], read)?;
+        Ok(parts.into_iter().collect())
+    }
+
     #[test]
     fn comments_stay_behind() {
         let source = "// a\n/**\n * b\n */\n  /** @type {c} */ d();\n\nconst e = /** @type {f} */ (g); // h\n/* i */ /* j\n*/ k();\n";
         let read = |_: &str| Some(source.to_owned());
-        let text = linked("s/main.js", &read).unwrap();
+        let text = one("s/main.js", &read).unwrap();
         let expected =
             "const $module0 = (() => {\nd();\nconst e = /** @type {f} */ (g); // h\nk();\nreturn {  };";
         assert!(text.contains(expected), "{text}");
-        assert!(linked("s/main.js", &|_: &str| Some("/* a\n".to_owned())).is_err());
+        assert!(one("s/main.js", &|_: &str| Some("/* a\n".to_owned())).is_err());
     }
 
     #[test]
@@ -160,45 +184,55 @@ mod tests {
             };
             Some(source.to_owned())
         };
-        let text = linked("s/main.js", &read).unwrap();
+        let text = one("s/main.js", &read).unwrap();
         let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
         assert!(at("// s/b.js") < at("// s/e/a.js") && at("// s/e/a.js") < at("// s/main.js"), "{text}");
         assert_eq!(text.matches("// s/b.js").count(), 1);
         assert!(text.contains("const { c } = $module0;") && text.contains("const b = $module0;"), "{text}");
-        assert!(text.contains("return { a };") && !text.contains("import ") && !text.contains("export "));
+        assert!(text.contains("return { a };") && !text.contains("import "), "{text}");
+        assert!(text.ends_with("export { $module0, $module1, $module2 };\n"), "{text}");
+        assert_eq!(text.matches("export ").count(), 1, "{text}");
     }
 
     #[test]
-    fn what_both_parts_need_is_in_the_first() {
+    fn a_module_is_in_the_first_file_that_needs_it() {
         let read = |path: &str| {
             let source = match path {
                 "s/one.js" => "import { a } from \"./a.js\";\na();\n",
                 "s/two.js" => "import { a } from \"./a.js\";\nimport { b } from \"./b.js\";\na(b);\n",
+                "s/three.js" => "import { b } from \"./b.js\";\nb;\n",
                 "s/a.js" => "export function a() {}\n",
                 "s/b.js" => "export const b = 1;\n",
                 _ => return None,
             };
             Some(source.to_owned())
         };
-        let [first, second] = linked_in_two("s/one.js", "s/two.js", "./first.js", &read).unwrap();
+        let part = |name, of| Part { name, of };
+        let parts = [
+            part("./first.js", &["s/one.js"][..]),
+            part("./second.js", &["s/two.js"]),
+            part("./third.js", &["s/three.js"]),
+        ];
+        let [first, second, third] = linked(&parts, &read).unwrap().try_into().unwrap();
         assert!(first.ends_with("export { $module0, $module1 };\n") && !first.contains("s/b.js"), "{first}");
-        assert!(second.starts_with("import { $module0, $module1 } from \"./first.js\";\n"), "{second}");
+        assert!(second.starts_with("import { $module0 } from \"./first.js\";\n// s/b.js\n"), "{second}");
         assert!(!second.contains("// s/a.js") && second.contains("const { a } = $module0;"), "{second}");
         assert!(second.contains("const $module2 = (() => {\nconst b = 1;"), "{second}");
+        assert!(third.starts_with("import { $module2 } from \"./second.js\";\n// s/three.js\n"), "{third}");
     }
 
     #[test]
     fn what_cannot_be_put_together_is_told() {
         for source in ["import \"./x.js\";", "export default 1;", "const x = import(\"./y.js\");"] {
-            assert!(linked("main.js", &|_: &str| Some(source.to_owned())).is_err(), "{source}");
+            assert!(one("main.js", &|_: &str| Some(source.to_owned())).is_err(), "{source}");
         }
         for comment in ["/** @type {import(\"./a.js\").A} */ let a;", " * @typedef {import(\"./a.js\").A} A"]
         {
-            assert!(linked("main.js", &|_: &str| Some(comment.to_owned())).is_ok(), "{comment}");
+            assert!(one("main.js", &|_: &str| Some(comment.to_owned())).is_ok(), "{comment}");
         }
         assert!(asks_later("/** one */ const a = import(\"./a.js\");"));
         let circle = |_: &str| Some("import { a } from \"./a.js\";".to_owned());
-        assert!(linked("a.js", &circle).is_err());
-        assert!(linked("b.js", &|_: &str| None).is_err());
+        assert!(one("a.js", &circle).is_err());
+        assert!(one("b.js", &|_: &str| None).is_err());
     }
 }

@@ -1,9 +1,9 @@
 //! The one policy of every page: what a browser may load, run and talk to.
 //!
 //! There is no exception in it, because nothing needs one: no inline script or style, no evaluation, no text that
-//! becomes HTML in the browser; the one policy of Trusted Types gives the address of the script that takes fingerprints
-//! beside the page (`script/elements/copies.js`), and no other. The one other origin in it is that of people's files (`http::origins`): pictures, players
-//! and frames come from there, and nothing else does.
+//! becomes HTML in the browser; the one policy of Trusted Types gives the addresses of the two scripts that run beside a
+//! page (`script/beside.js`), and no other. The one other origin in it is that of people's files (`http::origins`):
+//! pictures, players and frames come from there, and nothing else does.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;

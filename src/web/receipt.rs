@@ -47,8 +47,6 @@ pub struct Receipt {
     pub files_title: String,
     pub files: Vec<ReceiptFile>,
     pub back: String,
-    /// The script that takes fingerprints, beside the page.
-    pub hasher: String,
 }
 
 #[derive(Debug)]
@@ -204,7 +202,6 @@ pub async fn show(
         files_title: told.files_title(),
         files: told.files().collect(),
         back: if works_here { format!("/samples/{id}") } else { format!("/moderation/{id}") },
-        hasher: format!("{}/script/hasher.js", frame.assets),
         frame,
     };
     Ok(page(StatusCode::OK, &view))

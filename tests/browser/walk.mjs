@@ -1,6 +1,9 @@
 // The walks, one after the other on one service: what one does, the next one finds. A word given on the command line
 // chooses those in whose name it stands.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { Browser, shots } from "./browser.mjs";
 import { start } from "./service.mjs";
 import { walks } from "./walks/index.mjs";
@@ -9,6 +12,9 @@ import { walks } from "./walks/index.mjs";
 process.on("unhandledRejection", (error) => console.log(`        unheard: ${error}`.slice(0, 300)));
 
 const service = await start();
+// What walks write of their own goes with them.
+const written = mkdtempSync(path.join(tmpdir(), "strongroom-walks-"));
+process.env.TMPDIR = written;
 const browser = await Browser.open();
 let passed = 0;
 let failed = 0;
@@ -31,6 +37,7 @@ try {
 } finally {
   await browser.close();
   await service.stop();
+  rmSync(written, { recursive: true, force: true });
 }
 console.log(`screenshots in ${shots}`);
 console.log(`${passed} passed, ${failed} failed`);

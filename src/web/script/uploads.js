@@ -2,6 +2,7 @@
 // pages have.
 
 import { announce } from "./announce.js";
+import { beside } from "./beside.js";
 import { door } from "./door.js";
 import { clipboardArrived, watchClipboard } from "./elements/clipboard.js";
 import { copiesLeft, watchCopies } from "./elements/copies.js";
@@ -34,11 +35,30 @@ door.resolve({
   },
 });
 
+/**
+ * Begins the keeper (`upload/keeper.js`), or joins it. Who reads the option lets it outlive the page; in other browsers
+ * it would die with it, and is told of nothing.
+ */
+function keep() {
+  if (typeof SharedWorker === "undefined") return;
+  let lives = false;
+  const options = {
+    type: "module",
+    name: person,
+    get extendedLifetime() {
+      return (lives = true);
+    },
+  };
+  const { port } = new SharedWorker(beside("keeper"), /** @type {WorkerOptions} */ (options));
+  if (lives) port.postMessage("stay");
+}
+
 /** @param {UploadTray} tray */
 function start(tray) {
   const proof = /** @type {HTMLInputElement | null} */ (document.querySelector("#top input[name=csrf]"))?.value ?? "";
   const engine = new Engine(person, proof);
   const tabs = navigator.locks === undefined ? null : new Tabs(engine, person);
+  if (tabs !== null) keep();
   const plans = new Plans(engine, tray);
   tray.start(engine, tabs?.meet());
   engine.addEventListener("settled", (event) => look(/** @type {CustomEvent} */ (event).detail.target.candidate));
@@ -62,6 +82,9 @@ function start(tray) {
   addEventListener("beforeunload", (event) => {
     if (engine.uploads.some((upload) => upload.busy)) event.preventDefault();
   });
+
+  addEventListener("pagehide", () => tabs?.leave());
+  addEventListener("pageshow", ({ persisted }) => persisted && tabs?.seen());
 
   /** @param {File[]} files @param {import("./elements/places.js").Spot} spot */
   const take = (files, { sample, candidate, section, replaces, named, mostBytes, accept }) => {

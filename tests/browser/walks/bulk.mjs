@@ -51,6 +51,16 @@ async function chosen(page, button, files) {
 /** @param {import("playwright-core").Page} page */
 const planId = (page) => page.locator("#plan").getAttribute("data-plan");
 
+/** Writes down what a screen reader is told from now on. */
+function listens() {
+  globalThis.spoken = [];
+  for (const id of ["polite", "assertive"]) {
+    const region = /** @type {HTMLElement} */ (document.getElementById(id));
+    const heard = () => globalThis.spoken.push({ text: region.textContent, at: performance.now() });
+    new MutationObserver(heard).observe(region, { childList: true, characterData: true, subtree: true });
+  }
+}
+
 /** What the plan says of each of its files. @param {import("playwright-core").Page} page */
 async function planned(page) {
   const answer = await page.request.get(`/api/v1/bulk_plans/${await planId(page)}?limit=500`);
@@ -91,11 +101,91 @@ export async function thirtyCandidatesByName({ base, browser }) {
   assert.equal(await page.locator("#start").textContent(), "Start upload of 60 files");
   assert.match(await page.locator("#left-out").innerText(), /10 candidates of the sample have no file/);
   await browser.look(page, "plan-ready");
+  await page.evaluate(listens);
   await hand.on("#start");
   await page.locator("#show-begun").waitFor();
   assert.equal(hand.count, 3, "three clicks, and one dialog");
   await allAccepted(page, 60);
+  /** @type {{text: string, at: number}[]} */ let spoken = [];
+  for (let tries = 0; tries < 100 && !spoken.at(-1)?.text.startsWith("Finished: 60"); tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    spoken = await page.evaluate(() => globalThis.spoken);
+  }
+  console.log(`        ${spoken.length} spoken messages: ${spoken.map(({ text }) => text).join(" | ")}`);
+  assert.ok(spoken.at(-1)?.text.startsWith("Finished: 60") && spoken.length <= 12, "few words, and the last says it all");
+  for (const [at, { text }] of spoken.entries()) {
+    assert.ok(at === 0 || spoken[at].at - spoken[at - 1].at > 4_900, "five seconds apart");
+    assert.doesNotMatch(text, /%|Page/, "and never every file, nor a share");
+  }
   await browser.look(page, "plan-results");
+  await page.context().close();
+}
+
+/** Takes away what each of the class has. @param {import("playwright-core").Page} page @param {string} sample */
+async function emptied(page, sample) {
+  const headers = { ...(await proof(page)), "tus-resumable": "1.0.0" };
+  for (const number of CLASS) {
+    const { sections } = await (await page.request.get(`/api/v1/samples/${sample}/candidates/${number}`)).json();
+    const files = sections.flatMap((/** @type {any} */ one) => one.files);
+    for (const { id } of files.filter((/** @type {any} */ one) => one.state === "accepted")) {
+      assert.equal((await page.request.delete(`/files/${id}`, { headers })).status(), 204);
+    }
+  }
+}
+
+/** Goes to what is to be pressed by Tab, and presses Enter. How many times Tab. @param {import("playwright-core").Page} page @param {string} what */
+async function byKeys(page, what) {
+  for (let tabs = 0; tabs < 60; tabs += 1) {
+    if (await page.evaluate((part) => document.activeElement?.matches(part) ?? false, what)) {
+      await page.keyboard.press("Enter");
+      return tabs;
+    }
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`${what} is not reached by keys`);
+}
+
+/** The same sixty one by one, the last ten candidates by keys alone. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function oneByOne({ base, browser }) {
+  const page = await browser.person(base, 1280);
+  await signIn(page, "teacher.20461");
+  await openSample(page, /R087/);
+  const sample = (await page.locator("main").getAttribute("data-sample")) ?? "";
+  await emptied(page, sample);
+  await page.goto(`/samples/${sample}?open=${CLASS[0]}`);
+  let [actions, tabs] = [0, 0];
+  for (const [at, number] of CLASS.entries()) {
+    const press = async (/** @type {string} */ what) => {
+      actions += 1;
+      if (at < 20) await page.locator(what).click();
+      else tabs += await byKeys(page, what);
+    };
+    for (const [section, name, mimeType, buffer] of /** @type {const} */ ([
+      ["Product", "website.zip", "application/zip", zip({ "index.html": Buffer.from(`one by one, ${number}`) })],
+      ["Plan", "plan.pdf", "application/pdf", pdf(`One by one, the plan of ${number}`)],
+    ])) {
+      const chooser = page.waitForEvent("filechooser");
+      await press(`#section-${section}-choose`);
+      await (await chooser).setFiles({ name, mimeType, buffer });
+      await page.locator(`#section-${section} .file`, { hasText: name }).waitFor();
+    }
+    if (CLASS[at + 1] === undefined) continue;
+    await press("#turn-next");
+    await page.locator(`#candidate[data-number="${CLASS[at + 1]}"]`).waitFor();
+  }
+  console.log(`        ${actions} actions besides the dialogs; Tab ${tabs} times for ten candidates`);
+  assert.ok(actions <= 90, `${actions} actions`);
+  const until = Date.now() + 120_000;
+  for (const number of CLASS) {
+    for (;;) {
+      const { sections } = await (await page.request.get(`/api/v1/samples/${sample}/candidates/${number}`)).json();
+      const files = sections.flatMap((/** @type {any} */ one) => one.files).filter((/** @type {any} */ one) => one.state !== "deleted");
+      const states = files.map((/** @type {any} */ one) => one.state);
+      if (states.length === 2 && states.every((/** @type {string} */ state) => state === "accepted")) break;
+      assert.ok(Date.now() < until, `${number}: ${states}`);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
   await page.context().close();
 }
 
@@ -132,6 +222,32 @@ export async function byFolder({ base, browser }) {
   await page.locator("#start", { hasText: "4 files" }).waitFor();
   await page.locator("#start").click();
   await allAccepted(page, 4);
+  await page.context().close();
+}
+
+/** A folder is dropped on the page, as from the desktop. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function aFolderIsDropped({ base, browser }) {
+  const page = await browser.person(base, 1280);
+  await signIn(page, "teacher.20461");
+  await openSample(page, /R085/);
+  await page.locator("#to-many").click();
+  await page.locator("#by-folder").check();
+  const zone = page.locator("[data-many-drop]");
+  await zone.waitFor();
+  const root = folder({ "2006/Evidence/one.pdf": pdf("one"), "2006/Evidence/deep/two.pdf": pdf("two"), "2007/three.pdf": pdf("three") });
+  const box = await zone.boundingBox();
+  assert.ok(box !== null);
+  const hand = await page.context().newCDPSession(page);
+  const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  for (const type of /** @type {const} */ (["dragEnter", "dragOver", "drop"])) {
+    const data = { items: [], files: [root], dragOperationsMask: 1 };
+    await hand.send("Input.dispatchDragEvent", { type, ...at, data });
+  }
+  await page.locator("[data-plan-sample]").waitFor();
+  const files = (await planned(page)).map((/** @type {any} */ one) => `${one.path}/${one.name} ${one.candidates.join()}`).sort();
+  assert.deepEqual(files, [
+    "Class 9/2006/Evidence/deep/two.pdf 2006", "Class 9/2006/Evidence/one.pdf 2006", "Class 9/2007/three.pdf 2007",
+  ]);
   await page.context().close();
 }
 

@@ -8,6 +8,7 @@ import path from "node:path";
 import { held, watched } from "../memory.mjs";
 import { lineTo } from "../proxy.mjs";
 import { folder, inTray, openUploads, teacherAt } from "./engine.mjs";
+import { open } from "./tabs.mjs";
 
 const MIB = 1024 * 1024;
 const mib = Number(process.env.STRONGROOM_WALK_MIB ?? 96);
@@ -40,7 +41,7 @@ export async function aLineThatBreaks({ base, browser }) {
   const dir = folder();
   const file = path.join(dir, "noise.wav");
   const { digest, size } = recording(file, mib);
-  const page = await teacherAt({ base: line.base, browser }, "1004");
+  let page = await teacherAt({ base: line.base, browser }, "1004");
   page.on("dialog", (dialog) => dialog.accept());
   line.pace = RATE;
   const idle = held();
@@ -87,9 +88,16 @@ export async function aLineThatBreaks({ base, browser }) {
   line.down = false;
   const afterSilence = await flows();
 
-  // The page is left, and the file chosen again.
+  // The page is loaded afresh: it goes on by itself.
   line.pace = RATE / 8;
   await page.reload();
+  await open(page);
+  await inTray(page, "noise.wav", "Uploading").waitFor();
+  await grows(await kept());
+
+  // The browser is closed, and the file chosen again.
+  await page.context().close();
+  page = await teacherAt({ base: line.base, browser }, "1004");
   const again = page.waitForEvent("filechooser");
   await page.locator(".tray-row", { hasText: "noise.wav" }).getByRole("button", { name: /^Choose again/ }).click();
   await (await again).setFiles(file);

@@ -23,8 +23,8 @@ function guard(bytes) {
 }
 
 /** A teacher at a candidate of R085, on a page of their own. @param {Given} given @param {string} number @param {string} [person] */
-export async function teacherAt({ base, browser }, number, person = "teacher.98765") {
-  const page = await browser.person(base, 1280);
+export async function teacherAt({ base, browser }, number, person = "teacher.98765", keeps = true) {
+  const page = await browser.person(base, 1280, true, keeps);
   await signIn(page, person);
   await openSample(page, /R085/);
   await page.goto(`${page.url().split("?")[0]}?open=${number}`);
@@ -83,7 +83,7 @@ export async function knownByContent(given) {
   await first.context().close();
 
   // A copy has another time of change, and is gone on with.
-  const page = await teacherAt(given, "1010");
+  const page = await teacherAt(given, "1010", "teacher.98765", false);
   const sent = counts(page);
   await page.route("**/files/*", (route) => (route.request().method() === "PATCH" ? route.abort() : route.continue()));
   await choose(page, "Evidence", write(path.join(folder(), "Film.pdf"), film, 1_600_000_000));

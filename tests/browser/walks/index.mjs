@@ -1,11 +1,11 @@
 // The walks in their order.
 
-import { byFolder, fiveThousandFiles, namesAreTried, nastyNames, reloadInThePlan, sharedByTwo, thirtyCandidatesByName } from "./bulk.mjs";
+import { aFolderIsDropped, byFolder, fiveThousandFiles, namesAreTried, nastyNames, oneByOne, reloadInThePlan, sharedByTwo, thirtyCandidatesByName } from "./bulk.mjs";
 import { discarded, fortyOnAnotherMachine, knownByContent } from "./engine.mjs";
 import { aLineThatBreaks } from "./cuts.mjs";
 import {
   bytesThatDoNotArrive, cancelOffline, choosingWhileThePageChanges, goingOnWithoutKnowing, hiddenPagesAreSilent,
-  noPlaceForMore, pagesThatDoNotCome,
+  newsThatDoNotCome, noPlaceForMore, pagesThatDoNotCome,
 } from "./line.mjs";
 import { checkMyCopy, fingerprintsAreRight } from "./copies.mjs";
 import { firefoxByKeys, firefoxOverABadLine } from "./firefox.mjs";
@@ -20,6 +20,7 @@ import {
 import { infectedOriginals } from "./incidents.mjs";
 import { withoutScript } from "./noscript.mjs";
 import { bothWidths, coloursOfTheReader, errorPages } from "./screens.mjs";
+import { thePageIsLeft } from "./keeper.mjs";
 import { drivingTabClosed, oneTrayInTwoTabs, signedOutAndIn, somebodyElse } from "./tabs.mjs";
 import { byCandidate } from "./tray.mjs";
 import { keyboardAlone, moderatorDownloads, sampleFromStartToReceipt } from "./sample.mjs";
@@ -39,12 +40,14 @@ export const walks = {
   "engine: a file is known again by what is in it": knownByContent,
   "engine: forty uploads of another machine: two clicks and a dialog": fortyOnAnotherMachine,
   "engine: what is left is thrown away": discarded,
+  "keeper: a page is left, its uploads go on": thePageIsLeft,
   "tabs: one tray in two": oneTrayInTwoTabs,
   "tabs: the one that drives is closed": drivingTabClosed,
   "tabs: signed out in one, in again in another": signedOutAndIn,
   "tabs: somebody else signs in": somebodyElse,
   "tray: by candidate, problems first, beside the page": byCandidate,
   "a line that breaks: cuts, a long silence, a reload, signed out": aLineThatBreaks,
+  "news that do not come": newsThatDoNotCome,
   "hidden pages neither listen nor look": hiddenPagesAreSilent,
   "the list by its keys": byKeysInTheList,
   "one row changes, the others stay": withoutRedrawing,
@@ -57,7 +60,9 @@ export const walks = {
   "a sample from its first file to the receipt": sampleFromStartToReceipt,
   "the moderator's zip holds what was sent": moderatorDownloads,
   "sixty files of thirty candidates by their names: three clicks and a dialog": thirtyCandidatesByName,
+  "the same sixty one by one: ninety actions": oneByOne,
   "a folder for each candidate": byFolder,
+  "a folder dropped on the page": aFolderIsDropped,
   "names that say nothing certain, or something else": nastyNames,
   "a file of two candidates: sent once": sharedByTwo,
   "a plan after a reload, and its files chosen again": reloadInThePlan,

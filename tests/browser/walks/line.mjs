@@ -5,21 +5,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { signIn } from "../browser.mjs";
+import { teacherAt } from "./engine.mjs";
 import { pdf } from "./files.mjs";
-import { becomes, choose, openSample } from "./steps.mjs";
+import { becomes, choose, openSample, proof, uploadTo } from "./steps.mjs";
 
 /** @param {number} time */
 const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
-
-/** A teacher at a candidate of R085, on a page of their own. @param {{base: string, browser: import("../browser.mjs").Browser}} given @param {string} number */
-async function teacherAt({ base, browser }, number) {
-  const page = await browser.person(base, 1280);
-  await signIn(page, "teacher.98765");
-  await openSample(page, /R085/);
-  await page.goto(`${page.url().split("?")[0]}?open=${number}`);
-  await page.locator("#section-Evidence-choose").waitFor();
-  return page;
-}
 
 /** A real file, as a browser finds it on a disk. @param {string} name */
 function onDisk(name) {
@@ -231,6 +222,23 @@ export async function goingOnWithoutKnowing(given) {
   await becomes(page, "Evidence", "again.pdf", "Accepted");
   assert.equal(created, 0, "the upload that was open is gone on with");
   assert.ok(unknown <= 0);
+  await page.context().close();
+}
+
+/** News do not come through: the page looks by itself. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function newsThatDoNotCome(given) {
+  const page = await teacherAt(given, "1003");
+  await page.route("**/api/v1/events**", (route) => route.abort());
+  await page.reload();
+  await page.locator("#section-Evidence-choose").waitFor();
+  const sample = (await page.locator("main").getAttribute("data-sample")) ?? "";
+  const id = await uploadTo(page, sample, "1003", "Evidence", "By itself.pdf", pdf("by itself"));
+  const row = page.locator("#section-Evidence .file", { hasText: "By itself.pdf" });
+  // Every 10 seconds, and what it takes to fetch.
+  await row.locator(".state", { hasText: "Accepted" }).waitFor({ timeout: 13_000 });
+  const gone = await page.request.delete(`/files/${id}`, { headers: { ...(await proof(page)), "tus-resumable": "1.0.0" } });
+  assert.equal(gone.status(), 204);
+  await row.waitFor({ state: "detached", timeout: 13_000 });
   await page.context().close();
 }
 

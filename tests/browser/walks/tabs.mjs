@@ -11,15 +11,15 @@ import { becomes, choose } from "./steps.mjs";
 /** @typedef {import("./engine.mjs").Given} Given */
 /** @typedef {import("playwright-core").Page} Page */
 
-const MIB = 1024 * 1024;
+export const MIB = 1024 * 1024;
 /** How fast the line is, bytes a second: slow enough to do something meanwhile. */
 const PACE = 6 * MIB;
 
 /** @param {number} time */
-const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+export const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
 
 /** Counts what a page sends of files. @param {Page} page */
-function sends(page) {
+export function sends(page) {
   const sent = { patches: 0 };
   page.on("request", (request) => {
     if (request.method() === "PATCH") sent.patches += 1;
@@ -28,7 +28,7 @@ function sends(page) {
 }
 
 /** A teacher on a slow line, and a large file. @param {Given} given @param {string} number @param {string} name @param {number} size */
-async function slowly(given, number, name, size) {
+export async function slowly(given, number, name, size) {
   const line = await lineTo(given.base);
   line.pace = PACE;
   const page = await teacherAt({ ...given, base: line.base }, number);
@@ -38,7 +38,7 @@ async function slowly(given, number, name, size) {
 }
 
 /** The one file of this name that was accepted is what was chosen. @param {Page} page @param {string} number @param {string} name @param {string} digest */
-async function arrived(page, number, name, digest) {
+export async function arrived(page, number, name, digest) {
   const main = await page.locator("main").getAttribute("data-sample");
   const { sections } = await (await page.request.get(`/api/v1/samples/${main}/candidates/${number}`)).json();
   const files = sections.flatMap((/** @type {any} */ one) => one.files).filter((/** @type {any} */ one) => one.original_name === name);
@@ -48,7 +48,7 @@ async function arrived(page, number, name, digest) {
 }
 
 /** Bytes that went over the line more than once. @param {{line: any, size: number}} one @param {string} what */
-function twice({ line, size }, what) {
+export function twice({ line, size }, what) {
   console.log(`        ${what}: ${line.bytes - size} of ${size} bytes twice, ${line.again} of them though they were confirmed; ${line.sends} requests`);
   assert.equal(line.again, 0, "no byte that was confirmed is sent twice");
 }
@@ -57,7 +57,7 @@ function twice({ line, size }, what) {
 const press = (page, name, button) => page.locator(".tray-row", { hasText: name }).getByRole("button", { name: button }).click();
 
 /** Until some of it has arrived. @param {Page} page @param {string} name */
-async function under_way(page, name) {
+export async function under_way(page, name) {
   await inTray(page, name, "Uploading").waitFor();
   for (let tries = 0; tries < 100; tries += 1) {
     const open = (await openUploads(page)).find((one) => one.name === name || one.original_name === name);
@@ -68,14 +68,18 @@ async function under_way(page, name) {
 }
 
 /** Opens the tray, that is a bar where no file was chosen. @param {Page} page */
-async function open(page) {
+export async function open(page) {
   const toggle = page.locator(".tray-toggle");
   await toggle.waitFor();
-  if ((await toggle.getAttribute("aria-expanded")) === "false") await toggle.click();
+  // It opens by itself too, and may do so at this moment.
+  for (let tries = 0; tries < 5 && (await toggle.getAttribute("aria-expanded")) === "false"; tries += 1) {
+    await toggle.click();
+    await pause(200);
+  }
 }
 
 /** Until what was on its way has come to the line's end; then nothing more is sent. @param {{bytes: number}} line */
-async function silent(line) {
+export async function silent(line) {
   const until = Date.now() + 10_000;
   for (let before = -1; before !== line.bytes && Date.now() < until; await pause(500)) before = line.bytes;
   const bytes = line.bytes;
@@ -84,7 +88,7 @@ async function silent(line) {
 }
 
 /** @param {Page} page */
-async function signOut(page) {
+export async function signOut(page) {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.waitForURL(/sign-in/);
 }
@@ -182,7 +186,7 @@ export async function drivingTabClosed(given) {
 
 /** Signed out in one tab, in again in another: it goes on by itself. @param {Given} given */
 export async function signedOutAndIn(given) {
-  const one = await slowly(given, "1007", "Signed out.pdf", 32 * MIB);
+  const one = await slowly(given, "1007", "Signed out.pdf", 64 * MIB);
   const { line, page } = one;
   const other = await given.browser.tab(page);
   await other.goto(page.url());

@@ -1,17 +1,9 @@
 // "Check my copy" on a receipt: files of this computer are compared with what was submitted, and go nowhere.
 
 import { announce } from "../announce.js";
+import { beside } from "../beside.js";
 
 /** @typedef {{name: string, size: number, sha256: string, place: string, met: boolean}} Submitted */
-
-const policy = /** @type {any} */ (window).trustedTypes?.createPolicy("strongroom", {
-  // The one script that runs beside a page, under the address of all our scripts.
-  createScriptURL: (/** @type {string} */ url) => {
-    const { origin, pathname } = new URL(url, location.href);
-    if (origin !== location.origin || !/^\/static\/[0-9a-f]+\/script\/hasher\.js$/.test(pathname)) throw new TypeError(url);
-    return pathname;
-  },
-});
 
 /** @type {Worker | null} */ let worker = null;
 
@@ -66,7 +58,7 @@ async function compare(files) {
     busy.next(file, `${part.dataset.reading} ${at + 1} ${part.dataset.of} ${files.length}`);
     // A file of another size has another fingerprint; nobody needs to wait for it.
     const alike = rows.some((row) => row.size === file.size);
-    const digest = alike ? await fingerprint(part.dataset.hasher ?? "", file, busy.read) : "";
+    const digest = alike ? await fingerprint(file, busy.read) : "";
     if (!part.isConnected) return;
     if (digest === null) {
       stopped = true;
@@ -88,10 +80,10 @@ function submitted(row) {
 
 /**
  * The fingerprint, `failed`, or null where it was stopped.
- * @param {string} script @param {File} file @param {(bytes: number) => void} read @returns {Promise<string | null>}
+ * @param {File} file @param {(bytes: number) => void} read @returns {Promise<string | null>}
  */
-function fingerprint(script, file, read) {
-  worker ??= new Worker(policy?.createScriptURL(script) ?? script);
+function fingerprint(file, read) {
+  worker ??= new Worker(beside("hasher"), { type: "module" });
   const one = worker;
   return new Promise((resolve) => {
     const end = (/** @type {string | null} */ what) => {

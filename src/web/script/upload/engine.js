@@ -123,6 +123,7 @@ export class Engine extends EventTarget {
   /** @type {Upload[]} */ uploads = [];
   tab = TAB;
   /** Whether somebody sees the page. */ watched = true;
+  /** Nobody ever sees this list: what has ended well is none of its business. */ unseen = false;
   /** The session is over, or another person's. */ out = false;
   /** Tells the tab that drives them. @type {(what: string, uploads: Upload[], file?: File) => void} */ pass = () => {};
   #person;
@@ -511,7 +512,10 @@ export class Engine extends EventTarget {
     /** @type {Set<Upload>} */ const dropped = new Set();
     for (const upload of heirs) {
       upload.tab = "";
-      if (upload.ended) continue;
+      if (upload.ended) {
+        if (this.unseen && upload.state !== "refused") dropped.add(upload);
+        continue;
+      }
       if (upload.state === "checking") this.#verdict(upload);
       else if (upload.state === "cancelling") this.cancel(upload);
       // The server has it, and lists it with all that nobody has the file of.
@@ -524,7 +528,7 @@ export class Engine extends EventTarget {
     this.#enqueue(heirs);
     this.dispatchEvent(new CustomEvent("change"));
     this.#fill();
-    if (dropped.size > 0) await this.look();
+    if (dropped.size > 0 && !this.unseen) await this.look();
   }
 
   /**

@@ -19,10 +19,11 @@ const HEIR = 250;
 /** @typedef {import("./engine.js").Told} Told */
 /**
  * `hello`: a tab is new, or seen or hidden now. `here`: its answer, after all that it has. `told`: how uploads stand
- * that the sender drives. `do`: something is asked of some of the receiver's. `to`: the receiver, where it is one.
+ * that the sender drives. `do`: something is asked of some of the receiver's. `bye`: the sender's page is left. `to`: the
+ * receiver, where it is one.
  * @typedef {{from: string, to?: string} & ({kind: 'hello', seen: boolean, fresh: boolean} | {kind: 'here', seen: boolean}
  *   | {kind: 'told', uploads: Told[], gone: string[]} | {kind: 'do', what: string, keys: string[], file?: File}
- *   | {kind: 'out'})} Message
+ *   | {kind: 'out'} | {kind: 'bye'})} Message
  */
 
 /** Who is signed in, for all tabs of this browser. */
@@ -78,6 +79,16 @@ export class Tabs {
     if (missing.size > 0) await met;
   }
 
+  /** This one is there for good: a tab that is new waits for its answer, whatever it has. */
+  stay() {
+    this.#live();
+  }
+
+  /** This page goes, and comes back by a step back at most. */
+  leave() {
+    this.#post({ kind: "bye" });
+  }
+
   /** Whether somebody sees this tab has changed. */
   seen() {
     this.#hello(false);
@@ -111,6 +122,10 @@ export class Tabs {
     }
     if (message.kind === "hello" && message.fresh) this.#answer(from);
     if (message.kind === "here") this.#answered(from);
+    if (message.kind === "bye") {
+      this.#others.delete(from);
+      this.#watch();
+    }
     if (message.kind === "out") this.#engine.leave();
     if (message.kind === "told") {
       this.#engine.hear(from, message.uploads);
@@ -222,7 +237,8 @@ export class Tabs {
   }
 }
 
-const isSeen = () => document.visibilityState !== "hidden";
+/** A worker is seen by nobody. */
+const isSeen = () => typeof document !== "undefined" && document.visibilityState !== "hidden";
 
 /** What another tab has to know of it; its file, where it has none of it yet. @param {Upload} upload @param {boolean} fresh @returns {Told} */
 function plain(upload, fresh) {
