@@ -150,7 +150,9 @@ impl Now for Timestamp {
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    // How long a body may stand still is the service's to say: a busy disk can take longer than this client's 30 s.
+    let builder = reqwest::Client::builder().tcp_user_timeout(None);
+    builder.redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 /// Someone who asks.
