@@ -87,6 +87,7 @@ export async function aLineThatBreaks({ base, browser }) {
   await pause(SILENCE);
   line.down = false;
   const afterSilence = await flows();
+  assert.ok(afterSilence < 5000, `back after ${afterSilence} ms`);
 
   // The page is loaded afresh: it goes on by itself.
   line.pace = RATE / 8;

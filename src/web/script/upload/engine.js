@@ -14,6 +14,8 @@ const SLICE = 16 * 1024 * 1024;
 /** First and longest wait after trouble, milliseconds. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
+/** Longest where no answer came: the line is asked, and no server has work by it. */
+const LINE_WAIT = 3_000;
 /** How often a received file's verdict is asked for, milliseconds; and for all of them together, a second. */
 const ASK_EVERY = 2_000;
 const ASKS = 10;
@@ -388,7 +390,7 @@ export class Engine extends EventTarget {
         failures += 1;
         upload.reason = answer.code ?? "";
         this.#become(upload, answer.busy ? "held" : failures > 1 ? "offline" : "sending");
-        await this.#sleep(answer.after ?? wait(failures), signal);
+        await this.#sleep(answer.after ?? wait(failures, answer.unheard), signal);
         look = true;
       } else {
         return this.#give_up(upload, answer);
@@ -674,8 +676,8 @@ async function readable(file, from) {
   }
 }
 
-/** Doubling with jitter, milliseconds. @param {number} failures */
-function wait(failures) {
-  const full = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1));
+/** Doubling with jitter, milliseconds. @param {number} failures @param {boolean} [unheard] */
+function wait(failures, unheard = false) {
+  const full = Math.min(unheard ? LINE_WAIT : LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1));
   return full / 2 + Math.random() * (full / 2);
 }

@@ -3,10 +3,11 @@
 // Every answer comes back as a plain value; only a bug throws.
 
 /**
+ * `unheard`: no answer came at all.
  * `sharedWith`: numbers of further candidates, joined by `+`, who get a copy.
  * @typedef {{sample: string, candidate: string, section: string, plan?: string, replaces?: string, sharedWith?: string}} Target
  * @typedef {{kind: 'ok', offset: number, url?: string}
- *   | {kind: 'later', after: number | null, busy: boolean, code?: string}
+ *   | {kind: 'later', after: number | null, busy: boolean, code?: string, unheard?: boolean}
  *   | {kind: 'stopped'} | {kind: 'signed_out'} | {kind: 'gone'}
  *   | {kind: 'refused', code: string, title: string, detail: string}} Answer
  */
@@ -114,10 +115,10 @@ function call(method, url, headers, body, signal, moved) {
     };
     xhr.upload.onload = () => watch(PATIENCE);
     xhr.onload = () => end(read(xhr, method));
-    xhr.onerror = xhr.onabort = () => end({ kind: "later", after: null, busy: false });
+    xhr.onerror = xhr.onabort = () => end({ kind: "later", after: null, busy: false, unheard: true });
     if (signal.aborted) return stop();
     signal.addEventListener("abort", stop);
-    watch(body === null ? PATIENCE : IDLE);
+    watch(body === null && method !== "HEAD" ? PATIENCE : IDLE);
     xhr.send(body);
   });
 }
