@@ -10,14 +10,18 @@
 mod names;
 mod naming;
 mod plan;
+mod target;
 mod template;
+mod text;
 
-pub use names::{Doubt, Filing, MOST_SHARING, Roll, Target, Unfiled, sameness};
+pub use names::{Doubt, Filing, MOST_SHARING, Roll, Unfiled};
 pub use naming::{InvalidNaming, Naming, Pattern, Preset};
 pub use plan::{
     Choice, Ground, Held, Item, LeftOut, NameCheck, Obstacle, Person, Planned, Standing, Why, left_out, plan,
 };
+pub use target::Target;
 pub use template::{InvalidTemplate, Template};
+pub use text::sameness;
 
 #[cfg(test)]
 mod tests;

@@ -9,15 +9,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
-
 use super::naming::Pattern;
+use super::target::Target;
 use super::template::{Field, Part, Template};
+use super::text::{fold, is_separator};
 use crate::candidate::CandidateNumber;
 use crate::centre::CentreNumber;
 use crate::component::{Component, ComponentId, Section};
-use crate::evidence::{Place, SUPPORTING, SectionCode, UniqueName};
+use crate::evidence::{SUPPORTING, UniqueName};
 
 /// Candidates that one file may be shared by.
 pub const MOST_SHARING: usize = 30;
@@ -25,49 +24,6 @@ pub const MOST_SHARING: usize = 30;
 const LEAST_SURNAME: usize = 3;
 /// Numbers that are rather years than the end of a range.
 const YEARS: std::ops::Range<u32> = 1990..2100;
-
-/// A slot that a file can go to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Target {
-    Section(SectionCode),
-    Supporting,
-}
-
-impl Target {
-    /// By the word in lists and answers; `None` when the component has no such slot.
-    pub fn of(component: &Component, code: &str) -> Option<Self> {
-        if code == SUPPORTING {
-            return component.supporting.is_some().then_some(Self::Supporting);
-        }
-        let code: SectionCode = code.parse().ok()?;
-        component.section(&code).map(|section| Self::Section(section.code.clone()))
-    }
-
-    /// The word in lists and answers.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Section(code) => code.as_str(),
-            Self::Supporting => SUPPORTING,
-        }
-    }
-
-    /// Its rules.
-    pub fn rules<'a>(&self, component: &'a Component) -> Option<&'a Section> {
-        match self {
-            Self::Section(code) => component.section(code),
-            Self::Supporting => component.supporting.as_ref(),
-        }
-    }
-
-    /// The place of a candidate's file.
-    pub fn place(&self, candidate: &CandidateNumber) -> Place {
-        let candidate = candidate.clone();
-        match self {
-            Self::Section(section) => Place::Section { candidate, section: section.clone() },
-            Self::Supporting => Place::Supporting { candidate },
-        }
-    }
-}
 
 /// A slot, and what it is called.
 #[derive(Clone, Debug)]
@@ -540,21 +496,6 @@ fn stem(name: &str) -> &str {
         Some((stem, extension)) if !stem.is_empty() && !extension.is_empty() => stem,
         _ => name,
     }
-}
-
-/// Lower case without accents; apostrophes go. What only looks like a digit or a letter stays what it is.
-pub(super) fn fold(text: &str) -> String {
-    let plain = text.nfd().filter(|c| !is_combining_mark(*c) && !matches!(c, '\'' | '’' | '`'));
-    plain.flat_map(char::to_lowercase).collect()
-}
-
-/// What a word of the roll is compared by: two with the same cannot be told apart in a name.
-pub fn sameness(word: &str) -> String {
-    fold(word).chars().map(|c| if is_separator(c) { ' ' } else { c }).collect()
-}
-
-fn is_separator(c: char) -> bool {
-    matches!(c, '_' | '-' | ' ' | '.' | '/')
 }
 
 /// As a centre's number is written, folded: five digits, or two letters and three digits.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::names::Target;
+use super::target::Target;
 use super::template::{InvalidTemplate, Template};
 use crate::component::Component;
 

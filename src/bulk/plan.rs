@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::names::{Doubt, Filing, MOST_SHARING, Roll, Target, Unfiled};
+use super::names::{Doubt, Filing, MOST_SHARING, Roll, Unfiled};
 use super::naming::Pattern;
+use super::target::Target;
 use crate::candidate::CandidateNumber;
 use crate::component::{Component, Section};
 use crate::evidence::{FileKind, LARGEST, OriginalName, Reason, RelativePath};

@@ -105,7 +105,7 @@ impl FromStr for Template {
         let mut left = text.strip_suffix(".{ext}").unwrap_or(text);
         let end = |literal: &mut String, optional: bool, pieces: &mut Vec<(Part, bool)>| {
             if !literal.is_empty() {
-                pieces.push((Part::Literal(super::names::fold(&std::mem::take(literal))), optional));
+                pieces.push((Part::Literal(super::text::fold(&std::mem::take(literal))), optional));
             }
         };
         while let Some(c) = left.chars().next() {

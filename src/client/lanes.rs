@@ -9,46 +9,14 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::Remote;
-use super::folder::Local;
+use super::plan::{Job, Outcome};
 use super::show::Show;
-use super::transfer::{Errand, Open, Sent, Share, Target, Transfer, file};
+use super::transfer::{Errand, Open, Sent, Share, Transfer, file};
 
 /// How often verdicts are asked for.
 const ASK: Duration = Duration::from_secs(1);
 /// Verdicts asked for in one go, the oldest first.
 const ASKED: usize = 50;
-
-/// A file that a plan found a place for.
-#[derive(Clone, Debug)]
-pub(super) struct Job {
-    pub local: Local,
-    pub target: Target,
-    /// The folder that its upload tells.
-    pub folder: String,
-    /// The plan's file.
-    pub planned: String,
-    pub replaces: Option<String>,
-}
-
-/// What became of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Accepted {
-        file: String,
-        sha256: String,
-        unique_name: String,
-        /// Who has got a copy of it.
-        shared_with: Vec<String>,
-        /// Who has not, and why: a sentence each.
-        not_shared: Vec<String>,
-    },
-    /// The service has it and does not take it: refused, infected, expired.
-    Refused { file: Option<String>, code: String, why: String },
-    /// All of it is there; the check takes longer than anybody waits.
-    Checking { file: String },
-    /// Not sent, or not whole; the next run goes on with it.
-    Unsent { why: String },
-}
 
 /// How long things are waited for.
 #[derive(Clone, Copy, Debug)]

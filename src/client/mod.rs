@@ -6,6 +6,7 @@
 pub mod doctor;
 mod folder;
 mod lanes;
+mod plan;
 mod show;
 mod transfer;
 pub mod upload;

@@ -11,9 +11,8 @@ use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::folder::{Found, Local};
-use super::lanes::{Job, Outcome};
+use super::plan::{Job, Outcome, Plan, Summary};
 use super::transfer::Meter;
-use super::upload::{Plan, Summary};
 
 /// Bars are drawn so often.
 const REDRAW: u8 = 4;

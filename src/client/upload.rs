@@ -11,11 +11,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::folder::{self, FolderError, Found, Local};
-use super::lanes::{self, Job, Outcome, Patience};
+use super::lanes::{self, Patience};
+use super::plan::{Job, Outcome, Plan, Summary};
 use super::show::Show;
 use super::transfer::{self, Target};
 use super::{Remote, RemoteError, encoded};
@@ -82,90 +83,6 @@ pub enum End {
     Incomplete,
     /// The person said no.
     Declined,
-}
-
-/// Files by what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Summary {
-    pub accepted: usize,
-    pub already_here: usize,
-    pub checking: usize,
-    pub refused: usize,
-    pub unsent: usize,
-    /// Those that the plan has no place for.
-    pub left: usize,
-    /// Copies of shared files that a candidate did not get, or has not got yet.
-    pub not_shared: usize,
-}
-
-/// A plan of the service's.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct Plan {
-    pub id: String,
-    #[serde(default)]
-    pub files: Vec<Planned>,
-    #[serde(default)]
-    pub left_out: Vec<LeftOut>,
-    #[serde(default)]
-    next_cursor: Option<String>,
-}
-
-/// What it says of a file.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Planned {
-    pub id: String,
-    #[serde(default)]
-    pub path: String,
-    pub name: String,
-    pub size: u64,
-    pub state: String,
-    /// The folder that its upload tells.
-    #[serde(default)]
-    pub folder: String,
-    #[serde(default)]
-    pub candidates: Vec<String>,
-    #[serde(default)]
-    pub section: Option<String>,
-    #[serde(default)]
-    pub reason: Option<String>,
-    #[serde(default)]
-    pub message: Option<String>,
-    #[serde(default)]
-    pub replaces: Option<String>,
-}
-
-/// Somebody who has no file in it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct LeftOut {
-    pub number: String,
-    pub name: String,
-    #[serde(default)]
-    pub files: u32,
-}
-
-impl Planned {
-    /// Folder and name.
-    pub(super) fn whole_name(&self) -> String {
-        match self.path.as_str() {
-            "" => self.name.clone(),
-            path => format!("{path}/{}", self.name),
-        }
-    }
-
-    fn is_to_be_sent(&self) -> bool {
-        ["ready", "replaces"].contains(&self.state.as_str())
-    }
-}
-
-impl Plan {
-    /// How many files of each state.
-    pub(super) fn counts(&self) -> HashMap<&str, usize> {
-        let mut counts = HashMap::new();
-        for file in &self.files {
-            *counts.entry(file.state.as_str()).or_default() += 1;
-        }
-        counts
-    }
 }
 
 #[derive(Debug, Deserialize)]
