@@ -145,14 +145,14 @@ fn value_of(head: &[u8], boundary: &str, name: &str) -> Option<String> {
     let end = format!("\r\n--{boundary}");
     let part = text.strip_prefix(&end[2..])?.strip_prefix("\r\n")?;
     let (lines, rest) = part.split_once("\r\n\r\n")?;
-    let wanted = format!("form-data; name=\"{name}\"");
-    let called = lines.split("\r\n").any(|line| {
-        line.split_once(':').is_some_and(|(field, value)| {
-            field.eq_ignore_ascii_case("content-disposition") && value.trim() == wanted
-        })
-    });
+    // One who reads the form may take a line apart where we do not: only what has one meaning is gone by.
+    let lines: Vec<_> = lines.split("\r\n").map(|line| line.split_once(':')).collect::<Option<_>>()?;
+    let plain = |text: &str| !text.contains(char::is_control);
+    let mut called = lines.iter().filter(|(field, _)| field.eq_ignore_ascii_case("content-disposition"));
+    let (Some((_, called)), None) = (called.next(), called.next()) else { return None };
+    let is_plain = lines.iter().all(|(field, value)| plain(field) && plain(value));
     let (value, _) = rest.split_once(&end)?;
-    called.then(|| value.to_owned())
+    (is_plain && called.trim() == format!("form-data; name=\"{name}\"")).then(|| value.to_owned())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::media::{ChunkKind, Media, Stream};
 use super::office::MainPart;
 use super::refuse::Stop;
 use super::view::read_some;
-use super::{Source, compound, seven_zip, tar};
+use super::{Source, compound, seven_zip, tar, zip};
 use crate::evidence::{FileKind, Reason};
 
 /// What a content is checked as.
@@ -62,11 +62,15 @@ impl Content {
 /// Bytes at the start that decide dangerous types.
 pub(super) const HEAD: usize = 8192;
 
-pub(super) fn detect(source: &mut dyn Source) -> Result<F, Stop> {
+pub(super) fn detect(source: &mut dyn Source, size: u64) -> Result<F, Stop> {
     let head = read_some(source, 0, HEAD)?;
     // A PDF would be searched to its end for whether Illustrator wrote it, which is nothing to us.
     if head.starts_with(b"%PDF-") {
         return Ok(F::PortableDocumentFormat);
+    }
+    // A zip would be gone through by an end that may be nonsense; the check of it says what is wrong.
+    if head.starts_with(b"PK\x03\x04") && !zip::has_an_end(source, size) {
+        return Ok(F::Zip);
     }
     source.seek(SeekFrom::Start(0))?;
     Ok(F::from_reader(source)?)

@@ -124,7 +124,7 @@ fn judge_content(
     budget: &mut Budget<'_>,
     media_type: &mut Option<String>,
 ) -> Result<(), Stop> {
-    let seen = kind::detect(view)?;
+    let seen = kind::detect(view, size)?;
     *media_type = Some(seen.media_type().to_owned());
     let content = kind::content_of(kind, &seen, view)?;
     if content.is_archive() {

@@ -61,6 +61,11 @@ pub(super) fn find(source: &mut dyn Source, size: u64) -> Result<End, Stop> {
     Ok(end)
 }
 
+/// Whether there is an end to go by.
+pub(in super::super) fn has_an_end(source: &mut dyn Source, size: u64) -> bool {
+    find(source, size).is_ok()
+}
+
 /// The 64-bit end record at `at`, which its locator at `locator_at` must follow.
 fn find_64(source: &mut dyn Source, at: u64, locator_at: u64) -> Result<End, Stop> {
     let record = read_some(source, at, 56)?;

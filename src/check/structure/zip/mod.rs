@@ -21,7 +21,7 @@ use super::{Source, office, open_document};
 use crate::evidence::Reason;
 use unpacked::Unpacked;
 
-pub(super) use end::refuse_appended;
+pub(super) use end::{has_an_end, refuse_appended};
 pub(super) use member::{Nesting, check_member, check_member_name};
 pub(super) use names::Names;
 
