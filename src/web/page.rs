@@ -23,6 +23,8 @@ pub struct Frame {
     pub help: String,
     /// The element that a redirect was meant for.
     pub goal: Option<String>,
+    /// The component that this page is of, by its title.
+    pub component: Option<String>,
     /// The sample whose news this page listens to.
     pub sample: Option<String>,
     /// Whether the tray of uploads is here.

@@ -72,6 +72,7 @@ impl Visitor {
         }
         let mut frame = self.frame(title, &trail);
         frame.organisation = Some(organisation(line));
+        frame.component = Some(line.component.title.clone());
         frame.help = format!("{sample}/help");
         frame
     }

@@ -167,8 +167,13 @@ async fn files_that_speak_of_somebody_else_are_asked_about() {
     };
     let goes = |text: &str| text.contains("data-go");
     assert!(goes(&ask("section=Evidence&names=film.mp4/adeyemi+1003.mp4").await));
-    let asked = ask("section=Evidence&names=film.mp4/oneill.mp4").await;
-    assert!(!goes(&asked) && asked.contains("This name mentions 1003"), "{asked}");
+    let apart = ask("section=Evidence&names=film.mp4/oneill.mp4/end.mp4/1003.mp4").await;
+    assert!(!goes(&apart) && apart.contains("data-apart=\"0 2;1 3\""), "each by whom it speaks of: {apart}");
+    assert!(!apart.contains("data-candidate"), "{apart}");
+    let asked = ask("section=Evidence&names=oneill.mp4/1003.mp4").await;
+    assert!(asked.contains("“oneill.mp4” and “1003.mp4” mention 1003"), "{asked}");
+    let asked = ask("section=Evidence&names=oneill.mp4").await;
+    assert!(!goes(&asked) && asked.contains("“oneill.mp4” mentions 1003"), "{asked}");
     assert!(asked.contains("File under 1005 Jordan Adeyemi: Candidate evidence"), "{asked}");
     assert!(asked.contains("data-candidate=\"1003\""), "{asked}");
     // Dropped on the row: the sections that take it.

@@ -1,7 +1,7 @@
 // News: the server tells what changed in the sample that this page shows, and the page's live parts are fetched
 // afresh; of a list of candidates only the rows that the news are about. Where news do not come through, the page looks
-// by itself: every 2 seconds while something is under way, every 10 otherwise. A hidden page neither listens nor looks:
-// over HTTP/1.1 a browser has six connections for all its tabs.
+// by itself: every 2 seconds while something is under way, every 10 otherwise; how far an upload is, every 3. A hidden
+// page neither listens nor looks: over HTTP/1.1 a browser has six connections for all its tabs.
 
 import { sift } from "./elements/candidates.js";
 import { fetchPage, refreshLive } from "./fragment.js";
@@ -11,6 +11,8 @@ const SOON = 250;
 const SELDOM = 3_000;
 const BUSY = 2_000;
 const CALM = 10_000;
+/** While somebody sends what this page shows: how much has come is no news. */
+const SENDING = 3_000;
 /** News older than this are no news, milliseconds. */
 const SILENCE = 40_000;
 /** With news of more candidates than this, all are looked at. */
@@ -74,7 +76,8 @@ function plan() {
   clearTimeout(timer);
   if (document.querySelector("[data-live]") === null || sample === "" || document.visibilityState === "hidden") return;
   const moving = document.querySelector('[data-state="received"], [data-state="checking"], [data-state="created"]');
-  timer = setTimeout(refresh, moving !== null && !isFresh() ? BUSY : CALM);
+  const sending = document.querySelector('[data-state="receiving"]') !== null && document.querySelector("[data-seldom]") === null;
+  timer = setTimeout(refresh, moving !== null && !isFresh() ? BUSY : sending ? SENDING : CALM);
 }
 
 /** The address of what is to be looked at: this page, or some rows of its list. */

@@ -26,6 +26,8 @@ if (person !== "") tellWho(person);
 door.resolve({
   take: (files, spot) => started?.take(files, spot),
   arrived: () => {
+    // The list says of what it shows what the page does not.
+    started?.engine.dispatchEvent(new CustomEvent("change"));
     copiesLeft();
     clipboardArrived();
     started?.plans.arrived();
@@ -37,10 +39,11 @@ door.resolve({
 
 /**
  * Begins the keeper (`upload/keeper.js`), or joins it. Who reads the option lets it outlive the page; in other browsers
- * it would die with it, and is told of nothing.
+ * it would die with it, and is told of nothing. Where there may be none, pages do without.
+ * @param {string} proof of the session.
  */
-function keep() {
-  if (typeof SharedWorker === "undefined") return;
+function keep(proof) {
+  if (typeof SharedWorker === "undefined" || proof === "") return;
   let lives = false;
   const options = {
     type: "module",
@@ -49,8 +52,12 @@ function keep() {
       return (lives = true);
     },
   };
-  const { port } = new SharedWorker(beside("keeper"), /** @type {WorkerOptions} */ (options));
-  if (lives) port.postMessage("stay");
+  try {
+    const { port } = new SharedWorker(beside("keeper"), /** @type {WorkerOptions} */ (options));
+    if (lives) port.postMessage(proof);
+  } catch (error) {
+    console.warn("uploads end with their page", error);
+  }
 }
 
 /** @param {UploadTray} tray */
@@ -58,7 +65,7 @@ function start(tray) {
   const proof = /** @type {HTMLInputElement | null} */ (document.querySelector("#top input[name=csrf]"))?.value ?? "";
   const engine = new Engine(person, proof);
   const tabs = navigator.locks === undefined ? null : new Tabs(engine, person);
-  if (tabs !== null) keep();
+  if (tabs !== null) keep(proof);
   const plans = new Plans(engine, tray);
   tray.start(engine, tabs?.meet());
   engine.addEventListener("settled", (event) => look(/** @type {CustomEvent} */ (event).detail.target.candidate));
@@ -80,16 +87,18 @@ function start(tray) {
   document.addEventListener("visibilitychange", watch);
   watch();
   addEventListener("beforeunload", (event) => {
-    if (engine.uploads.some((upload) => upload.busy)) event.preventDefault();
+    // What the keeper drives goes on for a while only, once no page is there.
+    const kept = tabs?.alone ?? false;
+    if (engine.uploads.some((upload) => upload.busy || (kept && upload.tab !== "" && upload.active))) event.preventDefault();
   });
 
   addEventListener("pagehide", () => tabs?.leave());
   addEventListener("pageshow", ({ persisted }) => persisted && tabs?.seen());
 
   /** @param {File[]} files @param {import("./elements/places.js").Spot} spot */
-  const take = (files, { sample, candidate, section, replaces, named, mostBytes, accept }) => {
+  const take = (files, { sample, component, candidate, section, replaces, named, mostBytes, accept }) => {
     const uploads = files.map((file) => {
-      const upload = new Upload(file, { sample, candidate, section, replaces }, named, "");
+      const upload = new Upload(file, { sample, component, candidate, section, replaces }, named, "");
       const problem = refusal(file, mostBytes, accept);
       if (problem !== null) {
         upload.state = "refused";

@@ -25,6 +25,8 @@ use crate::web::words;
 
 /// Other candidates that are offered.
 const OTHERS: usize = 3;
+/// Names that a question says.
+const SPOKEN: usize = 3;
 
 #[derive(Debug, Template)]
 #[template(path = "screens/filing.html", config = "src/web/askama.toml")]
@@ -35,6 +37,9 @@ pub struct Filing {
     pub choices: Vec<Choice>,
     /// The one choice is made without asking.
     pub go: bool,
+    /// Several questions, or files without one beside others: each group is asked about by itself. Places among the
+    /// names, `0 2;1`; empty: all are one group.
+    pub apart: String,
 }
 
 /// A place that the files may go to.
@@ -92,18 +97,36 @@ pub async fn show(
     };
     let own = takes(at).await?;
     let signs: Vec<Signs> = people.iter().map(|(number, name, _)| Signs::of(number, name)).collect();
-    let mut others: Vec<usize> = names.iter().flat_map(|name| mentioned(name, &own.signs, &signs)).collect();
-    others.sort_unstable();
-    others.dedup();
+    let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let mut others = mentioned(name, &own.signs, &signs);
+        others.sort_unstable();
+        others.dedup();
+        match groups.iter_mut().find(|(theirs, _)| *theirs == others) {
+            Some((_, group)) => group.push(at),
+            None => groups.push((others, vec![at])),
+        }
+    }
+    let mut frame = visitor.frame_of("Where do these files go?", &bench.line, true);
+    frame.uploads = false;
+    if groups.len() > 1 {
+        // What nothing is asked about is on its way first.
+        groups.sort_by_key(|(others, _)| !others.is_empty());
+        let group =
+            |(_, group): &(_, Vec<usize>)| group.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+        let apart = groups.iter().map(group).collect::<Vec<_>>().join(";");
+        let (heading, line) = ("These files are asked about one by one".to_owned(), String::new());
+        let filing = Filing { frame, heading, line, choices: Vec::new(), go: false, apart };
+        return Ok(page(StatusCode::OK, &filing));
+    }
+    let mut others = groups.pop().map(|(others, _)| others).unwrap_or_default();
     others.truncate(OTHERS);
     let named: Vec<String> = others.iter().map(|&at| format!("{} {}", people[at].0, people[at].1)).collect();
     let mut elsewhere = Vec::new();
     for at in others {
         elsewhere.push(takes(at).await?);
     }
-    let mut frame = visitor.frame_of("Where do these files go?", &bench.line, true);
-    frame.uploads = false;
-    Ok(page(StatusCode::OK, &question(frame, &chosen, own, elsewhere, &named)))
+    Ok(page(StatusCode::OK, &question(frame, &chosen, own, elsewhere, (&names, &named))))
 }
 
 /// A name ends in what the place takes.
@@ -112,7 +135,14 @@ fn accepts(place: &PlaceView, name: &str) -> bool {
     place.accept.split(',').any(|ending| name.ends_with(ending))
 }
 
-fn question(frame: Frame, chosen: &Chosen, own: Takes, elsewhere: Vec<Takes>, named: &[String]) -> Filing {
+/// `named`: the candidates of whom all of the names speak.
+fn question(
+    frame: Frame,
+    chosen: &Chosen,
+    own: Takes,
+    elsewhere: Vec<Takes>,
+    (names, named): (&[&str], &[String]),
+) -> Filing {
     let all = |takes: Takes, label: &dyn Fn(&str, &PlaceView) -> String| -> Vec<Choice> {
         let Takes { who, places, .. } = takes;
         places
@@ -126,12 +156,12 @@ fn question(frame: Frame, chosen: &Chosen, own: Takes, elsewhere: Vec<Takes>, na
     };
     let who = own.who.clone();
     if !named.is_empty() {
-        let heading = format!("This name mentions {}", named.join(" and "));
+        let heading = format!("{} {}", mentioning(names), words::listed(named));
         let label = |who: &str, place: &PlaceView| format!("File under {who}: {}", into(place));
         let mut choices = all(own, &label);
         choices.extend(elsewhere.into_iter().flat_map(|takes| all(takes, &label)));
         let line = format!("It was chosen for {who}. Whose work is it?");
-        return Filing { frame, heading, line, choices, go: false };
+        return Filing { frame, heading, line, choices, go: false, apart: String::new() };
     }
     let choices = all(own, &|_, place| into(place));
     let replaces = choices.first().is_some_and(|choice| choice.place.replaces.is_some());
@@ -151,5 +181,15 @@ fn question(frame: Frame, chosen: &Chosen, own: Takes, elsewhere: Vec<Takes>, na
             words::count(choices.len() as u32, "section") + " can take it.",
         ),
     };
-    Filing { frame, heading, line, choices, go }
+    Filing { frame, heading, line, choices, go, apart: String::new() }
+}
+
+/// Names that speak of somebody, as a sentence begins.
+fn mentioning(names: &[&str]) -> String {
+    let first: Vec<String> = names.iter().take(SPOKEN).map(|name| format!("“{name}”")).collect();
+    match names.len() {
+        1 => format!("{} mentions", words::listed(&first)),
+        count if count <= SPOKEN => format!("{} mention", words::listed(&first)),
+        count => format!("{} and {} more mention", first.join(", "), count - SPOKEN),
+    }
 }

@@ -14,7 +14,11 @@ export async function thePageIsLeft(given) {
   const one = await slowly(given, "1007", "Kept.pdf", 48 * MIB);
   const { line, page, size } = one;
   const sent = sends(page);
-  page.on("dialog", (dialog) => dialog.accept());
+  let asked = 0;
+  page.on("dialog", (dialog) => {
+    asked += 1;
+    dialog.accept();
+  });
   const here = page.url();
   await choose(page, "Evidence", one.file);
   await under_way(page, "Kept.pdf");
@@ -26,7 +30,9 @@ export async function thePageIsLeft(given) {
   assert.ok(await page.locator(".tray-kept").isHidden(), "its file is at hand");
   await given.browser.look(page, "keeper-again");
   sent.patches = 0;
+  assert.equal(asked, 1, "a page that sends asks before it is left");
   await page.goto("/help");
+  assert.equal(asked, 2, "and so does the only one, for what is sent without it goes on for a while only");
   await open(page);
   await inTray(page, "Kept.pdf", "Uploading").waitFor();
   let from = line.bytes;

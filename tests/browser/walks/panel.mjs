@@ -77,7 +77,7 @@ export async function whoseFileIsIt(given) {
   const other = (await page.locator("#row-3011").innerText()).replace(/^\d+\s*/, "");
   await choose(page, "Report", file("report 3011.pdf"));
   const question = page.locator("#question[open]");
-  await question.getByText(`This name mentions 3011 ${other}`).waitFor();
+  await question.getByText(`“report 3011.pdf” mentions 3011 ${other}`).waitFor();
   await given.browser.look(page, "whose");
   await question.getByRole("button", { name: "Cancel" }).click();
   await question.waitFor({ state: "detached" });
@@ -86,6 +86,14 @@ export async function whoseFileIsIt(given) {
   await question.getByRole("button", { name: /File under 3011/ }).click();
   await page.locator("#c-3011 a.s.good", { hasText: "1 file" }).waitFor({ timeout: 60_000 });
   assert.equal(await inPlace(page, "Report", "report 3011").count(), 0);
+
+  // Of several only that one is asked about, and only it goes there.
+  await choose(page, "Plan", [...file("plan of 3011.pdf"), ...file("my own.pdf")]);
+  await question.getByText(`“plan of 3011.pdf” mentions 3011 ${other}`).waitFor();
+  await question.getByRole("button", { name: /File under 3011/ }).click();
+  await becomes(page, "Plan", "my own.pdf", "Accepted");
+  await page.locator("#c-3011 a.s", { hasText: "1 of 2 files" }).waitFor({ timeout: 60_000 });
+  assert.equal(await inPlace(page, "Plan", "plan of 3011").count(), 0);
 
   // Dropped on a row: into the section that the person names.
   await drop(page, "#c-3012", "sheet.pdf");

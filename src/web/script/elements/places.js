@@ -4,7 +4,7 @@
 
 import { fetchPage } from "../fragment.js";
 
-/** Names that the server is asked about; what it looks at, and what fits in an address. */
+/** Names that the server is asked about at once; what it looks at, and what fits in an address. */
 const NAMES = 20;
 
 /** @param {(files: File[], spot: Spot) => void} take */
@@ -61,16 +61,23 @@ export function watchPlaces(take) {
 
   /** Sends the files, once it is settled where to. @param {File[]} files @param {Spot} where @param {boolean} dropped */
   async function send(files, where, dropped) {
-    if (files.length === 0) return;
-    const answer = where.candidate === "" ? where : await settle(files, where, dropped);
-    if (answer !== null) take(files, answer);
+    if (where.candidate === "" && files.length > 0) return take(files, where);
+    for (let at = 0; at < files.length; at += NAMES) {
+      const some = files.slice(at, at + NAMES);
+      for (const group of await groups(some, where, dropped)) {
+        const answer = await settle(group, where, dropped);
+        if (answer !== null) take(group, answer);
+        // Who has said into which section of the candidate is not asked again.
+        if (answer !== null && where.section === "" && answer.candidate === where.candidate) where = answer;
+      }
+    }
   }
 }
 
 /**
  * A place as it was when it was asked for: while the person chooses, the page may be fetched afresh around it. A row
  * has no section.
- * @typedef {{dom: string, sample: string, candidate: string, section: string, replaces: string, named: string,
+ * @typedef {{dom: string, sample: string, component: string, candidate: string, section: string, replaces: string, named: string,
  *   mostBytes: number, accept: string, multiple: boolean}} Spot
  * @param {HTMLElement} where @returns {Spot}
  */
@@ -80,6 +87,7 @@ function spot(where) {
   return {
     dom: where.dataset.dom ?? where.id,
     sample: document.getElementById("main")?.dataset.sample ?? "",
+    component: document.getElementById("main")?.dataset.component ?? "",
     candidate,
     section,
     replaces,
@@ -90,18 +98,35 @@ function spot(where) {
   };
 }
 
+/** @param {File[]} files @param {Spot} where @param {boolean} dropped */
+function filing(files, where, dropped) {
+  const query = new URLSearchParams({
+    names: files.map((file) => file.name).join("/"),
+    section: where.section,
+    ...(dropped ? { dropped: "true" } : {}),
+  });
+  return fetchPage(`/samples/${where.sample}/candidates/${where.candidate}/filing?${query}`);
+}
+
+/**
+ * The files by whom their names speak of: what is asked of one is no answer for the others.
+ * @param {File[]} files @param {Spot} where @param {boolean} dropped @returns {Promise<File[][]>}
+ */
+async function groups(files, where, dropped) {
+  if (files.length < 2) return [files];
+  const came = await filing(files, where, dropped);
+  const apart = came?.page?.getElementById("filing")?.dataset.apart;
+  if (apart === undefined) return [files];
+  return apart.split(";").map((group) => group.split(" ").flatMap((at) => files[Number(at)] ?? []));
+}
+
 /**
  * Where the files go: as the server has it, or as the person answers what it asks; null when nowhere. Without an answer
  * of the server they go where they were meant to; it looks at each again as its upload begins.
  * @param {File[]} files @param {Spot} where @param {boolean} dropped @returns {Promise<Spot | null>}
  */
 async function settle(files, where, dropped) {
-  const query = new URLSearchParams({
-    names: files.slice(0, NAMES).map((file) => file.name).join("/"),
-    section: where.section,
-    ...(dropped ? { dropped: "true" } : {}),
-  });
-  const came = await fetchPage(`/samples/${where.sample}/candidates/${where.candidate}/filing?${query}`);
+  const came = await filing(files, where, dropped);
   const asking = came?.page?.getElementById("filing") ?? null;
   if (asking === null) return where.section === "" ? null : where;
   const places = asking.querySelectorAll("button[data-section]");

@@ -297,6 +297,9 @@ export class UploadTray extends HTMLElement {
     // One place may say more of the candidate than another.
     const who = uploads.map(owner).reduce((long, one) => (one.length > long.length ? one : long));
     part("[data-who]").textContent = who === "" ? this.word("documents") : who;
+    const { sample, component = "" } = /** @type {Upload} */ (uploads[0]).target;
+    part("[data-component]").hidden = component === "" || sample === document.getElementById("main")?.dataset.sample;
+    part("[data-component]").textContent = component;
     const bad = uploads.filter((upload) => needsHelp(upload) && !upload.left).length;
     const done = uploads.filter((upload) => upload.state === "accepted").length;
     part("[data-count]").textContent = bad > 0 ? `${bad} ${this.word(bad === 1 ? "attention_one" : "attention")}`
@@ -327,6 +330,7 @@ export class UploadTray extends HTMLElement {
     if (moving || title !== document.title) document.title = moving ? `(${percent}%) ${title}` : title;
     this.#part(".tray-total").textContent = live.length === 0 ? `${needy} ${this.word("unfinished")}`
       : `${done} ${this.word("of")} ${live.length}`
+      + (moving ? ` · ${percent}%` : "")
       + (bad === 0 ? "" : ` · ${bad} ${this.word(bad === 1 ? "attention_one" : "attention")}`);
     this.#part('[data-all="pause"]').hidden = !any((upload) => upload.active);
     this.#part('[data-all="resume"]').hidden = !any((upload) => ["paused", "signed_out"].includes(upload.state));

@@ -229,7 +229,7 @@ export class Engine extends EventTarget {
   /** Asks what the server still holds: what nobody sends is kept here until its file is chosen again. */
   async look() {
     const open = await this.#ask();
-    if (open.kind !== "ok") return;
+    if (open.kind !== "ok" || this.out) return;
     const there = new Map(open.uploads.map((one) => [one.url, one]));
     this.uploads = this.uploads.filter((upload) => !upload.left || there.has(upload.url ?? ""));
     for (const upload of this.uploads) there.delete(upload.url ?? "");
@@ -406,6 +406,7 @@ export class Engine extends EventTarget {
       if (signal.aborted) return { kind: "stopped" };
       if (found === "none") {
         upload.asked = true;
+        this.#tell(upload);
         const guard = (await guardOf(file)) ?? "";
         upload.held = { name: file.name, size: file.size, modified: new Date(file.lastModified).toISOString(), guard };
         return transport.create(file, upload.target, upload.path, guard, signal);
@@ -457,19 +458,28 @@ export class Engine extends EventTarget {
 
   /** Somebody has signed in: where it is the person whose uploads they are, they go on. */
   async back() {
-    if (this.#asking) return void (this.#ask_again = true);
+    if (this.#asking) {
+      this.#ask_again = true;
+      return this.wake();
+    }
     if (Date.now() - this.#asked_after < BACK_EVERY && !this.out) return;
     this.#asking = true;
     let me = await server.me();
-    while (this.#ask_again) {
+    // Who waits for the person does not give up for want of an answer.
+    while (this.#ask_again || (this.out && me.kind === "later")) {
+      if (!this.#ask_again) await this.#sleep(BACK_EVERY);
       this.#ask_again = false;
       me = await server.me();
     }
     this.#asking = false;
     this.#asked_after = Date.now();
     if (me.kind === "signed_out" || (me.kind === "ok" && me.id !== this.#person)) return this.leave();
-    if (me.kind !== "ok") return;
-    transport.provedBy(me.proof);
+    if (me.kind === "ok") this.renew(me.proof);
+  }
+
+  /** The person is signed in: by this session nothing is refused. @param {string} proof */
+  renew(proof) {
+    transport.provedBy(proof);
     if (!this.out) return;
     this.out = false;
     this.dispatchEvent(new Event("back"));
@@ -596,11 +606,19 @@ export class Engine extends EventTarget {
   /** @param {Upload} upload */
   async #asked(upload) {
     while (upload.state === "checking" && upload.id !== null) {
+      if (this.out) return this.#become(upload, "signed_out");
       const found = await server.fileState(upload.id);
-      if (found.kind === "signed_out" || found.kind === "gone") {
-        this.#become(upload, found.kind === "gone" ? "cancelled" : "signed_out");
+      // What is another's is not there either: only its own person is told that it is gone.
+      const me = found.kind === "gone" ? await server.me() : null;
+      const theirs = me?.kind === "signed_out" || (me?.kind === "ok" && me.id !== this.#person);
+      if (found.kind === "signed_out" || theirs) {
+        this.#become(upload, "signed_out");
         this.#settled(upload);
-        return found.kind === "gone" ? undefined : this.#lost();
+        return this.#lost();
+      }
+      if (me?.kind === "ok") {
+        this.#become(upload, "cancelled");
+        return this.#settled(upload);
       }
       if (found.kind === "ok" && !RUNNING.includes(found.state)) {
         upload.message = found.message;

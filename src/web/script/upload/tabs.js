@@ -21,7 +21,7 @@ const HEIR = 250;
  * `hello`: a tab is new, or seen or hidden now. `here`: its answer, after all that it has. `told`: how uploads stand
  * that the sender drives. `do`: something is asked of some of the receiver's. `bye`: the sender's page is left. `to`: the
  * receiver, where it is one.
- * @typedef {{from: string, to?: string} & ({kind: 'hello', seen: boolean, fresh: boolean} | {kind: 'here', seen: boolean}
+ * @typedef {{from: string, to?: string} & ({kind: 'hello', seen: boolean | null, fresh: boolean} | {kind: 'here', seen: boolean | null}
  *   | {kind: 'told', uploads: Told[], gone: string[]} | {kind: 'do', what: string, keys: string[], file?: File}
  *   | {kind: 'out'} | {kind: 'bye'})} Message
  */
@@ -43,7 +43,7 @@ export class Tabs {
   #engine;
   #channel;
   #name;
-  /** Those that answered or asked, and whether somebody sees them. @type {Map<string, boolean>} */ #others = new Map();
+  /** Those that answered or asked: whether somebody sees them; null: no page. @type {Map<string, boolean | null>} */ #others = new Map();
   /** Those whose end is waited for. @type {Set<string>} */ #watched = new Set();
   /** What was told last, by key. @type {Map<string, {now: string, file: File | null}>} */ #told = new Map();
   /** Called when a tab has answered. @type {(tab: string) => void} */ #answered = () => {};
@@ -84,9 +84,14 @@ export class Tabs {
     this.#live();
   }
 
-  /** This page goes, and comes back by a step back at most. */
+  /** This page goes, and comes back by a step back at most: what it has not told yet it tells. */
   leave() {
-    this.#post({ kind: "bye" });
+    this.#news().then(() => this.#post({ kind: "bye" }));
+  }
+
+  /** Whether there is no other page. */
+  get alone() {
+    return [...this.#others.values()].every((seen) => seen === null);
   }
 
   /** Whether somebody sees this tab has changed. */
@@ -97,14 +102,18 @@ export class Tabs {
 
   /** @param {boolean} fresh */
   #hello(fresh) {
-    this.#post({ kind: "hello", seen: isSeen(), fresh });
+    this.#post({ kind: "hello", seen: this.#seen(), fresh });
   }
 
   /** Verdicts are asked for while somebody sees any of the tabs. */
   #watch() {
     const before = this.#engine.watched;
-    this.#engine.watched = isSeen() || [...this.#others.values()].includes(true);
+    this.#engine.watched = this.#seen() === true || [...this.#others.values()].includes(true);
     if (this.#engine.watched && !before) this.#engine.wake();
+  }
+
+  #seen() {
+    return this.#engine.unseen ? null : document.visibilityState !== "hidden";
   }
 
   /** @param {any} message without its sender. */
@@ -141,7 +150,7 @@ export class Tabs {
     await this.#news();
     // Where nothing was told before, all of it was news just now.
     if (!nothing) await this.#slices(this.#mine().map((upload) => ({ upload, fresh: true })), to);
-    this.#post({ kind: "here", seen: isSeen(), to });
+    this.#post({ kind: "here", seen: this.#seen(), to });
   }
 
   /** @param {{upload: Upload, fresh: boolean}[]} uploads @param {string} [to] */
@@ -237,8 +246,6 @@ export class Tabs {
   }
 }
 
-/** A worker is seen by nobody. */
-const isSeen = () => typeof document !== "undefined" && document.visibilityState !== "hidden";
 
 /** What another tab has to know of it; its file, where it has none of it yet. @param {Upload} upload @param {boolean} fresh @returns {Told} */
 function plain(upload, fresh) {

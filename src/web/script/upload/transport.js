@@ -3,9 +3,10 @@
 // Every answer comes back as a plain value; only a bug throws.
 
 /**
+ * `component`: its title, for who reads the list.
  * `unheard`: no answer came at all.
  * `sharedWith`: numbers of further candidates, joined by `+`, who get a copy.
- * @typedef {{sample: string, candidate: string, section: string, plan?: string, replaces?: string, sharedWith?: string}} Target
+ * @typedef {{sample: string, candidate: string, section: string, plan?: string, replaces?: string, sharedWith?: string, component?: string}} Target
  * @typedef {{kind: 'ok', offset: number, url?: string}
  *   | {kind: 'later', after: number | null, busy: boolean, code?: string, unheard?: boolean}
  *   | {kind: 'stopped'} | {kind: 'signed_out'} | {kind: 'gone'}
