@@ -298,6 +298,11 @@ pub fn section(facts: SectionFacts<'_>) -> Words {
     match facts.state {
         _ if facts.running && facts.checking => Words::new(Tone::Busy, "Checking", ""),
         _ if facts.running => Words::new(Tone::Busy, "Uploading", ""),
+        SectionState::Provided if facts.refused => Words::new(
+            Tone::Note,
+            format!("{}, one refused", count(accepted, "file")),
+            "A file was refused; what was accepted before it stays.",
+        ),
         _ if facts.refused => {
             Words::new(Tone::Bad, "Refused", "A file was refused and none has taken its place.")
         }
