@@ -22,6 +22,8 @@ use crate::sample::Sample;
 const GROUPS: i64 = 1_000;
 /// Most files listed of one candidate, or of the sample's documents.
 const FILES: i64 = 500;
+/// Deleted files of a candidate that are shown.
+const DELETED: i64 = 20;
 /// Most refused files of a sample that are looked at.
 const REFUSED: i64 = 5_000;
 
@@ -259,6 +261,29 @@ pub(crate) async fn files_of(
         }
     }
     Ok(files)
+}
+
+/// Their files in this place that were deleted, the last first: each can be brought back until it is purged. At most
+/// [`DELETED`].
+pub(crate) async fn deleted_of(
+    db: &Database,
+    person: &PersonId,
+    sample: SampleId,
+    candidate: &str,
+) -> Result<Vec<FileRow>, DatabaseError> {
+    let sql = format!(
+        "SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE f.sample_id = $2 AND f.candidate_id = $3 AND {} \
+         AND f.state = 'deleted' ORDER BY f.deleted_at DESC, f.id LIMIT $4",
+        visible!("$1")
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(person.as_str())
+        .bind(sample.to_string())
+        .bind(candidate)
+        .bind(DELETED)
+        .fetch_all(db.reader())
+        .await?;
+    rows.iter().map(file_row).collect()
 }
 
 /// One file, whatever its state.

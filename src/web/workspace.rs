@@ -22,9 +22,10 @@ use serde::Deserialize;
 use super::page::{Frame, Link, page};
 use super::visitor::{Times, Visitor};
 use super::words::Words;
-use crate::actor::{Action, Denied, decide};
+use crate::actor::{Action, Denied, PersonId, decide};
 use crate::candidate::CandidateNumber;
-use crate::database::{submissions, workspace};
+use crate::database::submissions;
+use crate::database::workspace::{self, FileRow};
 use crate::http::body::{Query as UrlQuery, Segments};
 use crate::http::error::ApiError;
 use crate::ids::{FileId, SampleId};
@@ -204,6 +205,8 @@ pub struct PlaceView {
     /// Why it cannot be marked as Missing now; empty where that is plain.
     pub not_missing: String,
     pub undo: Option<Undo>,
+    /// What was deleted before.
+    pub deleted: Vec<Undo>,
 }
 
 /// What was said in place of files.
@@ -309,6 +312,18 @@ async fn bench(
     Ok(Ok(build::Bench::new(&visitor.actor, given, asked)))
 }
 
+/// The files of a candidate (or the sample's documents), and those that can be brought back.
+async fn with_deleted(
+    service: &Service,
+    person: &PersonId,
+    sample: SampleId,
+    candidate: &str,
+) -> Result<Vec<FileRow>, ApiError> {
+    let mut files = workspace::files_of(&service.db, person, sample, candidate).await?;
+    files.extend(workspace::deleted_of(&service.db, person, sample, candidate).await?);
+    Ok(files)
+}
+
 /// `GET /samples/{sample}`
 pub async fn show(
     State(service): State<Arc<Service>>,
@@ -324,7 +339,7 @@ pub async fn show(
     let person = &visitor.actor.person;
     let withdrawn = workspace::withdrawn(&service.db, person, id).await?;
     let files = match bench.open() {
-        Some(candidate) => workspace::files_of(&service.db, person, id, &candidate.id).await?,
+        Some(candidate) => with_deleted(&service, person, id, &candidate.id).await?,
         None => Vec::new(),
     };
     let mut frame = visitor.frame_of(bench.line.component.title.clone(), &bench.line, false);
@@ -346,7 +361,7 @@ pub async fn documents(
         Ok(bench) => bench,
         Err(elsewhere) => return Ok(elsewhere.into_response()),
     };
-    let files = workspace::files_of(&service.db, &visitor.actor.person, id, "").await?;
+    let files = with_deleted(&service, &visitor.actor.person, id, "").await?;
     let mut frame = visitor.frame_of("Forms and documents", &bench.line, true);
     frame.sample = Some(id.to_string());
     frame.goal = goal;

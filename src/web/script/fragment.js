@@ -41,7 +41,10 @@ export function refreshLive(fresh) {
   if (list !== null && now !== null && now.dataset.part === undefined && rows(list) !== rows(now)) replace(list, now);
   for (const old of document.querySelectorAll("[data-live]")) {
     const now = old.isConnected ? fresh.getElementById(old.id) : null;
-    if (now !== null && !old.isEqualNode(now)) replace(old, now);
+    if (now === null) continue;
+    // What a person has opened stays open.
+    for (const { id } of old.querySelectorAll("details[open]")) now.querySelector(`details[id="${id}"]`)?.setAttribute("open", "");
+    if (!old.isEqualNode(now)) replace(old, now);
   }
 }
 

@@ -79,7 +79,8 @@ pub fn place<'a>(
     work: Option<&SectionWork>,
     files: impl Iterator<Item = &'a FileRow>,
 ) -> PlaceView {
-    let all: Vec<&FileRow> = files.collect();
+    let (deleted, all): (Vec<&FileRow>, Vec<&FileRow>) =
+        files.partition(|file| file.state == FileState::Deleted);
     let news: Vec<&FileRow> = all.iter().copied().filter(|file| is_news(section, file, &all)).collect();
     let running: Vec<&FileRow> = all.iter().copied().filter(|file| file.state.is_running()).collect();
     let accepted = all.iter().filter(|file| file.state == FileState::Accepted).count();
@@ -143,12 +144,21 @@ pub fn place<'a>(
             }
             _ => String::new(),
         },
-        undo: ground.deleted.filter(|file| file.section == code).map(|file| Undo {
-            name: file.original_name.clone(),
-            href: format!("{}/files/{}/restore", ground.sample, file.id),
-        }),
+        undo: ground.deleted.filter(|file| file.section == code).map(|file| undo(ground, file)),
+        deleted: match ground.deleted {
+            _ if !open => Vec::new(),
+            just => deleted
+                .into_iter()
+                .filter(|file| just.is_none_or(|just| just.id != file.id))
+                .map(|file| undo(ground, file))
+                .collect(),
+        },
         files: news.iter().map(|file| file_view(ground, file)).collect(),
     }
+}
+
+fn undo(ground: &Ground<'_>, file: &FileRow) -> Undo {
+    Undo { name: file.original_name.clone(), href: format!("{}/files/{}/restore", ground.sample, file.id) }
 }
 
 /// What the words for a section are chosen by.

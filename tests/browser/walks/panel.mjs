@@ -68,6 +68,18 @@ export async function replaceAndMove(given) {
   assert.equal(await page.evaluate(() => document.activeElement?.id), "section-Report", "focus stays in the section");
   await page.locator("#undo").click();
   await becomes(page, "Report", "second.pdf", "Accepted");
+  // And long after the page was left.
+  await page.locator("#section-Report button", { hasText: "Delete" }).click();
+  await page.locator("#undo").waitFor();
+  await page.goto(`${page.url().split("?")[0]}?open=3002`);
+  await page.locator("#section-Report-deleted-show", { hasText: "Deleted: 1" }).click();
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await given.browser.look(page, "deleted");
+  }
+  await page.getByRole("button", { name: "Bring back second.pdf" }).click();
+  await becomes(page, "Report", "second.pdf", "Accepted");
+  await page.locator("#section-Report-deleted").waitFor({ state: "detached" });
   await page.context().close();
 }
 
