@@ -1,6 +1,9 @@
 //! A plan of many files: what becomes of each, what a person has to choose, the start; and afterwards what came of it.
+//!
+//! What is filled in counts: the start keeps it first. Where something of it is wrong, nothing is kept and nothing
+//! starts, and the form comes back as it was filled in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use askama::Template;
@@ -10,11 +13,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::many::{sections, title};
-use super::page::{Frame, Link, Problem, page};
+use super::page::{Frame, Link, page};
 use super::visitor::{Times, Visitor};
 use super::words::{self, FileFacts, Words};
 use super::workspace::line_of;
-use crate::bulk::Planned;
+use crate::bulk::{Planned, sameness};
 use crate::candidate::CandidateNumber;
 use crate::component::Component;
 use crate::database::plans::PlannedRow;
@@ -29,8 +32,10 @@ use crate::service::Service;
 /// Groups of a page, and files that all of them together may have.
 const GROUPS: usize = 50;
 const FILES: usize = 100;
-/// Candidates without a file that are named.
+/// Candidates without a file that are named, and fields that are wrong.
 const NAMED: usize = 30;
+/// Candidates that a field offers.
+const OFFERED: usize = 600;
 
 #[derive(Debug, Template)]
 #[template(path = "screens/plan.html", config = "src/web/askama.toml")]
@@ -45,7 +50,7 @@ pub struct PlanPage {
     /// Uploads whose bytes are not all here.
     pub open: usize,
     pub kept_until: String,
-    pub problem: Option<Problem>,
+    pub filled: Filled,
     pub tabs: Vec<Tab>,
     /// Who has no file in the plan, in a sentence; empty: nobody.
     pub left_out: String,
@@ -57,6 +62,9 @@ pub struct PlanPage {
     pub about: &'static str,
     pub next: Option<Link>,
     pub previous: Option<Link>,
+    /// Where what is chosen goes: the address that the page has.
+    pub here: String,
+    /// Number and name.
     pub candidates: Vec<(String, String)>,
     pub sections: Vec<(String, String)>,
     /// Files that the start would send.
@@ -98,6 +106,52 @@ pub struct FileLine {
     /// The file's own page, once it is begun.
     pub href: Option<String>,
     pub state: &'static str,
+    /// As the form was filled in.
+    pub typed: String,
+    pub chosen: String,
+    pub out: bool,
+    /// What is wrong with its candidate; empty: nothing.
+    pub wrong: String,
+}
+
+/// A form that comes back: what it says, and what is wrong with that.
+#[derive(Debug, Default)]
+pub struct Filled {
+    fields: Fields,
+    /// What is wrong with no field; empty: nothing.
+    pub problem: String,
+    pub wrong: Vec<Wrong>,
+}
+
+/// A field that cannot be read.
+#[derive(Debug)]
+pub struct Wrong {
+    /// The field's id.
+    pub field: String,
+    /// The file that it is of.
+    pub whose: String,
+    pub text: String,
+}
+
+impl Filled {
+    pub fn is_wrong(&self) -> bool {
+        !self.wrong.is_empty() || !self.problem.is_empty()
+    }
+
+    pub fn value(&self, name: &str) -> &str {
+        field(&self.fields, name)
+    }
+
+    /// What is wrong with a field; empty: nothing.
+    pub fn wrong_with(&self, id: &str) -> &str {
+        self.wrong.iter().find(|one| one.field == id).map_or("", |one| one.text.as_str())
+    }
+
+    /// The fields that are named above, and how many more there are.
+    pub fn named(&self) -> (&[Wrong], usize) {
+        let named = self.wrong.len().min(NAMED);
+        (&self.wrong[..named], self.wrong.len() - named)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,7 +171,7 @@ pub async fn show(
     Segments(address): Segments<Address>,
     UrlQuery(query): UrlQuery<Query>,
 ) -> Result<Response, ApiError> {
-    render(&service, &visitor, &caller, address, &query, None).await
+    render(&service, &visitor, &caller, address, &query, Filled::default()).await
 }
 
 async fn render(
@@ -126,7 +180,7 @@ async fn render(
     caller: &Caller,
     (sample, plan): Address,
     query: &Query,
-    problem: Option<Problem>,
+    filled: Filled,
 ) -> Result<Response, ApiError> {
     let seen = plans::look(service, caller, plan).await?;
     if seen.row.sample != sample {
@@ -134,15 +188,21 @@ async fn render(
     }
     let line = line_of(service, &visitor.actor.person, sample).await?;
     let counts = seen.counts();
-    let show = words::PLAN_STATES.iter().map(|(state, ..)| *state).find(|state| *state == query.show);
-    let show = show.unwrap_or_else(|| first(&counts));
+    let show = query.state().unwrap_or_else(|| first(&counts));
     let href = format!("/samples/{sample}/plans/{plan}");
     let times = Times::new(&line.time_zone, service.clock.now());
-    let (shown, more) = groups(&seen, &line.component, sample, show, query.page);
+    let (mut shown, more) = groups(&seen, &line.component, sample, show, query.page);
+    shown.iter_mut().flat_map(|group| &mut group.files).for_each(|file| file.fill(&filled));
     let turn = |page: usize, text: &str| Link::new(format!("{href}?show={show}&page={page}"), text);
     let to_send = counts.ready + counts.replaces;
     let mut frame = visitor.frame_of("Plan", &line, true);
     frame.sample = Some(sample.to_string());
+    let mut status = StatusCode::OK;
+    if filled.is_wrong() {
+        frame.goal = Some("problem".into());
+        status = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    let people = seen.people.iter().take(OFFERED);
     let view = PlanPage {
         component: line.component.title.clone(),
         sample: sample.to_string(),
@@ -152,7 +212,7 @@ async fn render(
         started: seen.row.started_at.is_some(),
         open: seen.open(),
         kept_until: times.minute(seen.row.expires_at),
-        problem,
+        filled,
         tabs: tabs(&seen, &counts, show, &href),
         left_out: left_out(&seen),
         left_out_names: seen
@@ -166,7 +226,8 @@ async fn render(
         about: words::about_planned(show),
         next: more.then(|| turn(query.page + 1, "Next files")),
         previous: (query.page > 0).then(|| turn(query.page - 1, "Files before")),
-        candidates: seen.people.iter().map(|(number, name)| (number.to_string(), name.clone())).collect(),
+        here: format!("{href}?show={show}&page={}", query.page),
+        candidates: people.map(|(number, name)| (number.to_string(), name.clone())).collect(),
         sections: sections(&line.component),
         to_send,
         start_word: format!("Start upload of {}", words::count(to_send, "file")),
@@ -174,8 +235,23 @@ async fn render(
         back: format!("/samples/{sample}/upload-many"),
         frame,
     };
-    let status = if view.problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok(page(status, &view))
+}
+
+impl Query {
+    /// The state that is asked for.
+    fn state(&self) -> Option<&'static str> {
+        words::PLAN_STATES.iter().map(|(state, ..)| *state).find(|state| *state == self.show)
+    }
+}
+
+impl FileLine {
+    /// What was filled in for it stands in its fields again.
+    fn fill(&mut self, filled: &Filled) {
+        let of = |name: &str| filled.value(&format!("{name}.{}", self.position)).to_owned();
+        (self.typed, self.chosen, self.out) = (of("candidate"), of("section"), !of("out").is_empty());
+        self.wrong = filled.wrong_with(&format!("candidate-{}", self.position)).to_owned();
+    }
 }
 
 /// What is looked at first: what needs a person.
@@ -330,39 +406,53 @@ fn file_line(file: &PlannedRow, planned: &Planned, component: &Component, sample
         section: planned.target().map(|target| target.as_str().to_owned()).unwrap_or_default(),
         href: file.upload.as_ref().map(|upload| format!("/samples/{sample}/files/{}", upload.file)),
         state: file.upload.as_ref().map_or("", |upload| upload.state.as_str()),
+        typed: String::new(),
+        chosen: String::new(),
+        out: false,
+        wrong: String::new(),
     }
 }
 
 /// Every field of a form; a file's are called after its position.
 type Fields = Vec<(String, String)>;
 
-/// `POST /samples/{sample}/plans/{plan}/choices`
+/// `POST /samples/{sample}/plans/{plan}`: what was chosen is kept; and what is ready starts, where that was asked for.
 pub async fn choose(
     State(service): State<Arc<Service>>,
     visitor: Visitor,
     caller: Caller,
-    Segments(address): Segments<Address>,
+    request: RequestId,
+    Segments((sample, plan)): Segments<Address>,
+    UrlQuery(query): UrlQuery<Query>,
     Form(fields): Form<Fields>,
 ) -> Result<Response, ApiError> {
-    let seen = plans::look(&service, &caller, address.1).await?;
-    let query =
-        Query { show: field(&fields, "show").to_owned(), page: field(&fields, "page").parse().unwrap_or(0) };
-    let chosen = match choices(&seen, &fields) {
+    let seen = plans::look(&service, &caller, plan).await?;
+    if seen.row.sample != sample {
+        return Err(ApiError::NotFound);
+    }
+    let show = query.state().unwrap_or_default();
+    let kept = match choices(&seen, show, &fields) {
         Ok(choices) if choices.is_empty() => Ok(()),
-        Ok(choices) => plans::choose(&service, &caller, address.1, choices).await,
-        Err(problem) => Err(problem),
+        Ok(choices) => match plans::choose(&service, &caller, plan, choices).await {
+            Err(error @ (ApiError::InvalidRequest { .. } | ApiError::WrongState { .. })) => {
+                Err((error.problem().detail, Vec::new()))
+            }
+            other => Ok(other?),
+        },
+        Err(wrong) => Err((String::new(), wrong)),
     };
-    match chosen {
-        Ok(()) => {
-            let (sample, plan) = address;
-            // What was settled is not among them any more: what is left is looked at from its beginning.
-            Ok(Redirect::to(&format!("/samples/{sample}/plans/{plan}?show={}", query.show)).into_response())
+    let href = format!("/samples/{sample}/plans/{plan}");
+    match kept {
+        Err((problem, wrong)) => {
+            let filled = Filled { fields, problem, wrong };
+            render(&service, &visitor, &caller, (sample, plan), &query, filled).await
         }
-        Err(error @ (ApiError::InvalidRequest { .. } | ApiError::WrongState { .. })) => {
-            let problem = Problem { text: error.problem().detail, field: None };
-            render(&service, &visitor, &caller, address, &query, Some(problem)).await
+        Ok(()) if field(&fields, "do") == "start" => {
+            plans::begin(&service, &caller, &request, plan).await?;
+            Ok(Redirect::to(&href).into_response())
         }
-        Err(other) => Err(other),
+        // What was settled is not among them any more: what is left is looked at from its beginning.
+        Ok(()) => Ok(Redirect::to(&format!("{href}?show={show}")).into_response()),
     }
 }
 
@@ -371,12 +461,11 @@ fn field<'a>(fields: &'a Fields, name: &str) -> &'a str {
 }
 
 /// What the form says: of each file that it shows, or of all in the state that is shown.
-fn choices(seen: &Seen, fields: &Fields) -> Result<Vec<OneChoice>, ApiError> {
+fn choices(seen: &Seen, show: &str, fields: &Fields) -> Result<Vec<OneChoice>, Vec<Wrong>> {
     let id = |position: u32| PlannedId { plan: seen.row.id, position };
     let nothing =
         |files: Vec<PlannedId>| OneChoice { files, candidates: Vec::new(), section: None, leave_out: false };
     let what = field(fields, "do");
-    let show = field(fields, "show");
     if ["skip_all", "insist_all", "back_all"].contains(&what) {
         let all = seen.pairs().filter(|(_, planned)| planned.state() == show);
         if what == "insist_all" {
@@ -401,16 +490,26 @@ fn choices(seen: &Seen, fields: &Fields) -> Result<Vec<OneChoice>, ApiError> {
     let of = |name: &str, position: u32| {
         by.get(format!("{name}.{position}").as_str()).copied().unwrap_or_default()
     };
-    let every_candidate = numbers(seen, field(fields, "every_candidate"))?;
+    let (mut choices, mut wrong) = (Vec::new(), Vec::new());
+    let mut read = |text: &str, field: String, whose: &str| {
+        numbers(seen, text).unwrap_or_else(|text| {
+            wrong.push(Wrong { field, whose: whose.to_owned(), text });
+            Vec::new()
+        })
+    };
+    let every_candidate = match what {
+        "skip_shown" => Vec::new(),
+        _ => read(field(fields, "every_candidate"), "every-candidate".into(), "All shown"),
+    };
     let every_section = field(fields, "every_section");
-    let mut choices = Vec::new();
     for (_, position) in fields.iter().filter(|(key, _)| key == "file") {
         let Ok(position) = position.parse::<u32>() else { continue };
         if what == "skip_shown" || !of("out", position).is_empty() {
             choices.push(OneChoice { leave_out: true, ..nothing(vec![id(position)]) });
             continue;
         }
-        let own = numbers(seen, of("candidate", position))?;
+        let name = seen.files.get(position as usize).map_or("", |file| file.name.as_str());
+        let own = read(of("candidate", position), format!("candidate-{position}"), name);
         let candidates = if own.is_empty() { every_candidate.clone() } else { own };
         let own = of("section", position);
         let section = if own.is_empty() { every_section } else { own };
@@ -419,44 +518,66 @@ fn choices(seen: &Seen, fields: &Fields) -> Result<Vec<OneChoice>, ApiError> {
             choices.push(OneChoice { candidates, section, ..nothing(vec![id(position)]) });
         }
     }
-    Ok(choices)
+    if wrong.is_empty() { Ok(choices) } else { Err(wrong) }
 }
 
-/// `1005 O'Neill`, or the numbers of several.
-fn numbers(seen: &Seen, text: &str) -> Result<Vec<CandidateNumber>, ApiError> {
-    let digits = text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+/// `1005 O'Neill`, the numbers of several, or a name that only one has; else what is wrong with it.
+fn numbers(seen: &Seen, text: &str) -> Result<Vec<CandidateNumber>, String> {
+    if let Some((number, _)) = seen.people.iter().find(|(number, name)| text == format!("{number} {name}")) {
+        return Ok(vec![number.clone()]);
+    }
+    let tokens = text.split(|c: char| !c.is_alphanumeric()).filter(|token| !token.is_empty());
     let mut found = Vec::new();
-    for digits in digits {
+    for digits in tokens.filter(|token| token.bytes().all(|byte| byte.is_ascii_digit())) {
         let same = |number: &CandidateNumber| {
             number.as_str().trim_start_matches('0') == digits.trim_start_matches('0')
         };
         match seen.people.iter().find(|(number, _)| same(number)) {
             Some((number, _)) if found.contains(number) => {}
             Some((number, _)) => found.push(number.clone()),
-            None => {
-                return Err(ApiError::invalid(
-                    "candidate",
-                    format!("Candidate {digits} is not entered here."),
-                ));
-            }
+            None => return Err(format!("Candidate {digits} is not entered here.")),
         }
     }
     if found.is_empty() && !text.is_empty() {
-        let detail = format!("“{text}” has no candidate number; write it, as 1005.");
-        return Err(ApiError::invalid("candidate", detail));
+        return called(seen, text).map(|number| vec![number]);
     }
     Ok(found)
 }
 
-/// `POST /samples/{sample}/plans/{plan}/start`
-pub async fn start(
-    State(service): State<Arc<Service>>,
-    caller: Caller,
-    request: RequestId,
-    Segments((sample, plan)): Segments<Address>,
-) -> Result<Response, ApiError> {
-    plans::begin(&service, &caller, &request, plan).await?;
-    Ok(Redirect::to(&format!("/samples/{sample}/plans/{plan}")).into_response())
+/// Whose name it is: who is called exactly so, or the only one in whose name its words are.
+fn called(seen: &Seen, text: &str) -> Result<CandidateNumber, String> {
+    let wanted = words_of(text);
+    let having = |exactly: bool| -> Vec<&CandidateNumber> {
+        let people = seen.people.iter().filter(|(_, name)| {
+            let words = words_of(name);
+            !wanted.is_empty() && wanted.is_subset(&words) && (!exactly || words.len() == wanted.len())
+        });
+        people.map(|(number, _)| number).collect()
+    };
+    let exactly = having(true);
+    let found = if exactly.is_empty() { having(false) } else { exactly };
+    match found[..] {
+        [one] => Ok(one.clone()),
+        [] => {
+            let as_here = seen.people.first().map(|(number, _)| format!(", as {number}")).unwrap_or_default();
+            Err(format!(
+                "No candidate here is called “{text}”. Choose one of the list, or write a number{as_here}."
+            ))
+        }
+        [one, other, ..] => Err(format!(
+            "“{text}” can be {one} or {other}{}. Write the number.",
+            if found.len() > 2 { ", or another" } else { "" }
+        )),
+    }
+}
+
+/// The words of a name, in no order: families come first or last.
+fn words_of(name: &str) -> BTreeSet<String> {
+    let name = sameness(name);
+    name.split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// `POST /samples/{sample}/plans/{plan}/discard`

@@ -3,6 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::board::{between, filled};
+use crate::identity::{cookie, with_cookie};
 use crate::support::{Actor, Answer, CENTRE, Strongroom, encode, send};
 
 async fn planned(actor: &Actor, sample: &str, body: Value) -> Answer {
@@ -251,6 +253,76 @@ async fn a_plan_is_read_anew_against_what_somebody_else_uploaded() {
     officer.submit(&sample).await;
     let late = planned(&teacher, &sample, json!({ "files": [{ "name": "a.pdf", "size": 1 }] })).await;
     assert_eq!(late.code(), (409, "submitted".into()));
+    strongroom.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_filled_in_counts_and_comes_back_where_it_is_wrong() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let teacher = strongroom.as_("teacher.98765").await;
+    let names = [("98765_1005_R085_URS.txt", 9), ("a.pdf", 9), ("b.pdf", 9), ("c.pdf", 9)];
+    let plan = id(&plan_of(&teacher, &sample, &names).await);
+    let cookie = cookie(&strongroom, "teacher.98765").await;
+    let me = send(with_cookie(&strongroom, Method::GET, "/api/v1/me", &cookie)).await.json();
+    let page = format!("/samples/{sample}/plans/{plan}");
+    let post = async |path: &str, fields: &[(&str, &str)]| {
+        let request = with_cookie(&strongroom, Method::POST, path, &cookie).header("accept", "text/html");
+        let request = request.header("origin", strongroom.url(""));
+        send(filled(request.header("x-csrf-token", me["csrf"].as_str().unwrap()), fields)).await
+    };
+    let api = format!("/api/v1/bulk_plans/{plan}");
+    let shown = format!("{page}?show=unfiled&page=0");
+    let files = [("file", "1"), ("file", "2"), ("file", "3")];
+    let good = [("candidate.1", "1009"), ("section.1", "Evidence")];
+    for what in ["save", "start"] {
+        let wrong = [("candidate.2", "Suhart"), ("candidate.3", "4444"), ("every_candidate", "nobody")];
+        let fields = [&files[..], &good, &wrong, &[("do", what)]].concat();
+        let answer = post(&shown, &fields).await;
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        let problem = between(&answer.text, "id=\"plan-problem\"", "id=\"plan-files\"");
+        for told in [
+            "href=\"#candidate-2\"><span class=\"name\">b.pdf</span>: No candidate here is called “Suhart”",
+            "href=\"#candidate-3\"><span class=\"name\">c.pdf</span>: Candidate 4444 is not entered here",
+            "href=\"#every-candidate\"><span class=\"name\">All shown</span>: No candidate here",
+        ] {
+            assert!(problem.contains(told), "{told} in {problem}");
+        }
+        let field = |name: &str| between(&answer.text, &format!("name=\"{name}\""), ">").to_owned();
+        assert!(field("candidate.1").contains("value=\"1009\"") && !field("candidate.1").contains("aria-"));
+        let wrong = field("candidate.2");
+        assert!(
+            wrong.contains("value=\"Suhart\" aria-invalid=\"true\" aria-describedby=\"candidate-2-wrong\"")
+        );
+        assert!(answer.text.contains("id=\"candidate-2-wrong\""));
+        let section = between(&answer.text, "name=\"section.1\"", "</select>").to_owned();
+        assert!(section.contains("<option value=\"Evidence\" selected>"), "{section}");
+        assert!(answer.text.contains("data-goal=\"problem\""));
+        let now = teacher.get(&api).await.json();
+        assert_eq!((&now["state"], &now["counts"]["unfiled"]), (&json!("open"), &json!(3)));
+    }
+    let read =
+        send(with_cookie(&strongroom, Method::GET, &shown, &cookie).header("accept", "text/html")).await;
+    assert_eq!(read.status, 200, "what an error's page is at can be loaded");
+    assert!(read.text.contains("<option value=\"1009 Suharto\">"), "nobody needs to know numbers by heart");
+
+    // A name is enough where one alone has it; two who share it are told.
+    let both = [&files[..1], &[("candidate.1", "jordan ADEYEMI"), ("section.1", "Evidence")]].concat();
+    assert_eq!(post(&shown, &both).await.status, 303);
+    assert_eq!(teacher.get(&api).await.json()["files"][1]["candidates"], json!(["1005"]));
+    strongroom.sql("UPDATE candidates SET name = 'Sara Suharto' WHERE number = '1010'").await;
+    strongroom.sql("UPDATE candidates SET name = 'Ida Suharto' WHERE number = '1009'").await;
+    let two = post(&shown, &[files[1], ("candidate.2", "suharto")]).await;
+    assert!(two.text.contains("“suharto” can be 1009 or 1010. Write the number."), "{}", two.text);
+
+    // The start keeps what is filled in, and begins all that is ready by then.
+    let last =
+        [("candidate.2", "1009 Ida Suharto"), ("section.2", "Evidence"), ("out.3", "yes"), ("do", "start")];
+    let answer = post(&shown, &[&files[1..], &last[..]].concat()).await;
+    assert_eq!((answer.status.as_u16(), answer.headers["location"].to_str().unwrap()), (303, page.as_str()));
+    let now = teacher.get(&api).await.json();
+    assert_eq!((&now["state"], &now["counts"]["ready"]), (&json!("started"), &json!(3)));
+    assert_eq!((&now["counts"]["unfiled"], &now["counts"]["left_out"]), (&json!(0), &json!(1)));
     strongroom.stop().await;
 }
 

@@ -309,9 +309,94 @@ export async function nastyNames({ base, browser }) {
   await page.locator("#show-unfiled").click();
   await page.locator("#every-candidate").fill("nobody");
   await page.locator("#save").click();
-  await page.locator("#problem", { hasText: "has no candidate number" }).waitFor();
+  await page.locator("#problem", { hasText: "No candidate here is called “nobody”" }).waitFor();
   await page.locator("#discard").click();
   await page.waitForURL(/upload-many/);
+  await page.context().close();
+}
+
+/**
+ * What is filled in counts, though it was not saved: the start keeps it; where it is wrong, nothing starts, the field says
+ * so, and everything that was filled in stands there still.
+ * @param {{base: string, browser: import("../browser.mjs").Browser}} given
+ */
+export async function filledInAndStarted({ base, browser }) {
+  const page = await browser.person(base, 1280);
+  await signIn(page, "teacher.20461");
+  await openSample(page, /R085/);
+  const names = ["20461_2002_R085_Evidence_sure.pdf", "scan0001.pdf", "loose.pdf", "later.pdf"];
+  const files = names.map((name) => ({ name, mimeType: "application/pdf", buffer: pdf(`Filled in: ${name}`) }));
+  await page.locator("#to-many").click();
+  await chosen(page, "#choose-files", files);
+  await page.locator("#start").waitFor();
+  const field = (/** @type {string} */ name, /** @type {string} */ kind) => page.locator(".planned", { hasText: name }).locator(kind);
+  const [candidate, section] = ["input[list]", "select"];
+  await field("loose.pdf", candidate).fill("2003");
+  await field("loose.pdf", section).selectOption("Evidence");
+  await field("scan0001.pdf", section).selectOption("Witness");
+  for (const press of [
+    () => page.locator("#save").click(),
+    () => page.locator("#start").click(),
+    () => field("scan0001.pdf", candidate).press("Enter"),
+  ]) {
+    await field("scan0001.pdf", candidate).fill("Suhartono");
+    await page.evaluate(() => document.getElementById("problem")?.remove());
+    await press();
+    await page.locator("#problem", { hasText: "scan0001.pdf: No candidate here is called “Suhartono”" }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "problem");
+    assert.deepEqual(
+      [await field("loose.pdf", candidate).inputValue(), await field("loose.pdf", section).inputValue(), await field("scan0001.pdf", candidate).inputValue()],
+      ["2003", "Evidence", "Suhartono"],
+    );
+    assert.equal(await field("scan0001.pdf", "[aria-invalid]").getAttribute("aria-describedby"), await field("scan0001.pdf", ".state.bad").getAttribute("id"));
+    assert.equal(await page.locator(".planned [aria-invalid]").count(), 1);
+    assert.deepEqual((await planned(page)).map((/** @type {any} */ file) => file.state), ["ready", "unfiled", "unfiled", "unfiled"], "nothing is saved, nothing starts");
+    assert.equal((await page.request.get(page.url())).status(), 200, "its address can be loaded");
+  }
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await browser.look(page, "plan-wrong");
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+  // A name that one has alone is enough; one that is offered says both.
+  const offered = await page.locator("#entered option").evaluateAll((all) => all.map((one) => one.getAttribute("value")));
+  assert.ok(offered.includes("2005 Aisha Khan") && offered.length <= 600);
+  await field("scan0001.pdf", candidate).fill("khan");
+  await page.locator("#start").click();
+  await page.locator("#show-begun").waitFor();
+  await allAccepted(page, 3);
+  const told = Object.fromEntries((await planned(page)).map((/** @type {any} */ file) => [file.name, file]));
+  assert.deepEqual([told["loose.pdf"].upload.candidate ?? told["loose.pdf"].candidates[0], told["loose.pdf"].section], ["2003", "Evidence"]);
+  assert.deepEqual([told["scan0001.pdf"].candidates, told["scan0001.pdf"].section], [["2005"], "Witness"]);
+  assert.equal(told["later.pdf"].state, "unfiled", "nothing was filled in for it");
+  await page.context().close();
+}
+
+/** The same without script: the form is answered by a page with the same words. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function filledInWithoutScript({ base, browser }) {
+  const page = await browser.person(base, 1280, false);
+  await signIn(page, "teacher.20461");
+  await openSample(page, /R085/);
+  const sample = new URL(page.url()).pathname.split("/")[2];
+  const files = ["20461_2004_R085_Evidence_paper.pdf", "scan0009.pdf"].map((name) => ({ name, size: 9 }));
+  const made = await page.request.post(`/api/v1/samples/${sample}/bulk_plans`, { data: { files }, headers: await proof(page) });
+  const { id } = await made.json();
+  await page.goto(`${base}/samples/${sample}/plans/${id}`);
+  const candidate = page.locator("#candidate-1");
+  await candidate.fill("nobody");
+  await page.locator("#start").click();
+  await page.locator("#problem", { hasText: "scan0009.pdf" }).waitFor();
+  assert.equal(await candidate.inputValue(), "nobody");
+  await page.goto(page.url());
+  assert.equal(await page.locator("#plan").getAttribute("data-started"), null);
+  await candidate.fill("2006");
+  await page.locator("#section-1").selectOption("Evidence");
+  await candidate.press("Enter");
+  await page.locator("#start", { hasText: "2 files" }).waitFor();
+  assert.equal(await page.locator("#plan").getAttribute("data-started"), null, "Enter saves, and starts nothing");
+  await page.locator("#start").click();
+  await page.locator("#plan[data-started]").waitFor();
+  await page.locator("#discard").click();
   await page.context().close();
 }
 

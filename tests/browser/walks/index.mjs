@@ -1,6 +1,9 @@
 // The walks in their order.
 
-import { aFolderIsDropped, byFolder, fiveThousandFiles, namesAreTried, nastyNames, oneByOne, reloadInThePlan, sharedByTwo, thirtyCandidatesByName } from "./bulk.mjs";
+import {
+  aFolderIsDropped, byFolder, filledInAndStarted, filledInWithoutScript, fiveThousandFiles, namesAreTried, nastyNames, oneByOne,
+  reloadInThePlan, sharedByTwo, thirtyCandidatesByName,
+} from "./bulk.mjs";
 import { discarded, fortyOnAnotherMachine, knownByContent } from "./engine.mjs";
 import { aLineThatBreaks } from "./cuts.mjs";
 import {
@@ -64,6 +67,8 @@ export const walks = {
   "a folder for each candidate": byFolder,
   "a folder dropped on the page": aFolderIsDropped,
   "names that say nothing certain, or something else": nastyNames,
+  "what is filled in in a plan counts when it starts": filledInAndStarted,
+  "what is filled in in a plan, without script": filledInWithoutScript,
   "a file of two candidates: sent once": sharedByTwo,
   "a plan after a reload, and its files chosen again": reloadInThePlan,
   "five thousand files are planned, and the page answers all the while": fiveThousandFiles,

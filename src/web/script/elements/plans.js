@@ -2,6 +2,7 @@
 // the engine then. After a reload the plan is still there, and the files are chosen again.
 
 import { announce } from "../announce.js";
+import { fetchPage } from "../fragment.js";
 import { begun, post } from "../upload/server.js";
 import { Upload } from "../upload/engine.js";
 
@@ -14,6 +15,7 @@ const LITTER = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
 export class Plans {
   /** The files of plans that this document knows. @type {Map<string, Map<string, Found>>} */ #files = new Map();
+  #starting = false;
   #engine;
   #tray;
 
@@ -145,7 +147,7 @@ export class Plans {
     if (!(form instanceof HTMLFormElement)) return;
     // Choosing makes the plan, and nothing else does.
     if (form.matches("[data-many]")) return event.preventDefault();
-    if (!form.matches("[data-plan-start]")) return;
+    if (event.submitter === null || !event.submitter.matches("[data-plan-start]")) return;
     event.preventDefault();
     const page = document.getElementById("plan");
     const plan = page?.dataset.plan ?? "";
@@ -157,12 +159,25 @@ export class Plans {
     this.#start(page, plan);
   }
 
-  /** Confirms the plan and sends what is ready. @param {HTMLElement} page @param {string} plan */
+  /** Confirms the plan and sends what is ready; once at a time. @param {HTMLElement} page @param {string} plan */
   async #start(page, plan) {
-    const answer = await post(`/api/v1/bulk_plans/${plan}/start`, {});
+    if (this.#starting) return;
+    this.#starting = true;
+    try {
+      await this.#confirm(page, plan);
+    } finally {
+      this.#starting = false;
+    }
+  }
+
+  /** @param {HTMLElement} page @param {string} plan */
+  async #confirm(page, plan) {
     const asks = document.getElementById("plan-files");
-    if (answer.kind !== "ok") {
-      return told(asks, answer.kind === "refused" ? answer.detail : asks?.dataset.failed ?? "");
+    const kept = await keep(plan);
+    if (kept === "wrong") return;
+    const answer = kept === "kept" ? await post(`/api/v1/bulk_plans/${plan}/start`, {}) : null;
+    if (answer?.kind !== "ok") {
+      return told(asks, answer?.kind === "refused" ? answer.detail : asks?.dataset.failed ?? "");
     }
     page.dataset.started = "";
     const lost = this.#send(page, plan, answer.body.files, false);
@@ -210,6 +225,29 @@ export class Plans {
     if (uploads.length + again.length > 0) this.#tray.started(uploads.length + again.length);
     return lost;
   }
+}
+
+/**
+ * Keeps what is filled in on the page of a plan. The page is then as it is without it; or says what is wrong with it.
+ * @param {string} plan @returns {Promise<"kept" | "wrong" | "failed">}
+ */
+async function keep(plan) {
+  const form = document.getElementById("choices");
+  if (!(form instanceof HTMLFormElement) || form.querySelector('[name="file"]') === null) return "kept";
+  const fields = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (typeof value === "string") fields.append(name, value);
+  const came = await fetchPage(form.action, { form: fields });
+  const fresh = came?.page ?? null;
+  if (fresh === null || fresh.getElementById("plan")?.dataset.plan !== plan) return "failed";
+  // Another page is here by now: what was kept is kept, and nothing starts behind it.
+  if (document.getElementById("plan")?.dataset.plan !== plan) return "wrong";
+  for (const id of ["plan-problem", "plan-tabs", "plan-start", "plan-shown"]) {
+    const [old, now] = [document.getElementById(id), fresh.getElementById(id)];
+    if (old !== null && now !== null) old.replaceWith(document.adoptNode(now));
+  }
+  const problem = document.getElementById("problem");
+  (problem ?? document.getElementById("start"))?.focus();
+  return problem === null ? "kept" : "wrong";
 }
 
 /** @param {string} path @param {string} name @param {number} size */
