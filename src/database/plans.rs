@@ -313,6 +313,30 @@ pub(crate) async fn people(
         .collect()
 }
 
+/// The first whose work counts, if the person works at the sample's centre: number and name, for an example.
+pub(crate) async fn first(
+    db: &Database,
+    person: &PersonId,
+    sample: SampleId,
+) -> Result<Option<(CandidateNumber, String)>, DatabaseError> {
+    let sql = concat!(
+        "SELECT c.id, c.number, c.name FROM candidates c JOIN samples s ON s.id = c.sample_id ",
+        "WHERE s.id = $2 AND c.status = 'entered' AND c.in_sample = 1 AND (",
+        centre_staff!("$1"),
+        " OR ",
+        overseer!("$1"),
+        ") ORDER BY c.number LIMIT 1"
+    );
+    let row =
+        sqlx::query(sql).bind(person.as_str()).bind(sample.to_string()).fetch_optional(db.reader()).await?;
+    row.map(|row| {
+        let id: String = row.try_get("id")?;
+        let number: String = row.try_get("number")?;
+        Ok((word(&number, "candidates", &id, "number")?, row.try_get("name")?))
+    })
+    .transpose()
+}
+
 /// A candidate's file that takes a place.
 #[derive(Clone, Debug)]
 pub(crate) struct HeldRow {

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::many::{Ways, ways};
+use super::many::{Ways, ways_here};
 use super::naming::{Names, Tester};
 use super::page::{Frame, page};
 use super::visitor::{Visitor, test_signatures};
@@ -93,7 +93,7 @@ pub async fn component(
 ) -> Result<Response, ApiError> {
     let line = line_of(&service, &visitor.actor.person, id).await?;
     let tester = Tester::new(&line.component, &Names::default());
-    Ok(of_component(&visitor, &line, tester))
+    of_component(&service, &visitor, &line, tester).await
 }
 
 /// `POST /samples/{sample}/help`: how names would be read. Nothing is kept of them.
@@ -107,10 +107,15 @@ pub async fn try_names(
     decide(&visitor.actor, Action::ChangeWork, &line.sample, &line.component)?;
     let person = &visitor.actor.person;
     let tester = Tester::tried(&service, person, &line.sample, &line.component, &names).await?;
-    Ok(of_component(&visitor, &line, tester))
+    of_component(&service, &visitor, &line, tester).await
 }
 
-fn of_component(visitor: &Visitor, line: &SampleLine, mut tester: Tester) -> Response {
+async fn of_component(
+    service: &Service,
+    visitor: &Visitor,
+    line: &SampleLine,
+    mut tester: Tester,
+) -> Result<Response, ApiError> {
     let component = &line.component;
     let all = component.sections.iter().chain(&component.supporting).chain(&component.documents);
     let sections = all
@@ -124,8 +129,13 @@ fn of_component(visitor: &Visitor, line: &SampleLine, mut tester: Tester) -> Res
     let status = tester.status(&mut frame);
     let may = decide(&visitor.actor, Action::ChangeWork, &line.sample, component).is_ok();
     tester.action = format!("/samples/{}/help#naming", line.sample.id);
-    let naming = may.then(|| NamingHelp { ways: ways(component, &line.sample.centre), tester });
-    page(status, &Help { frame, heading, sections, naming, refusals: refusals() })
+    let naming = if may {
+        let ways = ways_here(service, &visitor.actor.person, component, &line.sample).await?;
+        Some(NamingHelp { ways, tester })
+    } else {
+        None
+    };
+    Ok(page(status, &Help { frame, heading, sections, naming, refusals: refusals() }))
 }
 
 /// `GET /api/docs`: every call there is, from the table of routes.

@@ -12,7 +12,7 @@ use super::page::{Frame, page};
 use super::visitor::{Times, Visitor};
 use super::words;
 use super::workspace::line_of;
-use crate::actor::{Action, decide};
+use crate::actor::{Action, PersonId, decide};
 use crate::bulk::Target;
 use crate::centre::CentreNumber;
 use crate::component::Component;
@@ -22,7 +22,7 @@ use crate::http::api::plans::{MOST_FILES, PLAN_LIMIT};
 use crate::http::body::Segments;
 use crate::http::error::ApiError;
 use crate::ids::SampleId;
-use crate::sample::SampleState;
+use crate::sample::{Sample, SampleState};
 use crate::service::Service;
 
 #[derive(Debug, Template)]
@@ -83,7 +83,7 @@ pub async fn show(
         component: line.component.title.clone(),
         sample: id.to_string(),
         closed,
-        ways: ways(&line.component, &line.sample.centre),
+        ways: ways_here(&service, &visitor.actor.person, &line.component, &line.sample).await?,
         most_files: MOST_FILES,
         most_bytes: PLAN_LIMIT,
         plans: plans.iter().map(|row| plan_line(row, &times)).collect(),
@@ -104,8 +104,21 @@ fn plan_line(row: &PlanRow, times: &Times) -> PlanLine {
     }
 }
 
+/// The ways to name files, told with a candidate of the sample where there is one.
+pub async fn ways_here(
+    service: &Service,
+    person: &PersonId,
+    component: &Component,
+    sample: &Sample,
+) -> Result<Ways, ApiError> {
+    let first = plans::first(&service.db, person, sample.id).await?;
+    Ok(ways(component, &sample.centre, first.as_ref().map(|(number, name)| (number.as_str(), name.as_str()))))
+}
+
 /// The ways to name files, told with this centre's number and a candidate's.
-pub fn ways(component: &Component, centre: &CentreNumber) -> Ways {
+fn ways(component: &Component, centre: &CentreNumber, someone: Option<(&str, &str)>) -> Ways {
+    let (number, name) = someone.unwrap_or(("1005", ""));
+    let folder = format!("{number} {}", family(name));
     let alias = component.aliases.first().map_or(component.id.as_str(), String::as_str);
     let required = component.required().find(|section| !section.naming_assessed);
     let first = required.or(component.sections.first());
@@ -114,7 +127,7 @@ pub fn ways(component: &Component, centre: &CentreNumber) -> Ways {
     });
     let fields = [
         ("{centre}", centre.as_str()),
-        ("{candidate}", "1005"),
+        ("{candidate}", number),
         ("{component}", alias),
         ("{section}", code),
         ("[_{rest}]", ""),
@@ -127,10 +140,27 @@ pub fn ways(component: &Component, centre: &CentreNumber) -> Ways {
     Ways {
         pattern,
         by_name: format!("{named}.{ending}"),
-        by_folder: format!("1005 O’Neill / {code} / any files"),
-        number_first: format!("1005_anything.{ending}"),
+        by_folder: format!("{} / {code} / any files", folder.trim_end()),
+        number_first: format!("{number}_anything.{ending}"),
         sections: sections(component),
         assessed: assessed.map(|section| section.title.as_str()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// The family's part of a name: before the comma, what is written in capitals, or the last word.
+fn family(name: &str) -> String {
+    if let Some((family, _)) = name.split_once(',') {
+        return family.trim().to_owned();
+    }
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let is_capital = |word: &&&str| {
+        word.chars().count() > 1 && **word == word.to_uppercase() && **word != word.to_lowercase()
+    };
+    let capitals: Vec<&str> = words.iter().filter(is_capital).copied().collect();
+    if capitals.is_empty() {
+        words.last().copied().unwrap_or_default().to_owned()
+    } else {
+        capitals.join(" ")
     }
 }
 
@@ -145,4 +175,23 @@ pub fn sections(component: &Component) -> Vec<(String, String)> {
 /// The title of a slot.
 pub fn title(component: &Component, target: &Target) -> String {
     target.rules(component).map_or_else(|| target.as_str().to_owned(), |rules| rules.title.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_called_after_the_family() {
+        for (name, told) in [
+            ("Siân O'Neill", "O'Neill"),
+            ("O'Neill, Siân", "O'Neill"),
+            ("DE LA BLANCHE Chloé", "DE LA BLANCHE"),
+            ("Suharto", "Suharto"),
+            ("李 明", "明"),
+            ("", ""),
+        ] {
+            assert_eq!(family(name), told);
+        }
+    }
 }

@@ -327,6 +327,45 @@ async fn what_is_filled_in_counts_and_comes_back_where_it_is_wrong() {
 }
 
 #[tokio::test]
+async fn the_pages_name_the_codes_and_a_candidate_that_there_is() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample_of("01_3357_R091_01", CENTRE).await;
+    let cookie = cookie(&strongroom, "teacher.98765").await;
+    let me = send(with_cookie(&strongroom, Method::GET, "/api/v1/me", &cookie)).await.json();
+    let csrf = me["csrf"].as_str().unwrap();
+    for path in ["upload-many", "help"] {
+        let path = format!("/samples/{sample}/{path}");
+        let text = send(with_cookie(&strongroom, Method::GET, &path, &cookie).header("accept", "text/html"))
+            .await
+            .text;
+        let codes = between(&text, "id=\"codes\"", "</ul>");
+        for (code, title) in [
+            ("Brief", "Response to the brief"),
+            ("Research", "Research"),
+            ("Concept", "Game concept"),
+            ("Pitch", "Recorded pitch"),
+            ("Review", "Review"),
+            ("Supporting", "Supporting"),
+        ] {
+            assert!(codes.contains(&format!("<code>{code}</code> {title}")), "{code} in {codes}");
+        }
+        // The example is a folder that would be filed here.
+        let (_, rest) = text
+            .split_once(" / Brief / any files")
+            .map(|(before, _)| before.rsplit_once("<code>").unwrap())
+            .unwrap();
+        let names = format!("{}/Brief/notes.pdf", rest.replace("&#39;", "'"));
+        let request = with_cookie(&strongroom, Method::POST, &format!("/samples/{sample}/help"), &cookie);
+        let request = request.header("accept", "text/html").header("origin", strongroom.url(""));
+        let form = filled(request.header("x-csrf-token", csrf), &[("way", "folders"), ("names", &names)]);
+        let tried = send(form).await.text;
+        let tried = between(&tried, "id=\"tried-summary\">", "<");
+        assert_eq!(tried, "1 of 1 file filed, for 1 candidate.", "{names}");
+    }
+    strongroom.stop().await;
+}
+
+#[tokio::test]
 async fn a_plan_is_its_persons_alone() {
     let strongroom = Strongroom::start().await;
     let sample = strongroom.sample(CENTRE).await;

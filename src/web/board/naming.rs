@@ -13,7 +13,7 @@ use crate::http::body::{Form, Segments};
 use crate::http::error::ApiError;
 use crate::organisation::AssessmentId;
 use crate::service::Service;
-use crate::web::many::{Ways, ways};
+use crate::web::many::{Ways, ways_here};
 use crate::web::naming::{Names, Tester};
 use crate::web::page::{Frame, Problem, page};
 use crate::web::visitor::Visitor;
@@ -42,7 +42,7 @@ pub async fn show(
     let offer = offer_of(&service, &visitor, &of).await?;
     let centre = centre(&service, &visitor, &offer, "").await?.ok_or(ApiError::NotFound)?;
     let tester = Tester::new(&offer.component, &Names::default());
-    Ok(tried(&visitor, &offer, &centre, tester))
+    tried(&service, &visitor, &offer, &centre, tester).await
 }
 
 /// `POST /board/progress/{assessment}/{component}/naming`: how names would be read. Nothing is kept of them.
@@ -61,10 +61,10 @@ pub async fn try_names(
         let mut tester = Tester::new(&offer.component, &names);
         tester.problem = Some(Problem { text, field: Some("centre") });
         tester.centre = Some(wanted);
-        return Ok(tried(&visitor, &offer, &first, tester));
+        return tried(&service, &visitor, &offer, &first, tester).await;
     };
     let tester = Tester::tried(&service, person, &found.sample, &offer.component, &names).await?;
-    Ok(tried(&visitor, &offer, &found, tester))
+    tried(&service, &visitor, &offer, &found, tester).await
 }
 
 /// The centre with this number; the first for `""`.
@@ -82,12 +82,18 @@ async fn centre(
     Ok(found.into_iter().find(fits))
 }
 
-fn tried(visitor: &Visitor, offer: &Offer, centre: &CentreLine, mut tester: Tester) -> Response {
+async fn tried(
+    service: &Service,
+    visitor: &Visitor,
+    offer: &Offer,
+    centre: &CentreLine,
+    mut tester: Tester,
+) -> Result<Response, ApiError> {
     let mut frame = frame_of(visitor, "Try how file names are read", offer, true);
     let status = tester.status(&mut frame);
     let back = address(offer);
     tester.action = format!("{back}/naming#naming");
     tester.centre.get_or_insert_with(|| centre.sample.centre.to_string());
-    let ways = ways(&offer.component, &centre.sample.centre);
-    page(status, &NamingPage { frame, title: offer.component.title.clone(), ways, tester, back })
+    let ways = ways_here(service, &visitor.actor.person, &offer.component, &centre.sample).await?;
+    Ok(page(status, &NamingPage { frame, title: offer.component.title.clone(), ways, tester, back }))
 }

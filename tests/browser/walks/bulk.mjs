@@ -204,7 +204,13 @@ export async function byFolder({ base, browser }) {
   });
   await page.locator("#to-many").click();
   await page.locator("#by-folder").check();
-  await browser.look(page, "upload-many");
+  const codes = await page.locator("#codes li").allInnerTexts();
+  assert.ok(codes.some((code) => code.startsWith("Plan ")), codes.join());
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await browser.look(page, "upload-many");
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
   await chosen(page, "#choose-folder", root);
   await page.locator("#start").waitFor();
   const files = await planned(page);
