@@ -189,7 +189,7 @@ pub fn refused(reason: Reason, detail: &str) -> Words {
         }
         Reason::TypeNotAllowed => (
             "Refused: wrong type",
-            "This section does not take files of this type. The accepted types are listed beside the section.",
+            "This section does not take files of this type. The help page lists all that it takes.",
         ),
         Reason::TypeMismatch => ("Refused: wrong type", "Save it in an accepted type and choose it again."),
         Reason::DoubleExtension => (

@@ -33,7 +33,7 @@ use crate::service::Service;
 
 pub use build::line_of;
 pub use facts::{Work, tally, works};
-pub use place::{Ground, file_view, place_name, rules, takes};
+pub use place::{Ground, file_view, needs, place_name, rules, takes};
 
 /// The workspace of one sample.
 #[derive(Debug, Template)]

@@ -366,6 +366,27 @@ async fn the_pages_name_the_codes_and_a_candidate_that_there_is() {
 }
 
 #[tokio::test]
+async fn the_help_page_lists_every_type() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample_of("01_3357_R091_01", CENTRE).await;
+    let cookie = cookie(&strongroom, "teacher.98765").await;
+    let help = with_cookie(&strongroom, Method::GET, &format!("/samples/{sample}/help"), &cookie);
+    let text = send(help.header("accept", "text/html")).await.text;
+    let pitch = between(&text, "<h2>Recorded pitch</h2>", "</section>");
+    for group in ["audio", "video"] {
+        let kinds = strongroom::evidence::catalogue().filter(|kind| kind.group.word() == group);
+        for kind in kinds {
+            assert!(pitch.contains(&kind.extension.to_uppercase()), "{} in {pitch}", kind.extension);
+        }
+    }
+    assert!(pitch.contains("<dt>Up to 2 GB each</dt>"), "{pitch}");
+    assert!(
+        !text.contains(" more, up to ") && !text.contains("25 GB") && !text.contains("beside the section")
+    );
+    strongroom.stop().await;
+}
+
+#[tokio::test]
 async fn a_plan_is_its_persons_alone() {
     let strongroom = Strongroom::start().await;
     let sample = strongroom.sample(CENTRE).await;

@@ -48,18 +48,22 @@ pub fn takes<'a>(accepts: impl Iterator<Item = &'a String>) -> String {
     }
 }
 
+/// `Required, up to 10 files`.
+pub fn needs(section: &Section) -> String {
+    let need = if section.required { "Required" } else { "Optional" };
+    match (section.needed(), section.max) {
+        (_, 1) => format!("{need}, one file"),
+        (1, max) => format!("{need}, up to {max} files"),
+        (min, max) if min == max => format!("{need}, {min} files"),
+        (min, max) => format!("{need}, {min} to {max} files"),
+    }
+}
+
 /// A section's rules in one sentence each: what it takes, and what to remember.
 pub fn rules(section: &Section) -> (String, String) {
-    let need = if section.required { "Required" } else { "Optional" };
-    let files = match (section.needed(), section.max) {
-        (_, 1) => "one file".to_owned(),
-        (1, max) => format!("up to {max} files"),
-        (min, max) if min == max => format!("{min} files"),
-        (min, max) => format!("{min} to {max} files"),
-    };
     let size = words::bytes(section.max_bytes);
     let each = if section.max == 1 { "" } else { " each" };
-    let text = format!("{need}, {files}. {}, up to {size}{each}.", takes(section.accepts.iter()));
+    let text = format!("{}. {}, up to {size}{each}.", needs(section), takes(section.accepts.iter()));
     let mut advice = match section.zip {
         ZipAdvice::None => String::new(),
         ZipAdvice::Allowed => "A folder? Zip it, so that its structure is kept.".to_owned(),

@@ -228,6 +228,18 @@ export async function byFolder({ base, browser }) {
   await page.locator("#start", { hasText: "4 files" }).waitFor();
   await page.locator("#start").click();
   await allAccepted(page, 4);
+
+  // What the sections take is told whole, with their codes.
+  await openSample(page, /R087/);
+  await page.getByRole("link", { name: "What this component takes" }).click();
+  await page.locator("h1", { hasText: "What R087" }).waitFor();
+  assert.ok((await page.locator("#codes li").allInnerTexts()).some((code) => code.startsWith("Plan ")));
+  assert.doesNotMatch(await page.locator(".takes").allInnerTexts().then((all) => all.join()), /and \d+ more/);
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await browser.look(page, "help");
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
   await page.context().close();
 }
 
