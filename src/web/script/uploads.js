@@ -67,7 +67,9 @@ function start(tray) {
   const tabs = navigator.locks === undefined ? null : new Tabs(engine, person);
   if (tabs !== null) keep(proof);
   const plans = new Plans(engine, tray);
-  tray.start(engine, tabs?.meet());
+  const met = tabs?.meet();
+  tray.start(engine, met);
+  met?.then(() => plans.arrived());
   engine.addEventListener("settled", (event) => look(/** @type {CustomEvent} */ (event).detail.target.candidate));
   engine.addEventListener("out", () => announce(tray.word("signed_out"), "assertive"));
   engine.addEventListener("back", () => {

@@ -35,7 +35,9 @@ export class Plans {
     const plan = document.getElementById("plan");
     if (plan === null) return;
     const asks = document.getElementById("plan-files");
-    const left = document.querySelector("[data-plan-start]") !== null || Number(plan.dataset.open) > 0;
+    // What a tab or the keeper has the files of goes on without a choice.
+    const driven = this.#engine.uploads.filter(({ target, left, ended }) => target.plan !== undefined && !left && !ended).length;
+    const left = document.querySelector("[data-plan-start]") !== null || Number(plan.dataset.open) > driven;
     if (asks !== null) asks.hidden = this.#files.has(plan.dataset.plan ?? "") || !left;
   }
 
