@@ -363,6 +363,26 @@ accepts = ["documents", "pdf", "JPG"]
         }
     }
 
+    /// The stack of a test's thread is as large as that of a thread of the service.
+    #[test]
+    fn what_nests_without_end_is_refused_in_words_and_ends_no_process() {
+        let dotted = vec!["a"; 80].join(".");
+        for deep in [
+            "a={[[a]]\n[a]#]\n,\n[]".repeat(3_000),
+            format!("aliases = {}1{}", format!("{{{dotted}=").repeat(80), "}".repeat(80)),
+            format!("aliases = {}", "[".repeat(60_000)),
+            format!("aliases = {}", "[{a=".repeat(15_000)),
+        ] {
+            let told = problems_of(&GOOD.replace("id =", &format!("{deep}\nid =")));
+            assert!(matches!(told.as_slice(), [one] if one.contains("bracket")), "{told:?}");
+        }
+        // As deep as is let through, every way at once: it is told what is wrong with it.
+        let headers: String = (1..80).map(|parts| format!("[[{}]]\n", vec!["a"; parts].join("."))).collect();
+        let value = format!("{{{dotted}=").repeat(4) + "1" + &"}".repeat(4);
+        let told = problems_of(&format!("{headers}{dotted} = {value}\n{GOOD}"));
+        assert!(!told.is_empty());
+    }
+
     #[test]
     fn a_code_used_twice_is_refused_whatever_its_case() {
         let twice =

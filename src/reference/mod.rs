@@ -15,6 +15,7 @@
 //! differ. After submission only candidates that were sent back change: a wrong entry is put right by a return of that
 //! candidate and one more import.
 
+mod brackets;
 mod component;
 mod dates;
 mod definitions;

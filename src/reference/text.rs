@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
+use super::brackets;
 use super::problem::Problems;
 
 /// Largest file of reference data, bytes.
@@ -61,6 +62,10 @@ pub fn one_line<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> 
 
 /// Reads TOML; what is wrong gets its line.
 pub fn from_toml<T: DeserializeOwned>(file: &str, text: &str, problems: &mut Problems) -> Option<T> {
+    if let Err(wrong) = brackets::fit(text) {
+        problems.add(file, Lines(text).of(wrong.at), wrong.why);
+        return None;
+    }
     toml::from_str(text)
         .map_err(|error: toml::de::Error| {
             let line = error.span().map_or(0, |span| Lines(text).of(span.start));
