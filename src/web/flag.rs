@@ -56,6 +56,13 @@ pub struct FlagForm {
     pub back: String,
 }
 
+impl FlagForm {
+    /// What is wrong with the note.
+    fn of_note(&self) -> Option<&str> {
+        self.problem.as_ref().filter(|problem| problem.field == Some("note")).map(|problem| &*problem.text)
+    }
+}
+
 /// What is said, as the end of the page's address names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said(FlagKind);
@@ -139,7 +146,7 @@ fn words_of(kind: FlagKind, rules: &Section) -> FlagForm {
             question: "Why is there nothing?",
             reasons: words::MISSING_REASONS,
             note_label: "Note",
-            note_hint: "(what happened, in your words)",
+            note_hint: "(what happened, in your words; required for “Something else”)",
             note_limit: 1_000,
             aside: "If the work was lost or damaged, your board’s procedure for lost work applies as well: flagging it \
                     here does not replace it.",
@@ -153,7 +160,7 @@ fn words_of(kind: FlagKind, rules: &Section) -> FlagForm {
             question: "How does it come?",
             reasons: words::MEANS,
             note_label: "Reference",
-            note_hint: "(a tracking number or the date of the visit)",
+            note_hint: "(a tracking number or the date of the visit; required for “Some other way”)",
             note_limit: 100,
             button: "Say that it comes another way",
             word: "other",

@@ -193,3 +193,28 @@ async fn files_that_speak_of_somebody_else_are_asked_about() {
     assert!(!goes(&asked) && asked.contains(&format!("data-replaces=\"{file}\"")), "{asked}");
     strongroom.stop().await;
 }
+
+#[tokio::test]
+async fn a_note_that_is_required_says_so_beside_itself() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let cookie = cookie(&strongroom, "officer.98765").await;
+    let path = format!("/samples/{sample}/candidates/1005/sections/URS/missing");
+    let form = send(page(&strongroom, &cookie, &path)).await.text;
+    assert!(form.contains("required for “Something else”") && !form.contains("note-wrong"), "{form}");
+    let (_, csrf) = form.split_once("name=\"csrf\" value=\"").unwrap();
+    let body = format!("csrf={}&reason=other&note=", csrf.split('"').next().unwrap());
+    let sent = with_cookie(&strongroom, Method::POST, &path, &cookie)
+        .header("accept", "text/html")
+        .header("sec-fetch-site", "same-origin")
+        .header("content-type", "application/x-www-form-urlencoded");
+    let answer = send(sent.body(body)).await;
+    assert_eq!(answer.status, 422, "{}", answer.text);
+    assert!(
+        answer.text.contains("id=\"note-wrong\">Say in the note why it is missing</p>"),
+        "{}",
+        answer.text
+    );
+    assert!(answer.text.contains("aria-invalid=\"true\" aria-describedby=\"note-wrong\""), "{}", answer.text);
+    strongroom.stop().await;
+}
