@@ -143,7 +143,7 @@ fn documents(standing: &Standing, check: &mut Check) {
                 candidate: None,
                 section: Some(document.code.to_string()),
                 file: None,
-                sentence: format!("{} is not there yet. Upload it above the candidates.", document.title),
+                sentence: format!("{} is not there yet. Upload it in “Forms and documents”.", document.title),
             });
         }
     }

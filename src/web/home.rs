@@ -13,9 +13,9 @@ use super::board;
 use super::page::{Frame, Link, Message, OrganisationView, page};
 use super::visitor::{Times, Visitor, organisation};
 use super::words::{self, Tone, Words};
-use super::workspace::{Work, takes, tally, works};
+use super::workspace::{Work, forms, takes, tally, works};
 use crate::actor::{Action, Role, decide};
-use crate::completeness::{CandidateState, SectionState, section_state};
+use crate::completeness::CandidateState;
 use crate::database::submissions;
 use crate::database::workspace::{self, AssessmentLine, Lens, Narrow, SampleLine};
 use crate::http::body::{Query, Segments};
@@ -102,7 +102,7 @@ pub struct ComponentCard {
     pub due_in: String,
     pub candidates: String,
     pub takes: String,
-    /// `1 of 2`; empty where the component has none.
+    /// `1 of 2`, of those required; empty where the component has none at all.
     pub documents: String,
     pub complete: u32,
     pub total: u32,
@@ -298,17 +298,6 @@ impl Look {
         Ok(Self { line, standing, works, back_by, times })
     }
 
-    /// Sample documents that are there.
-    fn documents(&self) -> usize {
-        let documents = self.line.component.documents.iter();
-        documents
-            .filter(|document| {
-                let facts = self.standing.facts("", "document", document.code.as_str());
-                section_state(document, facts) == SectionState::Provided
-            })
-            .count()
-    }
-
     /// What this person has to see to, if anything.
     fn need(&self, visitor: &Visitor) -> Option<Need> {
         let sample = &self.line.sample;
@@ -357,9 +346,9 @@ impl Look {
 
     /// `level`: of its heading.
     fn card(self, level: u8) -> ComponentCard {
-        let documents = match self.line.component.documents.len() {
-            0 => String::new(),
-            all => format!("{} of {all}", self.documents()),
+        let documents = match self.line.component.documents.as_slice() {
+            [] => String::new(),
+            _ => words::forms(&forms(&self.standing)),
         };
         let Self { line, standing, works, times, .. } = self;
         let (complete, total) = tally(&works);

@@ -4,7 +4,7 @@
 //! The matches have no wildcard: a new state or reason does not compile until somebody has written its words.
 
 use crate::candidate::CandidateStatus;
-use crate::completeness::{CandidateState, SectionState};
+use crate::completeness::{CandidateState, Counter, SectionState};
 use crate::database::shares::Share;
 use crate::evidence::{FileState, Reason, WaitsFor};
 use crate::reference::Change;
@@ -582,6 +582,17 @@ pub fn difference(change: Change) -> Words {
         Change::Unchanged => (Tone::Quiet, "As it was"),
     };
     Words::new(tone, label, "")
+}
+
+/// How far the forms of a sample are: what is asked for, and what came besides.
+pub fn forms(counter: &Counter) -> String {
+    let Counter { provided, required, optional, .. } = *counter;
+    match (required, optional) {
+        (0, 0) => "none required".to_owned(),
+        (0, optional) => format!("{optional} optional"),
+        (required, 0) => format!("{provided} of {required}"),
+        (required, optional) => format!("{provided} of {required}, +{optional} optional"),
+    }
 }
 
 /// Means in words; an unknown one reads as itself.

@@ -32,7 +32,7 @@ use crate::ids::{FileId, SampleId};
 use crate::service::Service;
 
 pub use build::line_of;
-pub use facts::{Work, tally, works};
+pub use facts::{Work, forms, tally, works};
 pub use place::{Ground, file_view, needs, place_name, rules, takes};
 
 /// The workspace of one sample.
@@ -41,7 +41,7 @@ pub use place::{Ground, file_view, needs, place_name, rules, takes};
 pub struct Workspace {
     pub frame: Frame,
     pub sample: SampleHead,
-    /// `Forms and documents 1 of 2`, where the component has any.
+    /// `Forms and documents: 1 of 2`, where the component has any.
     pub documents: Option<Link>,
     pub query: Query,
     pub filters: Vec<Filter>,

@@ -195,6 +195,29 @@ async fn files_that_speak_of_somebody_else_are_asked_about() {
 }
 
 #[tokio::test]
+async fn what_is_optional_is_not_counted_as_owed() {
+    let strongroom = Strongroom::start().await;
+    let cookie = cookie(&strongroom, "officer.98765").await;
+    for (component, told) in [
+        ("01_3357_R085_01", "none required"), // one, optional
+        ("01_3357_R084_01", "0 of 1"),        // two, one of them optional
+        ("01_3357_R087_01", "0 of 1"),        // one, required
+    ] {
+        let sample = strongroom.sample_of(component, CENTRE).await;
+        let list = send(page(&strongroom, &cookie, &format!("/samples/{sample}?closed=true"))).await.text;
+        assert!(list.contains(&format!("Forms and documents: {told}</a>")), "{component}: {list}");
+        let home = send(page(&strongroom, &cookie, "/organisations/ocr")).await.text;
+        let (_, card) = home.split_once(&format!("<p class=\"eyebrow\">{component}")).unwrap();
+        let (_, forms) = card.split_once("<dt>Forms</dt><dd>").unwrap();
+        assert!(forms.starts_with(&format!("{told}</dd>")), "{component}");
+        let check = send(page(&strongroom, &cookie, &format!("/samples/{sample}/check"))).await.text;
+        let where_to = check.contains("is not there yet. Upload it in “Forms and documents”.");
+        assert_eq!(where_to, told == "0 of 1", "{component}: {check}");
+    }
+    strongroom.stop().await;
+}
+
+#[tokio::test]
 async fn a_note_that_is_required_says_so_beside_itself() {
     let strongroom = Strongroom::start().await;
     let sample = strongroom.sample(CENTRE).await;

@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::facts::{Change, SectionWork, Work, tally, works};
+use super::facts::{Change, SectionWork, Work, forms, tally, works};
 use super::place::{Ground, facts_of, place};
 use super::{
     Asked, Cell, Column, Documents, Filter, Panel, PlaceView, Query, Row, SORTS, SampleHead, Workspace,
 };
 use crate::actor::{Action, Actor, PersonId, decide};
 use crate::candidate::{CandidateStatus, by_mark};
-use crate::completeness::{CandidateState, Counter, SectionState, section_state};
+use crate::completeness::{CandidateState, Counter, SectionState};
 use crate::component::Section;
 use crate::database::workspace::{self, FileRow, Narrow, Refused, SampleLine, Withdrawn};
 use crate::evidence::{FileState, SUPPORTING};
@@ -154,8 +154,7 @@ impl Bench {
         let search = folded(self.asked.search.trim());
         let narrowing = Narrowing::of(&self.asked.filter);
         let all = &self.standing.candidates;
-        let mut order: Vec<usize> =
-            (0..all.len()).filter(|&at| narrowing.fits(&all[at], &self.works[at])).collect();
+        let mut order: Vec<usize> = (0..all.len()).filter(|&at| narrowing.fits(&all[at], &self.works[at])).collect();
         match self.asked.sort.as_str() {
             "number" => order.sort_by(|&a, &b| all[a].number.cmp(&all[b].number)),
             "name" => order.sort_by_cached_key(|&at| (folded(&all[at].name), all[at].number.clone())),
@@ -459,13 +458,8 @@ impl Bench {
     }
 
     fn documents_link(&self) -> Option<Link> {
-        let documents = &self.line.component.documents;
-        let there = documents.iter().filter(|document| {
-            let code = document.code.as_str();
-            section_state(document, self.standing.facts("", "document", code)) == SectionState::Provided
-        });
-        let text = format!("Forms and documents {} of {}", there.count(), documents.len());
-        (!documents.is_empty())
+        let text = format!("Forms and documents: {}", words::forms(&forms(&self.standing)));
+        (!self.line.component.documents.is_empty())
             .then(|| Link::new(format!("/samples/{}/documents", self.line.sample.id), text))
     }
 

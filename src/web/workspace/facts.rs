@@ -146,6 +146,12 @@ fn open_refusals<'a>(standing: &'a Standing, refused: &'a [Refused]) -> impl Ite
     })
 }
 
+/// The sample's forms and documents, those asked for and the others.
+pub fn forms(standing: &Standing) -> Counter {
+    let documents = standing.component.documents.iter();
+    count(documents.map(|document| (document, standing.facts("", "document", document.code.as_str()))))
+}
+
 /// Candidates that owe nothing more, and candidates whose work is asked for.
 pub fn tally(works: &[Work]) -> (u32, u32) {
     let number = |all: usize| u32::try_from(all).unwrap_or(u32::MAX);
