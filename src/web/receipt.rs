@@ -42,6 +42,7 @@ pub struct Receipt {
     pub manifest_json: String,
     pub manifest_sha256: String,
     pub declarations: Vec<String>,
+    pub missing_title: String,
     pub missing: Vec<String>,
     pub absent: Vec<String>,
     pub files_title: String,
@@ -141,7 +142,7 @@ impl Told {
         let section = |heading: &str, lines| Section { heading: heading.into(), lines };
         let sections = [
             section("Declarations", self.declarations(service)),
-            section("Missing and sent another way", not_there(manifest, line)),
+            section(&not_there_heading(manifest), not_there(manifest, line)),
             section("Absent or withdrawn", absent(manifest)),
         ];
         let column = |title, width| Column { title, width };
@@ -197,6 +198,7 @@ pub async fn show(
         manifest_json: format!("{address}/manifest.json"),
         manifest_sha256: told.receipt.manifest_sha256.to_string(),
         declarations: told.declarations(&service),
+        missing_title: not_there_heading(manifest),
         missing: not_there(manifest, line),
         absent: absent(manifest),
         files_title: told.files_title(),
@@ -253,6 +255,22 @@ pub fn not_there(manifest: &Manifest, line: &SampleLine) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What [`not_there`] tells of, and only that: `Missing and sent another way`.
+fn not_there_heading(manifest: &Manifest) -> String {
+    let notes = || manifest.candidates.iter().flat_map(|one| &one.sections).map(|section| &section.notes);
+    let kinds = [
+        ("missing", notes().any(|of| of.missing.is_some())),
+        ("sent another way", notes().any(|of| of.other_means.is_some())),
+        ("incomplete", notes().any(|of| of.incomplete.is_some())),
+    ];
+    let there: Vec<&str> = kinds.into_iter().filter(|kind| kind.1).map(|kind| kind.0).collect();
+    let told = match there.as_slice() {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        all => all.concat(),
+    };
+    told[..told.len().min(1)].to_uppercase() + told.get(1..).unwrap_or_default()
 }
 
 /// `1030 BROWN, Tom: absent`.

@@ -13,6 +13,7 @@ use super::visitor::{Times, Visitor};
 use super::words;
 use super::workspace::line_of;
 use crate::actor::{Action, decide};
+use crate::candidate::CandidateStatus;
 use crate::database::workspace::SampleLine;
 use crate::evidence::FileState;
 use crate::http::body::{Form, Segments};
@@ -35,6 +36,7 @@ pub struct CheckPage {
     pub summary: String,
     /// What is not there, with a reason.
     pub missing: Vec<Line>,
+    pub absent: Absent,
     pub next: Option<String>,
     pub why_not: String,
     pub back: String,
@@ -46,6 +48,37 @@ pub struct Line {
     pub who: String,
     pub what: String,
     pub href: Option<String>,
+}
+
+/// Who is marked as absent, and so is asked for nothing.
+#[derive(Debug)]
+pub struct Absent {
+    pub lines: Vec<Line>,
+    /// So many more, whom no line names.
+    pub more: usize,
+}
+
+/// Lines of those who are absent.
+const ABSENT: usize = 50;
+
+impl Absent {
+    fn of(standing: &Standing, sample: &str) -> Self {
+        let absent = standing.candidates.iter().filter(|one| one.status == CandidateStatus::Absent);
+        let lines: Vec<_> = absent
+            .clone()
+            .take(ABSENT)
+            .map(|one| Line {
+                who: format!("{} {}", one.number, one.name),
+                what: "absent: nothing is asked for".into(),
+                href: Some(format!("{sample}?open={}&at=candidate#candidate", one.number)),
+            })
+            .collect();
+        Self { more: absent.count() - lines.len(), lines }
+    }
+
+    fn number(&self) -> usize {
+        self.lines.len() + self.more
+    }
 }
 
 #[derive(Debug, Template)]
@@ -72,6 +105,7 @@ pub struct SubmitPage {
     pub frame: Frame,
     pub sample: String,
     pub summary: Vec<(&'static str, String)>,
+    pub absent: Absent,
     pub problem: Option<Problem>,
     pub back: String,
 }
@@ -104,6 +138,7 @@ fn check_page(
     let files = standing.files().filter(|file| file.state == FileState::Accepted);
     let files = u32::try_from(files.count()).unwrap_or(u32::MAX);
     let missing = missing(standing, &sample);
+    let absent = Absent::of(standing, &sample);
     let mut frame = visitor.frame_of("Check before you submit", line, true);
     frame.sample = Some(line.sample.id.to_string());
     let first = service.submissions.declarations().first();
@@ -120,16 +155,21 @@ fn check_page(
             blocking: lines(&found.blocking),
             doubtful: lines(&found.doubtful),
             summary: format!(
-                "{}, {}{}.",
+                "{}, {}{}{}.",
                 words::count(candidates, "candidate"),
                 words::count(files, "file").to_lowercase(),
                 match missing.len() {
                     0 => String::new(),
                     1 => ", 1 section marked Missing".into(),
                     number => format!(", {number} sections marked Missing"),
+                },
+                match absent.number() {
+                    0 => String::new(),
+                    number => format!(", {number} absent"),
                 }
             ),
             missing,
+            absent,
             next: first.filter(|_| ready).map(|one| format!("{sample}/declarations/{}", one.id)),
             why_not: if may {
                 "You can go on to the declarations when nothing stops you any more.".into()
@@ -148,9 +188,11 @@ fn missing(standing: &Standing, sample: &str) -> Vec<Line> {
         for section in &standing.component.sections {
             let code = section.code.as_str();
             if let Some(flag) = standing.notes_of(one, code).missing {
+                let note = flag.note.as_ref().filter(|note| !note.is_empty());
+                let note = note.map(|note| format!(": “{note}”")).unwrap_or_default();
                 lines.push(Line {
                     who: format!("{} {}", one.number, one.name),
-                    what: format!("{}: {}", section.title, words::missing_reason(&flag.reason)),
+                    what: format!("{}: {}{note}", section.title, words::missing_reason(&flag.reason)),
                     href: Some(format!("{sample}?open={}#section-{code}", one.number)),
                 });
             }
@@ -291,17 +333,20 @@ pub async fn show(
     });
     let times = Times::new(&line.time_zone, service.clock.now());
     let last = service.submissions.declarations().last();
+    let absent = Absent::of(&standing, &format!("/samples/{id}"));
     let view = SubmitPage {
         frame: visitor.frame_of("Submit the sample", &line, true),
         sample: name_of(&line),
         summary: vec![
             ("Who submits", visitor.actor.name.clone()),
             ("Candidates", candidates.to_string()),
+            ("Absent", absent.number().to_string()),
             ("Files", format!("{}, {}", accepted.len(), words::bytes(bytes))),
             ("Missing", missing.count().to_string()),
             ("Doubtful", found.doubtful.len().to_string()),
             ("Due", times.deadline(line.sample.dates.due_at)),
         ],
+        absent,
         problem: None,
         back: last.map_or_else(
             || format!("/samples/{id}/check"),

@@ -195,6 +195,60 @@ async fn files_that_speak_of_somebody_else_are_asked_about() {
 }
 
 #[tokio::test]
+async fn who_is_absent_is_in_no_count_and_named_before_submitting() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let cookie = cookie(&strongroom, "officer.98765").await;
+    let read = async |path: String| send(page(&strongroom, &cookie, &path)).await.text;
+    let list = async |query: &str| read(format!("/samples/{sample}{query}")).await;
+    let number = |text: &str, from: &str, to: &str| -> usize {
+        let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no {from} in {text}"));
+        rest.split_once(to).unwrap().0.trim().parse().unwrap()
+    };
+    let in_sample = |text: &str| number(text, "In the sample <b>", "</b>");
+    let before = in_sample(&list("").await);
+    let absent = format!("/api/v1/samples/{sample}/candidates/1005/absent");
+    assert_eq!(officer.put(&absent, serde_json::json!({})).await.status, 204);
+    let narrowed = list("?filter=sample&closed=true").await;
+    assert_eq!(in_sample(&narrowed), before - 1);
+    assert_eq!(narrowed.matches("<tr class=\"row").count(), before - 1, "the number is that of the rows");
+    assert!(!narrowed.contains("id=\"c-1005\""));
+    assert_eq!(number(&narrowed, "</strong> of ", " complete"), before - 1);
+    let home = read("/organisations/ocr".to_owned()).await;
+    assert!(home.contains(&format!("<dd>{} in the sample, ", before - 1)), "{home}");
+
+    let check = read(format!("/samples/{sample}/check")).await;
+    let named = format!("href=\"/samples/{sample}?open=1005&#38;at=candidate#candidate\"");
+    assert!(check.contains("Marked as absent") && check.contains(&named), "{check}");
+    for candidate in officer.get(&format!("/api/v1/samples/{sample}/candidates")).await.json()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["in_sample"] == true && one["status"] == "entered")
+    {
+        let candidate =
+            format!("/api/v1/samples/{sample}/candidates/{}", candidate["number"].as_str().unwrap());
+        let sections = officer.get(&candidate).await.json()["sections"].clone();
+        for section in sections.as_array().unwrap().iter().filter(|one| one["required"] == true) {
+            let missing = format!("{candidate}/sections/{}/missing", section["code"].as_str().unwrap());
+            let why = serde_json::json!({ "reason": "other", "note": "The mill burnt down." });
+            assert_eq!(officer.put(&missing, why).await.status, 204);
+        }
+    }
+    let check = read(format!("/samples/{sample}/check")).await;
+    assert!(check.contains("Nothing stops you.") && check.contains(" absent.</p>"), "{check}");
+    assert!(check.contains(": other reason: “The mill burnt down.”</span>"), "{check}");
+    let submit = read(format!("/samples/{sample}/submit")).await;
+    assert!(submit.contains("<dt>Absent</dt>") && submit.contains(&named), "{submit}");
+
+    officer.submit(&sample).await;
+    let receipt = read(format!("/samples/{sample}/submissions/1")).await;
+    assert!(receipt.contains("<h2>Missing</h2>"), "nothing was sent another way: {receipt}");
+    strongroom.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_optional_is_not_counted_as_owed() {
     let strongroom = Strongroom::start().await;
     let cookie = cookie(&strongroom, "officer.98765").await;

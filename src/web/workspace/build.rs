@@ -82,10 +82,11 @@ impl Narrowing {
         Self::ALL.iter().find(|(_, code, _)| *code == word).map_or(Self::Everyone, |found| found.0)
     }
 
-    fn fits(self, candidate: &CandidateFacts, work: &Work) -> bool {
+    fn fits(self, work: &Work) -> bool {
         match self {
             Self::Everyone => true,
-            Self::Sample => candidate.in_sample,
+            // As the counts beside it: who is absent or withdrawn is asked for nothing.
+            Self::Sample => work.counted,
             Self::Work => work.needs_work(),
             Self::WithFiles => work.files > 0,
             Self::Missing => work.any_missing(),
@@ -154,7 +155,7 @@ impl Bench {
         let search = folded(self.asked.search.trim());
         let narrowing = Narrowing::of(&self.asked.filter);
         let all = &self.standing.candidates;
-        let mut order: Vec<usize> = (0..all.len()).filter(|&at| narrowing.fits(&all[at], &self.works[at])).collect();
+        let mut order: Vec<usize> = (0..all.len()).filter(|&at| narrowing.fits(&self.works[at])).collect();
         match self.asked.sort.as_str() {
             "number" => order.sort_by(|&a, &b| all[a].number.cmp(&all[b].number)),
             "name" => order.sort_by_cached_key(|&at| (folded(&all[at].name), all[at].number.clone())),
@@ -391,9 +392,9 @@ impl Bench {
 
     fn filters(&self) -> Vec<Filter> {
         let mut number = [0_usize; Narrowing::ALL.len()];
-        for (candidate, work) in self.standing.candidates.iter().zip(&self.works) {
+        for work in &self.works {
             for (number, (narrowing, ..)) in number.iter_mut().zip(Narrowing::ALL) {
-                *number += usize::from(narrowing.fits(candidate, work));
+                *number += usize::from(narrowing.fits(work));
             }
         }
         let current = Narrowing::of(&self.asked.filter);
