@@ -4,6 +4,7 @@
 //! the first file that needs it; the later ones take it from there. What is
 //! written for who reads the modules stays behind: comments that begin a line, and a line's first white space.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
@@ -68,6 +69,7 @@ impl<'a, R: Fn(&str) -> Option<String>> Linker<'a, R> {
         let source = (self.read)(path).ok_or_else(|| format!("{path} is not there"))?;
         let (mut body, mut exports) = (String::with_capacity(source.len()), Vec::new());
         for line in code(path, &source)? {
+            let line = &*line;
             if let Some((names, from)) = import(line) {
                 let number = self.add(&beside(path, from), depth + 1)?;
                 // `{ a, b }` takes some, `* as all` takes the whole.
@@ -101,8 +103,8 @@ fn exports(numbers: impl IntoIterator<Item = usize>) -> String {
     numbers.into_iter().map(|number| format!("$module{number}")).collect::<Vec<_>>().join(", ")
 }
 
-/// What a browser reads of a module: its lines without comments that begin one, and without empty ones.
-fn code<'a>(path: &str, source: &'a str) -> Result<Vec<&'a str>, String> {
+/// What a browser reads of a module: its lines without comments that begin one or say a type, and without empty ones.
+fn code<'a>(path: &str, source: &'a str) -> Result<Vec<Cow<'a, str>>, String> {
     let (mut lines, mut inside) = (Vec::new(), false);
     for line in source.lines() {
         let mut line = line.trim();
@@ -114,10 +116,17 @@ fn code<'a>(path: &str, source: &'a str) -> Result<Vec<&'a str>, String> {
             (inside, line) = (false, rest.trim_start());
         }
         if !line.is_empty() && !line.starts_with("//") {
-            lines.push(line);
+            lines.push(untyped(line));
         }
     }
     if inside { Err(format!("{path}: a comment does not end")) } else { Ok(lines) }
+}
+
+/// Without its types: `/** @type {A} */ (b)` is `(b)`.
+fn untyped(line: &str) -> Cow<'_, str> {
+    let Some((before, rest)) = line.split_once("/** @") else { return Cow::Borrowed(line) };
+    let Some((_, after)) = rest.split_once("*/") else { return Cow::Borrowed(line) };
+    Cow::Owned(format!("{before}{}", untyped(after.trim_start())))
 }
 
 /// `import { a, b } from "./x.js";` as the names and where they are from.
@@ -167,8 +176,7 @@ mod tests {
         let source = "// a\n/**\n * b\n */\n  /** @type {c} */ d();\n\nconst e = /** @type {f} */ (g); // h\n/* i */ /* j\n*/ k();\n";
         let read = |_: &str| Some(source.to_owned());
         let text = one("s/main.js", &read).unwrap();
-        let expected =
-            "const $module0 = (() => {\nd();\nconst e = /** @type {f} */ (g); // h\nk();\nreturn {  };";
+        let expected = "const $module0 = (() => {\nd();\nconst e = (g); // h\nk();\nreturn {  };";
         assert!(text.contains(expected), "{text}");
         assert!(one("s/main.js", &|_: &str| Some("/* a\n".to_owned())).is_err());
     }
