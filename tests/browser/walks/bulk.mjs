@@ -251,7 +251,7 @@ export async function aFolderIsDropped({ base, browser }) {
   await page.locator("#to-many").click();
   await page.locator("#by-folder").check();
   const zone = page.locator("[data-many-drop]");
-  await zone.waitFor();
+  await zone.scrollIntoViewIfNeeded();
   const root = folder({ "2006/Evidence/one.pdf": pdf("one"), "2006/Evidence/deep/two.pdf": pdf("two"), "2007/three.pdf": pdf("three") });
   const box = await zone.boundingBox();
   assert.ok(box !== null);
@@ -342,14 +342,14 @@ export async function filledInAndStarted({ base, browser }) {
   const page = await browser.person(base, 1280);
   await signIn(page, "teacher.20461");
   await openSample(page, /R085/);
-  const names = ["20461_2002_R085_Evidence_sure.pdf", "scan0001.pdf", "loose.pdf", "later.pdf"];
+  const names = ["20461_2009_R085_Evidence_sure.pdf", "scan0001.pdf", "loose.pdf", "later.pdf"];
   const files = names.map((name) => ({ name, mimeType: "application/pdf", buffer: pdf(`Filled in: ${name}`) }));
   await page.locator("#to-many").click();
   await chosen(page, "#choose-files", files);
   await page.locator("#start").waitFor();
   const field = (/** @type {string} */ name, /** @type {string} */ kind) => page.locator(".planned", { hasText: name }).locator(kind);
   const [candidate, section] = ["input[list]", "select"];
-  await field("loose.pdf", candidate).fill("2003");
+  await field("loose.pdf", candidate).fill("2008");
   await field("loose.pdf", section).selectOption("Evidence");
   await field("scan0001.pdf", section).selectOption("Witness");
   for (const press of [
@@ -364,7 +364,7 @@ export async function filledInAndStarted({ base, browser }) {
     assert.equal(await page.evaluate(() => document.activeElement?.id), "problem");
     assert.deepEqual(
       [await field("loose.pdf", candidate).inputValue(), await field("loose.pdf", section).inputValue(), await field("scan0001.pdf", candidate).inputValue()],
-      ["2003", "Evidence", "Suhartono"],
+      ["2008", "Evidence", "Suhartono"],
     );
     assert.equal(await field("scan0001.pdf", "[aria-invalid]").getAttribute("aria-describedby"), await field("scan0001.pdf", ".state.bad").getAttribute("id"));
     assert.equal(await page.locator(".planned [aria-invalid]").count(), 1);
@@ -384,7 +384,7 @@ export async function filledInAndStarted({ base, browser }) {
   await page.locator("#show-begun").waitFor();
   await allAccepted(page, 3);
   const told = Object.fromEntries((await planned(page)).map((/** @type {any} */ file) => [file.name, file]));
-  assert.deepEqual([told["loose.pdf"].upload.candidate ?? told["loose.pdf"].candidates[0], told["loose.pdf"].section], ["2003", "Evidence"]);
+  assert.deepEqual([told["loose.pdf"].upload.candidate ?? told["loose.pdf"].candidates[0], told["loose.pdf"].section], ["2008", "Evidence"]);
   assert.deepEqual([told["scan0001.pdf"].candidates, told["scan0001.pdf"].section], [["2005"], "Witness"]);
   assert.equal(told["later.pdf"].state, "unfiled", "nothing was filled in for it");
   await page.context().close();
@@ -396,7 +396,7 @@ export async function filledInWithoutScript({ base, browser }) {
   await signIn(page, "teacher.20461");
   await openSample(page, /R085/);
   const sample = new URL(page.url()).pathname.split("/")[2];
-  const files = ["20461_2004_R085_Evidence_paper.pdf", "scan0009.pdf"].map((name) => ({ name, size: 9 }));
+  const files = ["20461_2009_R085_Evidence_paper.pdf", "scan0009.pdf"].map((name) => ({ name, size: 9 }));
   const made = await page.request.post(`/api/v1/samples/${sample}/bulk_plans`, { data: { files }, headers: await proof(page) });
   const { id } = await made.json();
   await page.goto(`${base}/samples/${sample}/plans/${id}`);
