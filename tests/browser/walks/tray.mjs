@@ -81,6 +81,7 @@ export async function byCandidate(given) {
   // However many there are, the page has two hundred.
   const many = Array.from({ length: 250 }, (_, at) => ({ name: `Empty ${at}.pdf`, mimeType: "application/pdf", buffer: Buffer.alloc(0) }));
   await choose(page, "Evidence", many);
+  await page.locator(".tray-total", { hasText: "of 253" }).waitFor();
   await page.locator(".tray-more", { hasText: "and more" }).waitFor();
   const shown = await page.locator(".tray-row, .tray-group").count();
   assert.ok(shown <= ROWS, `${shown} rows`);
