@@ -238,19 +238,8 @@ pub(crate) async fn files_of(
     sample: SampleId,
     candidate: &str,
 ) -> Result<Vec<FileRow>, DatabaseError> {
-    let sql = format!(
-        "SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE f.sample_id = $2 AND f.candidate_id = $3 AND {} \
-         AND f.state NOT IN ('superseded', 'deleted', 'cancelled') ORDER BY f.created_at, f.id LIMIT $4",
-        visible!("$1")
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(person.as_str())
-        .bind(sample.to_string())
-        .bind(candidate)
-        .bind(FILES)
-        .fetch_all(db.reader())
-        .await?;
-    let mut files = rows.iter().map(file_row).collect::<Result<Vec<_>, _>>()?;
+    let rest = "f.state NOT IN ('superseded', 'deleted', 'cancelled') ORDER BY f.created_at, f.id";
+    let mut files = some_of(db, person, (sample, candidate), rest, FILES).await?;
     // The sample's own documents are shared by nobody.
     if !files.is_empty() && !candidate.is_empty() {
         let mut with = shares::of_candidate(db, sample, candidate).await?;
@@ -263,24 +252,35 @@ pub(crate) async fn files_of(
     Ok(files)
 }
 
-/// Their files in this place that were deleted, the last first: each can be brought back until it is purged. At most
-/// [`DELETED`].
+/// Those that were deleted and can be brought back, the last first. At most [`DELETED`].
 pub(crate) async fn deleted_of(
     db: &Database,
     person: &PersonId,
     sample: SampleId,
     candidate: &str,
 ) -> Result<Vec<FileRow>, DatabaseError> {
+    let rest = "f.state = 'deleted' ORDER BY f.deleted_at DESC, f.id";
+    some_of(db, person, (sample, candidate), rest, DELETED).await
+}
+
+/// `rest`: which of a candidate's files, and in which order.
+async fn some_of(
+    db: &Database,
+    person: &PersonId,
+    (sample, candidate): (SampleId, &str),
+    rest: &str,
+    most: i64,
+) -> Result<Vec<FileRow>, DatabaseError> {
     let sql = format!(
-        "SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE f.sample_id = $2 AND f.candidate_id = $3 AND {} \
-         AND f.state = 'deleted' ORDER BY f.deleted_at DESC, f.id LIMIT $4",
+        "SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE f.sample_id = $2 AND f.candidate_id = $3 AND {} AND {rest} \
+         LIMIT $4",
         visible!("$1")
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(person.as_str())
         .bind(sample.to_string())
         .bind(candidate)
-        .bind(DELETED)
+        .bind(most)
         .fetch_all(db.reader())
         .await?;
     rows.iter().map(file_row).collect()

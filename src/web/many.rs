@@ -11,7 +11,7 @@ use axum::response::Response;
 use super::page::{Frame, page};
 use super::visitor::{Times, Visitor};
 use super::words;
-use super::workspace::line_of;
+use super::workspace::{line_of, surname};
 use crate::actor::{Action, PersonId, decide};
 use crate::bulk::Target;
 use crate::centre::CentreNumber;
@@ -118,7 +118,7 @@ pub async fn ways_here(
 /// The ways to name files, told with this centre's number and a candidate's.
 fn ways(component: &Component, centre: &CentreNumber, someone: Option<(&str, &str)>) -> Ways {
     let (number, name) = someone.unwrap_or(("1005", ""));
-    let folder = format!("{number} {}", family(name));
+    let folder = format!("{number} {}", surname(name));
     let alias = component.aliases.first().map_or(component.id.as_str(), String::as_str);
     let required = component.required().find(|section| !section.naming_assessed);
     let first = required.or(component.sections.first());
@@ -147,23 +147,6 @@ fn ways(component: &Component, centre: &CentreNumber, someone: Option<(&str, &st
     }
 }
 
-/// The family's part of a name: before the comma, what is written in capitals, or the last word.
-fn family(name: &str) -> String {
-    if let Some((family, _)) = name.split_once(',') {
-        return family.trim().to_owned();
-    }
-    let words: Vec<&str> = name.split_whitespace().collect();
-    let is_capital = |word: &&&str| {
-        word.chars().count() > 1 && **word == word.to_uppercase() && **word != word.to_lowercase()
-    };
-    let capitals: Vec<&str> = words.iter().filter(is_capital).copied().collect();
-    if capitals.is_empty() {
-        words.last().copied().unwrap_or_default().to_owned()
-    } else {
-        capitals.join(" ")
-    }
-}
-
 /// Code and title of every slot that files can go to.
 pub fn sections(component: &Component) -> Vec<(String, String)> {
     let sections = component.sections.iter();
@@ -175,23 +158,4 @@ pub fn sections(component: &Component) -> Vec<(String, String)> {
 /// The title of a slot.
 pub fn title(component: &Component, target: &Target) -> String {
     target.rules(component).map_or_else(|| target.as_str().to_owned(), |rules| rules.title.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_is_called_after_the_family() {
-        for (name, told) in [
-            ("Siân O'Neill", "O'Neill"),
-            ("O'Neill, Siân", "O'Neill"),
-            ("DE LA BLANCHE Chloé", "DE LA BLANCHE"),
-            ("Suharto", "Suharto"),
-            ("李 明", "明"),
-            ("", ""),
-        ] {
-            assert_eq!(family(name), told);
-        }
-    }
 }

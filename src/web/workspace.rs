@@ -33,6 +33,7 @@ use crate::service::Service;
 
 pub use build::line_of;
 pub use facts::{Work, forms, tally, works};
+pub use mentions::surname;
 pub use place::{Ground, file_view, needs, place_name, rules, takes};
 
 /// The workspace of one sample.

@@ -33,7 +33,7 @@ impl Signs {
 }
 
 /// The family name: what stands before a comma, or in capitals, or last.
-fn surname(name: &str) -> String {
+pub fn surname(name: &str) -> String {
     if let Some((family, _)) = name.split_once(',') {
         return family.to_owned();
     }
@@ -77,6 +77,20 @@ pub fn mentioned(file: &str, own: &Signs, others: &[Signs]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_family_is_what_stands_before_a_comma_in_capitals_or_last() {
+        for (name, told) in [
+            ("Siân O'Neill", "O'Neill"),
+            ("O'Neill, Siân", "O'Neill"),
+            ("DE LA BLANCHE Chloé", "DE LA BLANCHE"),
+            ("Suharto", "Suharto"),
+            ("李 明", "明"),
+            ("", ""),
+        ] {
+            assert_eq!(surname(name), told);
+        }
+    }
 
     #[test]
     fn a_name_speaks_of_a_number_or_a_surname_and_of_nobody_by_chance() {

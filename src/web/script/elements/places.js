@@ -64,8 +64,9 @@ export function watchPlaces(take) {
     if (where.candidate === "" && files.length > 0) return take(files, where);
     for (let at = 0; at < files.length; at += NAMES) {
       const some = files.slice(at, at + NAMES);
-      for (const group of await groups(some, where, dropped)) {
-        const answer = await settle(group, where, dropped);
+      const came = await filing(some, where, dropped);
+      for (const group of groups(some, came)) {
+        const answer = await settle(group, where, group === some ? came : await filing(group, where, dropped));
         if (answer !== null) take(group, answer);
         // Who has said into which section of the candidate is not asked again.
         if (answer !== null && where.section === "" && answer.candidate === where.candidate) where = answer;
@@ -110,11 +111,9 @@ function filing(files, where, dropped) {
 
 /**
  * The files by whom their names speak of: what is asked of one is no answer for the others.
- * @param {File[]} files @param {Spot} where @param {boolean} dropped @returns {Promise<File[][]>}
+ * @param {File[]} files @param {Awaited<ReturnType<typeof filing>>} came what the server says of them. @returns {File[][]}
  */
-async function groups(files, where, dropped) {
-  if (files.length < 2) return [files];
-  const came = await filing(files, where, dropped);
+function groups(files, came) {
   const apart = came?.page?.getElementById("filing")?.dataset.apart;
   if (apart === undefined) return [files];
   return apart.split(";").map((group) => group.split(" ").flatMap((at) => files[Number(at)] ?? []));
@@ -123,10 +122,10 @@ async function groups(files, where, dropped) {
 /**
  * Where the files go: as the server has it, or as the person answers what it asks; null when nowhere. Without an answer
  * of the server they go where they were meant to; it looks at each again as its upload begins.
- * @param {File[]} files @param {Spot} where @param {boolean} dropped @returns {Promise<Spot | null>}
+ * @param {File[]} files @param {Spot} where @param {Awaited<ReturnType<typeof filing>>} came what the server says of them.
+ * @returns {Promise<Spot | null>}
  */
-async function settle(files, where, dropped) {
-  const came = await filing(files, where, dropped);
+async function settle(files, where, came) {
   const asking = came?.page?.getElementById("filing") ?? null;
   if (asking === null) return where.section === "" ? null : where;
   const places = asking.querySelectorAll("button[data-section]");

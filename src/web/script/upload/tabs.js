@@ -246,7 +246,6 @@ export class Tabs {
   }
 }
 
-
 /** What another tab has to know of it; its file, where it has none of it yet. @param {Upload} upload @param {boolean} fresh @returns {Told} */
 function plain(upload, fresh) {
   const { key, name, size, place, path, target, state, confirmed, url, message, reason, final, asked, unwanted, held, kept } = upload;
