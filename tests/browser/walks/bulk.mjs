@@ -101,6 +101,7 @@ export async function thirtyCandidatesByName({ base, browser }) {
   assert.equal(await page.locator("#start").textContent(), "Start upload of 60 files");
   assert.match(await page.locator("#left-out").innerText(), /10 candidates of the sample have no file/);
   await browser.look(page, "plan-ready");
+  await browser.tree(page, "plan", "main");
   await page.evaluate(listens);
   await hand.on("#start");
   await page.locator("#show-begun").waitFor();
@@ -309,6 +310,7 @@ export async function nastyNames({ base, browser }) {
     await browser.look(page, "plan-unfiled");
   }
   await page.setViewportSize({ width: 1280, height: 900 });
+  await browser.tree(page, "plan-unfiled", "main");
   await page.locator("#show-refused").click();
   await page.locator("h2", { hasText: "Refused" }).waitFor();
   await browser.look(page, "plan-refused");
