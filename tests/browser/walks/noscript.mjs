@@ -59,8 +59,7 @@ export async function withoutScript({ base, browser }) {
   await page.locator("#undo").click();
   await says(page, "Research", /notes\.pdf[^]*Accepted/);
   await page.locator("#section-Pitch-missing").click();
-  await page.locator("#reason-lost").check();
-  await page.locator("#set-missing").click();
+  await page.locator("#reason-lost").click();
   await says(page, "Pitch", /Missing: lost/);
   await page.context().close();
 

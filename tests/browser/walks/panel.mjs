@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { signIn } from "../browser.mjs";
 import { pdf } from "./files.mjs";
-import { becomes, choose, openSample } from "./steps.mjs";
+import { becomes, choose, clicks, openSample } from "./steps.mjs";
 
 /** @param {string} name */
 const file = (name) => [{ name, mimeType: "application/pdf", buffer: pdf(name) }];
@@ -142,6 +142,27 @@ export async function inPlaceOfFiles(given) {
     await page.locator("#section-Plan", { hasText: "One page is all there was." }).waitFor();
     await page.locator("#section-Plan-unflag").click();
     await page.locator("#section-Plan-fewer").waitFor();
+    // Missing is two actions, and taking it back is one.
+    const hand = clicks(page);
+    await hand.on("#section-URS-missing");
+    await hand.on("#reason-lost");
+    await page.locator("#section-URS", { hasText: "Missing: lost" }).waitFor();
+    assert.equal(hand.count, 2, "two actions");
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "section-URS");
+    await page.locator("#section-URS-unflag").click();
+    await page.locator("#section-URS-missing").waitFor();
+    // Why it is something else has to be said; what was written stays.
+    await page.locator("#section-URS-missing").click();
+    await page.locator("#reason-other").click();
+    await page.locator("#note-wrong").waitFor();
+    await page.locator("#note").fill("First line.");
+    await page.locator("#note").press("Enter");
+    await page.locator("#note").pressSequentially("Eaten by the dog.");
+    await page.locator("#reason-other").focus();
+    await page.keyboard.press("Enter");
+    await page.locator("#section-URS", { hasText: "Eaten by the dog." }).waitFor();
+    await page.locator("#section-URS-unflag").click();
+    await page.locator("#section-URS-missing").waitFor();
     // Nothing at all.
     await page.goto(`${page.url().split("?")[0]}?search=302&open=${next}`);
     await page.locator("#mark-absent").click();
