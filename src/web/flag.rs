@@ -253,7 +253,7 @@ pub async fn set(
 }
 
 /// What the person can put right on the form; everything else is a page of its own.
-fn told(error: ApiError) -> Result<Problem, ApiError> {
+pub fn told(error: ApiError) -> Result<Problem, ApiError> {
     match error {
         ApiError::InvalidRequest { .. }
         | ApiError::MissingNotAllowed { .. }

@@ -9,6 +9,7 @@ mod build;
 mod facts;
 pub mod filing;
 mod mentions;
+pub mod missing;
 mod place;
 
 use std::sync::Arc;

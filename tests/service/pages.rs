@@ -3,6 +3,7 @@
 use reqwest::{Method, RequestBuilder};
 
 use crate::identity::{cookie, with_cookie};
+use crate::roles::Person;
 use crate::support::{Answer, CENTRE, Strongroom, send};
 
 const PROBE: &str = "SELECT CAST(seen_at AS TEXT) FROM sessions";
@@ -75,6 +76,64 @@ async fn a_refusal_is_shown_until_it_is_made_up_for() {
     assert!(problem(&shown("&filter=problem").await));
     upload("bad.txt", b"What was meant.", "accepted").await;
     assert!(!problem(&shown("&filter=problem").await), "the file of that name is here now");
+    strongroom.stop().await;
+}
+
+#[tokio::test]
+async fn several_sections_are_marked_as_missing_at_once() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let person = Person::new(&strongroom, "officer.98765").await;
+    let path = format!("/samples/{sample}/missing");
+    let shown = async || send(person.request(&strongroom, "GET", &path)).await.text;
+    let mark = async |form: &str| {
+        let form = format!("csrf=&note=In+the+flood.{form}");
+        let request = person.request(&strongroom, "POST", &path);
+        send(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await
+    };
+    let state = async |number: &str| {
+        let whole = officer.get(&format!("/api/v1/samples/{sample}/candidates/{number}")).await.json();
+        whole["sections"][0]["state"].as_str().unwrap().to_owned()
+    };
+    let page = shown().await;
+    for place in ["1005/URS", "1003/URS", "1001/URS"] {
+        assert!(page.contains(&format!("value=\"{place}\"")), "{place}: {page}");
+    }
+    let (first, then) = (page.find("1005/URS").unwrap(), page.find("1005/Evidence").unwrap());
+    assert!(first < then && then < page.find("1003/URS").unwrap(), "as the list, section by section");
+
+    for (form, said) in [
+        ("&reason=lost", "Choose at least one section"),
+        ("&place=1005/URS", "Choose why there is nothing"),
+        ("&place=1005/URS&note=+&reason=other", "Say in the note why it is missing"),
+    ] {
+        let answer = mark(form).await;
+        assert!(answer.status == 422 && answer.text.contains(said), "{said}: {}", answer.text);
+        assert_eq!(state("1005").await, "empty");
+    }
+    assert!(mark("&place=1005/URS").await.text.contains(" checked"), "what was chosen is chosen still");
+    assert_eq!(mark("&place=1005/Nothing&reason=lost").await.status, 404);
+    let many = "&place=1005/URS".repeat(101);
+    assert_eq!(mark(&format!("{many}&reason=lost")).await.status, 400);
+
+    // A file came to one of them after the page was shown; the others stand.
+    let file = officer.upload(&sample, "1003", "URS", "urs.txt", b"recording sheet").await;
+    officer.wait_for(&file, "accepted").await;
+    let answer = mark("&place=1005/URS&place=1003/URS&place=1001/URS&reason=damaged").await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text.contains("2 sections are marked as Missing."), "{}", answer.text);
+    assert!(
+        answer.text.contains("<strong>1003, Unit recording sheet</strong>: This section cannot be marked")
+    );
+    assert_eq!((state("1005").await, state("1001").await), ("missing".into(), "missing".into()));
+    assert_eq!(state("1003").await, "provided");
+    assert!(!shown().await.contains("1005/URS"), "it is said of it already");
+    let answer = mark("&place=1005/Evidence&place=1001/Evidence&reason=lost").await;
+    assert_eq!(answer.status, 303);
+    assert_eq!(answer.headers["location"], format!("/samples/{sample}/check"));
+    let rows = strongroom.texts("SELECT action FROM audit WHERE action LIKE 'section.%' ORDER BY id").await;
+    assert_eq!(rows, ["section.missing_set"; 4]);
     strongroom.stop().await;
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::actor::{Action, Actor, PersonId, decide};
 use crate::candidate::{CandidateStatus, by_mark};
-use crate::completeness::{CandidateState, Counter, SectionState};
+use crate::completeness::{CandidateState, Counter, SectionState, section_state};
 use crate::component::Section;
 use crate::database::workspace::{self, FileRow, Narrow, Refused, SampleLine, Withdrawn};
 use crate::evidence::{FileState, SUPPORTING};
@@ -361,6 +361,27 @@ impl Bench {
             next: link(here.map(|here| here + 1)),
             closed: ground.closed.unwrap_or_default(),
         }
+    }
+
+    /// What is asked for, has nothing, and can be changed now, in the order of the list.
+    pub(super) fn empty(&self) -> Vec<(&CandidateFacts, &Section)> {
+        let mut empty = Vec::new();
+        for &(at, _) in &self.order {
+            let (candidate, work) = (&self.standing.candidates[at], &self.works[at]);
+            if !work.counted || self.closed(Some(candidate)).is_some() {
+                continue;
+            }
+            let sections = self.line.component.sections.iter().zip(&work.sections);
+            let nothing = |section: &Section, of: &SectionWork| {
+                section.required && section_state(section, of.facts) == SectionState::Empty
+            };
+            empty.extend(
+                sections
+                    .filter(|(section, of)| nothing(section, of))
+                    .map(|(section, _)| (candidate, section)),
+            );
+        }
+        empty
     }
 
     /// Number, name and id of every candidate, by number.
