@@ -189,7 +189,7 @@ fn check_page(
 /// Every section that is marked as Missing.
 fn missing(standing: &Standing, sample: &str) -> Vec<Line> {
     let mut lines = Vec::new();
-    for one in standing.counted() {
+    for one in standing.listed().into_iter().filter(|one| one.counts()) {
         for section in &standing.component.sections {
             let code = section.code.as_str();
             if let Some(flag) = standing.notes_of(one, code).missing {
