@@ -76,6 +76,21 @@ async fn a_refusal_is_shown_until_it_is_made_up_for() {
     assert!(problem(&shown("&filter=problem").await));
     upload("bad.txt", b"What was meant.", "accepted").await;
     assert!(!problem(&shown("&filter=problem").await), "the file of that name is here now");
+
+    // What nothing makes up for can be dismissed; the verdict stays.
+    let bytes = b"MZ\x90\0\x03\0\0\0\x04\0 no words";
+    let file = officer.upload(&sample, "1005", "Evidence", "worse.txt", bytes).await;
+    officer.wait_for(&file, "rejected").await;
+    assert!(problem(&shown("&filter=problem").await) && shown("").await.contains(">Dismiss</button>"));
+    let path = format!("/api/v1/files/{file}");
+    for _ in 0..2 {
+        assert_eq!(officer.delete(&path).await.status, 204, "twice is once");
+    }
+    assert!(!problem(&shown("&filter=problem").await) && !shown("").await.contains(">worse.txt<"));
+    assert_eq!(officer.get(&path).await.json()["state"], "rejected");
+    assert_eq!(officer.post(&format!("{path}/restore")).await.code(), (409, "wrong_state".into()));
+    let rows = strongroom.texts("SELECT action FROM audit WHERE action = 'file.dismissed'").await;
+    assert_eq!(rows.len(), 1);
     strongroom.stop().await;
 }
 

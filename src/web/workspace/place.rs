@@ -96,7 +96,7 @@ pub fn place<'a>(
             ..SectionFacts::default()
         },
         checking: running.iter().any(|file| !file.state.is_open()),
-        refused: news.iter().any(|file| is_refused(file.state)),
+        refused: news.iter().any(|file| file.state.is_refused() || file.state == FileState::Quarantined),
         ..SectionWork::default()
     };
     let full = held >= section.max as usize;
@@ -219,27 +219,12 @@ fn asides(ground: &Ground<'_>, section: &Section, code: &str, work: &SectionWork
     asides
 }
 
-fn is_refused(state: FileState) -> bool {
-    matches!(
-        state,
-        FileState::Rejected
-            | FileState::Infected
-            | FileState::Unscannable
-            | FileState::Expired
-            | FileState::Quarantined
-    )
-}
-
 /// A refusal is shown until the place holds what makes up for it.
 fn is_news(section: &Section, file: &FileRow, all: &[&FileRow]) -> bool {
-    let over = matches!(
-        file.state,
-        FileState::Rejected | FileState::Infected | FileState::Unscannable | FileState::Expired
-    );
     let accepted = all.iter().filter(|other| other.state == FileState::Accepted);
     let accepted =
         accepted.filter_map(|other| other.accepted_at.map(|at| (other.original_name.as_str(), at)));
-    !over || !made_up(section, (&file.original_name, file.created_at), accepted)
+    !file.state.is_refused() || !made_up(section, (&file.original_name, file.created_at), accepted)
 }
 
 /// Whether what was refused (name, creation) was made up for by one of the place's accepted files (name,
@@ -289,6 +274,7 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
     facts.extend(shared(file));
     let changeable = ground.closed.is_none();
     let (accepted, running) = (file.state == FileState::Accepted, file.state.is_running());
+    let refused = file.state.is_refused();
     FileView {
         id: file.id.to_string(),
         state: file.state.as_str(),
@@ -303,9 +289,13 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
             .then(|| format!("/api/v1/files/{}/content", file.id)),
         move_to: (changeable && accepted && !ground.candidate.is_empty())
             .then(|| format!("{}/files/{}/move", ground.sample, file.id)),
-        delete: (changeable && (accepted || running))
+        delete: (changeable && (accepted || running || refused))
             .then(|| format!("{}/files/{}/delete", ground.sample, file.id)),
-        delete_word: if running { "Cancel" } else { "Delete" },
+        delete_word: match (running, refused) {
+            (true, _) => "Cancel",
+            (_, true) => "Dismiss",
+            _ => "Delete",
+        },
     }
 }
 

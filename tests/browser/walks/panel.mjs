@@ -45,6 +45,12 @@ export async function replaceAndMove(given) {
   await page.locator(".tray-row.bad", { hasText: "bad.pdf" }).waitFor();
   await becomes(page, "URS", "first.pdf", "Accepted");
   await page.locator("#section-URS-choose", { hasText: "Replace the file" }).waitFor();
+  // What was refused is put away; what the tray tells of it stays.
+  await given.browser.look(page, "panel-refused");
+  await page.locator("#section-URS button", { hasText: "Dismiss" }).click();
+  await inPlace(page, "URS", "bad.pdf").waitFor({ state: "detached" });
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "section-URS", "focus stays in the section");
+  await page.locator(".tray-row.bad", { hasText: "bad.pdf" }).waitFor();
   await choose(page, "URS", file("second.pdf"));
   await becomes(page, "URS", "second.pdf", "Accepted");
   await inPlace(page, "URS", "first.pdf").waitFor({ state: "detached" });
