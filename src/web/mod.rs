@@ -24,6 +24,7 @@ mod press;
 mod receipt;
 mod send;
 mod sign_in;
+mod sizes;
 mod statics;
 mod submit;
 mod viewer;

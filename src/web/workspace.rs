@@ -186,6 +186,8 @@ pub struct PlaceView {
     pub code: String,
     pub title: String,
     pub rules: String,
+    /// Where all types are told, each with its size, when `rules` does not.
+    pub all_types: Option<String>,
     /// What to remember, such as zipping the folder.
     pub advice: String,
     /// Accepted types as the browser's file dialog wants them: `.pdf,.docx`.

@@ -11,6 +11,7 @@ use crate::database::workspace::FileRow;
 use crate::evidence::PAUSED_AFTER;
 use crate::evidence::{FileState, Reason};
 use crate::submission::Notes;
+use crate::web::sizes::{largest, sizes};
 use crate::web::visitor::Times;
 use crate::web::words::{self, FileFacts, Tone};
 
@@ -61,9 +62,7 @@ pub fn needs(section: &Section) -> String {
 
 /// A section's rules in one sentence each: what it takes, and what to remember.
 pub fn rules(section: &Section) -> (String, String) {
-    let size = words::bytes(section.max_bytes);
-    let each = if section.max == 1 { "" } else { " each" };
-    let text = format!("{}. {}, up to {size}{each}.", needs(section), takes(section.accepts.iter()));
+    let text = format!("{}. {}, {}.", needs(section), takes(section.accepts.iter()), largest(section));
     let mut advice = match section.zip {
         ZipAdvice::None => String::new(),
         ZipAdvice::Allowed => "A folder? Zip it, so that its structure is kept.".to_owned(),
@@ -120,6 +119,8 @@ pub fn place<'a>(
         code: code.to_owned(),
         title: section.title.clone(),
         rules,
+        all_types: (section.accepts.len() > NAMED || sizes(section).len() > 1)
+            .then(|| format!("{}/help#takes-{}", ground.sample, section.code)),
         advice,
         accept: section.accepts.iter().map(|word| format!(".{word}")).collect::<Vec<_>>().join(","),
         max_bytes: section.max_bytes,
