@@ -153,6 +153,38 @@ async fn several_sections_are_marked_as_missing_at_once() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_moved_says_from_where_with_a_way_back() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let person = Person::new(&strongroom, "officer.98765").await;
+    let file = officer.upload(&sample, "1005", "URS", "urs.txt", b"recording sheet").await;
+    officer.wait_for(&file, "accepted").await;
+    let shown = async |open: &str| {
+        let path = format!("/samples/{sample}?moved={file}&open={open}");
+        send(person.request(&strongroom, "GET", &path)).await.text
+    };
+    let post = async |form: &str| {
+        let request = person.request(&strongroom, "POST", &format!("/samples/{sample}/files/{file}/move"));
+        let form = request.header("content-type", "application/x-www-form-urlencoded").body(form.to_owned());
+        send(form).await.headers["location"].to_str().unwrap().to_owned()
+    };
+    assert!(!shown("1005").await.contains("move-back"), "it was never moved");
+    let there = post("candidate=1003&section=Evidence").await;
+    assert!(there.contains(&format!("?moved={file}&open=1003")), "{there}");
+    let told = "Moved <strong>urs.txt</strong> here from 1005 Jordan Adeyemi · Unit recording sheet.";
+    assert!(shown("1003").await.contains(told));
+    assert!(!shown("1005").await.contains("move-back"), "it is not there");
+    post("candidate=1005&section=URS").await;
+    assert!(shown("1005").await.contains("here from 1003 Siân O&#39;Neill · Candidate evidence."));
+    post("candidate=1005&section=Evidence").await;
+    assert!(shown("1005").await.contains("here from Unit recording sheet."));
+    officer.submit(&sample).await;
+    assert!(!shown("1005").await.contains("move-back"), "nothing can be changed");
+    strongroom.stop().await;
+}
+
+#[tokio::test]
 async fn a_list_of_samples_goes_on_where_its_page_ended() {
     let strongroom = Strongroom::start().await;
     let cookie = cookie(&strongroom, "board").await;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::facts::SectionWork;
-use super::{Aside, FileView, FlagView, PlaceView, Undo};
+use super::{Aside, FileView, FlagView, MovedHere, PlaceView, Undo};
 use crate::completeness::{SectionFacts, section_state};
 use crate::component::{Section, ZipAdvice};
 use crate::database::shares::ShareState;
@@ -31,6 +31,8 @@ pub struct Ground<'a> {
     pub other_means: bool,
     /// The file that was deleted a moment ago, while it can be brought back.
     pub deleted: Option<&'a FileRow>,
+    /// The file that was moved here a moment ago, with its section.
+    pub moved: Option<(&'a str, MovedHere)>,
     pub times: &'a Times,
 }
 
@@ -150,6 +152,7 @@ pub fn place<'a>(
             _ => String::new(),
         },
         undo: ground.deleted.filter(|file| file.section == code).map(|file| undo(ground, file)),
+        moved: ground.moved.as_ref().filter(|(section, _)| *section == code).map(|(_, here)| here.clone()),
         deleted: match ground.deleted {
             _ if !open => Vec::new(),
             just => deleted

@@ -67,6 +67,17 @@ export async function replaceAndMove(given) {
   assert.match(page.url(), /open=3002/);
   assert.equal(await page.evaluate(() => document.activeElement?.id), "section-Report", "focus goes where the file went");
   await page.locator("#c-3001 a.s.quiet").first().waitFor();
+  // It says from where, and goes back the same way; and here again.
+  const back = page.locator("#section-Report .undo", { hasText: "Moved second.pdf here from 3001 Sofía Powell · Recording sheet." });
+  await back.waitFor();
+  await given.browser.look(page, "moved");
+  await page.locator("#move-back").press("Enter");
+  await inPlace(page, "URS", "second.pdf").waitFor();
+  assert.match(page.url(), /open=3001/);
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "section-URS");
+  await page.locator("#section-URS .undo", { hasText: "here from 3002" }).waitFor();
+  await page.locator("#move-back").click();
+  await back.waitFor();
 
   // Delete, and back again, beside where it was.
   await page.locator("#section-Report button", { hasText: "Delete" }).click();
