@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::error::word;
 use super::files::{PlaceRef, file_id, version_text};
-use super::{DatabaseError, Tx};
+use super::{Database, DatabaseError, Tx};
 use crate::clock::from_micros;
 use crate::evidence::{FileState, OriginalName, UniqueName};
 use crate::ids::FileId;
@@ -73,6 +73,25 @@ pub(crate) async fn lock(tx: &mut Tx, file: FileId) -> Result<Option<Movable>, D
         received_at: row.try_get::<Option<i64>, _>("received_at")?.map(from_micros),
         object,
     }))
+}
+
+/// Where the file was before it was moved last: candidate id and section.
+pub(crate) async fn came_from(
+    db: &Database,
+    file: FileId,
+) -> Result<Option<(String, String)>, DatabaseError> {
+    let detail: Option<String> = sqlx::query_scalar(
+        "SELECT detail FROM audit WHERE file_id = $1 AND action = 'file.moved' AND outcome = 'done' \
+         ORDER BY id DESC LIMIT 1",
+    )
+    .bind(file.to_string())
+    .fetch_optional(db.reader())
+    .await?;
+    let Some(detail) = detail else { return Ok(None) };
+    let broken = |_| DatabaseError::BrokenRow { table: "audit", id: file.to_string(), column: "detail" };
+    let detail: serde_json::Value = serde_json::from_str(&detail).map_err(broken)?;
+    let of = |what: &str| detail["from"][what].as_str().map(str::to_owned);
+    Ok(of("candidate").zip(of("section")))
 }
 
 /// Whether a submission holds the file: its manifest names the place.

@@ -1,4 +1,4 @@
-//! Deleting an accepted file, and undoing that while its bytes are kept; withdrawing one that waits for its check.
+//! Deleting an accepted file, and undoing that while its bytes are kept; dismissing a refused one; withdrawing one that waits for its check.
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Row};
@@ -21,7 +21,7 @@ pub(crate) async fn lock(tx: &mut Tx, file: FileId) -> Result<Option<FileState>,
     Ok(Some(word(&row.try_get::<String, _>(0)?, "files", &file.to_string(), "state")?))
 }
 
-/// Moves a locked file from one state to the other.
+/// Moves a locked file from one state to the other. A refused one keeps its state, and is no longer listed.
 pub(crate) async fn set(
     tx: &mut Tx,
     file: FileId,

@@ -231,14 +231,15 @@ const FILE_TABLES: &str = "files f JOIN samples s ON s.id = f.sample_id LEFT JOI
 LEFT JOIN candidates n ON n.id = f.candidate_id";
 
 /// The files of a candidate, or (`""`) the sample's documents, oldest first, as their centre sees them: what was
-/// replaced, deleted or cancelled is left out. At most [`FILES`].
+/// replaced, deleted, cancelled or dismissed is left out. At most [`FILES`].
 pub(crate) async fn files_of(
     db: &Database,
     person: &PersonId,
     sample: SampleId,
     candidate: &str,
 ) -> Result<Vec<FileRow>, DatabaseError> {
-    let rest = "f.state NOT IN ('superseded', 'deleted', 'cancelled') ORDER BY f.created_at, f.id";
+    let rest = "f.state NOT IN ('superseded', 'deleted', 'cancelled') AND f.deleted_at IS NULL \
+                ORDER BY f.created_at, f.id";
     let mut files = some_of(db, person, (sample, candidate), rest, FILES).await?;
     // The sample's own documents are shared by nobody.
     if !files.is_empty() && !candidate.is_empty() {
@@ -315,7 +316,7 @@ pub(crate) struct Refused {
     pub created_at: Timestamp,
 }
 
-/// The candidates' refused files; duplicates are none. At most [`REFUSED`], newest first.
+/// The candidates' refused files that nobody has dismissed; duplicates are none. At most [`REFUSED`], newest first.
 pub(crate) async fn refused(
     db: &Database,
     person: &PersonId,
@@ -325,7 +326,7 @@ pub(crate) async fn refused(
         "SELECT f.id, f.candidate_id, f.kind, f.section, f.state, f.original_name, f.created_at FROM files f \
          JOIN samples s ON s.id = f.sample_id WHERE f.sample_id = $2 AND f.candidate_id <> '' \
          AND f.state IN ('rejected', 'infected', 'unscannable', 'quarantined', 'expired') \
-         AND (f.reason IS NULL OR f.reason <> 'duplicate') AND {} ORDER BY f.id DESC LIMIT $3",
+         AND f.deleted_at IS NULL AND (f.reason IS NULL OR f.reason <> 'duplicate') AND {} ORDER BY f.id DESC LIMIT $3",
         visible!("$1")
     );
     let rows = sqlx::query(AssertSqlSafe(sql))

@@ -87,6 +87,11 @@ impl FileState {
         self.is_open() || matches!(self, Self::Received | Self::Checking)
     }
 
+    /// Nothing came of the upload.
+    pub fn is_refused(self) -> bool {
+        matches!(self, Self::Rejected | Self::Infected | Self::Unscannable | Self::Expired)
+    }
+
     /// The next state, if the life of a file has that step.
     pub fn become_(self, to: Self) -> Result<Self, InvalidTransition> {
         use FileState::{

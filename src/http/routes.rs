@@ -188,6 +188,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", SEND, Access::May(Action::ChangeWork)),
     route("GET", "/samples/{sample}/documents/{document}/send", Access::May(Action::ChangeWork)),
     route("POST", "/samples/{sample}/documents/{document}/send", Access::May(Action::ChangeWork)),
+    route("GET", "/samples/{sample}/missing", Access::May(Action::FlagMissing)),
+    route("POST", "/samples/{sample}/missing", Access::May(Action::FlagMissing)),
     route("GET", "/samples/{sample}/check", Access::May(Action::ViewWork)),
     route("GET", "/samples/{sample}/declarations/{declaration}", Access::May(Action::Submit)),
     route("POST", "/samples/{sample}/declarations/{declaration}", Access::May(Action::Submit)),

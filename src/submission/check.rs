@@ -1,5 +1,7 @@
 //! The check before submitting: everything that blocks, and everything doubtful.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -61,7 +63,27 @@ pub fn check(standing: &Standing, now: Timestamp) -> Check {
             ),
         });
     }
+    in_order(standing, &mut check);
     check
+}
+
+/// As the list of candidates has them, section by section: first what is of the whole sample, last its documents.
+fn in_order(standing: &Standing, check: &mut Check) {
+    let listed = standing.listed().into_iter().enumerate();
+    let places: HashMap<&CandidateNumber, usize> = listed.map(|(at, one)| (&one.number, at)).collect();
+    let sections = &standing.component.sections;
+    let place = |finding: &Finding| match (&finding.candidate, &finding.section) {
+        (None, None) => (None, 0),
+        (None, Some(_)) => (Some(usize::MAX), 0),
+        (Some(number), section) => {
+            let section = section.as_deref().unwrap_or_default();
+            // Supporting material comes after all of them.
+            let at = sections.iter().position(|one| one.code.as_str() == section);
+            (places.get(number).copied(), at.unwrap_or(sections.len()))
+        }
+    };
+    check.blocking.sort_by_cached_key(place);
+    check.doubtful.sort_by_cached_key(place);
 }
 
 fn general(code: &'static str, sentence: impl Into<String>) -> Finding {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::candidate::{CandidateNumber, CandidateStatus};
+use crate::candidate::{CandidateNumber, CandidateStatus, by_mark};
 use crate::completeness::SectionFacts;
 use crate::component::Component;
 use crate::evidence::{FileState, PAUSED_AFTER, Sha256Digest};
@@ -46,6 +46,13 @@ pub struct CandidateFacts {
     /// An extension of the candidate's own.
     pub due_at: Option<Timestamp>,
     pub cut_off_at: Option<Timestamp>,
+}
+
+impl CandidateFacts {
+    /// Sampled and entered, so that the work is asked for.
+    pub fn counts(&self) -> bool {
+        self.in_sample && self.status == CandidateStatus::Entered
+    }
 }
 
 /// What people noted of a candidate's section.
@@ -148,11 +155,16 @@ impl FileFacts {
 }
 
 impl Standing {
-    /// The candidates whose work counts: sampled and entered.
+    /// The candidates whose work counts.
     pub fn counted(&self) -> impl Iterator<Item = &CandidateFacts> {
-        self.candidates
-            .iter()
-            .filter(|candidate| candidate.in_sample && candidate.status == CandidateStatus::Entered)
+        self.candidates.iter().filter(|candidate| candidate.counts())
+    }
+
+    /// All of them, in the order of the list.
+    pub fn listed(&self) -> Vec<&CandidateFacts> {
+        let mut all: Vec<&CandidateFacts> = self.candidates.iter().collect();
+        all.sort_by(|a, b| by_mark((a.mark, a.status, &a.number), (b.mark, b.status, &b.number)));
+        all
     }
 
     /// The files that belong to the submission: of counted candidates, and documents of the sample.

@@ -156,6 +156,7 @@ cases! {
     submitting_twice_is_one_submission_with_a_manifest_that_proves_itself,
     one_declaration_unticked_is_refused_and_ticks_made_before_count,
     a_checking_file_is_refused_by_name_and_a_section_without_work_blocks_until_it_is_missing,
+    what_a_check_found_is_listed_as_the_candidates_are,
     a_moving_upload_blocks_and_a_paused_one_is_cancelled_and_fenced_by_submitting,
     after_the_due_date_it_is_late_and_after_the_grace_refused,
     only_who_may_submit_submits_and_the_rest_do_not_even_see_it,
@@ -249,6 +250,22 @@ async fn a_checking_file_is_refused_by_name_and_a_section_without_work_blocks_un
         csv.lines().any(|row| row.starts_with("98765,1011,") && row.ends_with(",,,,,,,,,,,,,,absent")),
         "{csv}"
     );
+}
+
+async fn what_a_check_found_is_listed_as_the_candidates_are(desk: Desk) {
+    let [low, high] = &desk.sampled().await[..2] else { panic!("nobody is sampled") };
+    desk.run("UPDATE candidates SET mark = 100 WHERE number = $1", &[high]).await;
+    for number in [low, high] {
+        desk.file(number, "Film", "checking").await;
+    }
+    for name in [format!("{low} URS.pdf"), format!("{high} Evidence.pdf")] {
+        desk.run("UPDATE files SET state = 'deleted' WHERE original_name = $1", &[&name]).await;
+    }
+    let found = blocked(desk.submit().await).blocking;
+    let place = |one: &Finding| (one.candidate.clone().unwrap().to_string(), one.section.clone().unwrap());
+    let listed = [(high, "Evidence"), (high, "Film"), (low, "URS"), (low, "Film")];
+    let listed = listed.map(|(number, section)| (number.clone(), section.to_owned()));
+    assert_eq!(found.iter().map(place).collect::<Vec<_>>(), listed);
 }
 
 async fn a_moving_upload_blocks_and_a_paused_one_is_cancelled_and_fenced_by_submitting(desk: Desk) {

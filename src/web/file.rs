@@ -73,6 +73,7 @@ pub async fn show(
         closed: locked.then_some("Nothing can be changed."),
         other_means: false,
         deleted: None,
+        moved: None,
         times: &times,
     };
     let mut frame = visitor.frame_of(row.original_name.clone(), &line, true);

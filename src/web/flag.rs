@@ -44,11 +44,11 @@ pub struct FlagForm {
     /// Characters.
     pub note_limit: usize,
     pub aside: &'static str,
+    /// What the one button says; where there are reasons, each is a button, and this is said of them.
     pub button: &'static str,
     /// The end of the button's id.
     pub word: &'static str,
-    /// What was chosen before, when the form comes back.
-    pub reason: String,
+    /// What was filled in before, when the form comes back.
     pub note: String,
     /// Why it cannot be said now; empty when it can.
     pub stopped: String,
@@ -126,7 +126,6 @@ async fn form(
         frame: visitor.frame_of(words.heading.clone(), &line, true),
         candidate: format!("{} {}", candidate.number, candidate.name),
         stopped: stopped(kind, &standing, &candidate.id, rules),
-        reason: filled.reason,
         note: filled.note,
         problem,
         back: back(place),
@@ -150,8 +149,7 @@ fn words_of(kind: FlagKind, rules: &Section) -> FlagForm {
             note_limit: 1_000,
             aside: "If the work was lost or damaged, your board’s procedure for lost work applies as well: flagging it \
                     here does not replace it.",
-            button: "Mark as Missing",
-            word: "missing",
+            button: "The reason you choose marks it at once. You can take it back.",
             ..FlagForm::default()
         },
         FlagKind::OtherMeans => FlagForm {
@@ -162,8 +160,7 @@ fn words_of(kind: FlagKind, rules: &Section) -> FlagForm {
             note_label: "Reference",
             note_hint: "(a tracking number or the date of the visit; required for “Some other way”)",
             note_limit: 100,
-            button: "Say that it comes another way",
-            word: "other",
+            button: "What you choose is noted at once. You can take it back.",
             ..FlagForm::default()
         },
         FlagKind::Incomplete => FlagForm {
@@ -256,7 +253,7 @@ pub async fn set(
 }
 
 /// What the person can put right on the form; everything else is a page of its own.
-fn told(error: ApiError) -> Result<Problem, ApiError> {
+pub fn told(error: ApiError) -> Result<Problem, ApiError> {
     match error {
         ApiError::InvalidRequest { .. }
         | ApiError::MissingNotAllowed { .. }

@@ -11,15 +11,13 @@ use axum::response::Response;
 use super::many::{Ways, ways_here};
 use super::naming::{Names, Tester};
 use super::page::{Frame, page};
+use super::sizes::{Size, sizes};
 use super::visitor::{Visitor, test_signatures};
 use super::words::{self, Words};
 use super::workspace::{line_of, needs, rules};
 use crate::actor::{Action, decide};
-use crate::check::scan::LARGEST_SCAN;
-use crate::check::structure::Limits;
-use crate::component::Section;
 use crate::database::workspace::SampleLine;
-use crate::evidence::{FileKind, Group, Reason};
+use crate::evidence::Reason;
 use crate::http::body::{Form, Segments};
 use crate::http::error::ApiError;
 use crate::http::routes;
@@ -45,19 +43,12 @@ pub struct NamingHelp {
 
 #[derive(Debug)]
 pub struct SectionHelp {
+    /// The element's id.
+    pub dom: String,
     pub title: String,
     pub needs: String,
     pub sizes: Vec<Size>,
     pub advice: String,
-}
-
-/// Types of which a section takes files of one size.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Size {
-    pub limit: String,
-    /// What holds for the large ones among them; empty: nothing.
-    pub note: &'static str,
-    pub types: Vec<String>,
 }
 
 #[derive(Debug, Template)]
@@ -134,7 +125,14 @@ async fn of_component(
     let sections = all
         .map(|section| {
             let (_, advice) = rules(section);
-            SectionHelp { title: section.title.clone(), needs: needs(section), sizes: sizes(section), advice }
+            let dom = format!("takes-{}", section.code);
+            SectionHelp {
+                dom,
+                title: section.title.clone(),
+                needs: needs(section),
+                sizes: sizes(section),
+                advice,
+            }
         })
         .collect();
     let heading = format!("What {} takes", component.title);
@@ -149,39 +147,6 @@ async fn of_component(
         None
     };
     Ok(page(status, &Help { frame, heading, sections, naming, refusals: refusals() }))
-}
-
-/// Every type that a section takes, by how large a file of it may be. What the scanner cannot look at is refused, but
-/// for archives, which are looked at file by file, and for recordings where the section takes them so.
-fn sizes(section: &Section) -> Vec<Size> {
-    const TWO: u64 = 2 << 30;
-    let mut sizes: Vec<Size> = Vec::new();
-    for kind in section.accepts.iter().filter_map(|extension| FileKind::of(extension)) {
-        let Some(most) = section.limit_for(kind.extension) else { continue };
-        let unchecked = section.allow_unscannable && matches!(kind.group, Group::Audio | Group::Video);
-        let (limit, note) = match kind.group {
-            Group::Archives if most > LARGEST_SCAN => (
-                format!("Up to {}", words::bytes(most.min(Limits::default().inflated_bytes))),
-                "Counted as unpacked, and each file in it below 2 GB.",
-            ),
-            _ if most <= LARGEST_SCAN || unchecked && most <= TWO => {
-                (format!("Up to {}", words::bytes(most)), "")
-            }
-            _ if unchecked => (
-                format!("Up to {}", words::bytes(most)),
-                "What is 2 GB or larger cannot be virus checked; it is taken here, and marked so.",
-            ),
-            _ => ("Below 2 GB".into(), "What is larger cannot be virus checked: send it in parts."),
-        };
-        let limit = if section.max == 1 { limit } else { format!("{limit} each") };
-        let name = kind.extension.to_uppercase();
-        match sizes.iter_mut().find(|size| size.limit == limit && size.note == note) {
-            Some(size) if size.types.contains(&name) => {}
-            Some(size) => size.types.push(name),
-            None => sizes.push(Size { limit, note, types: vec![name] }),
-        }
-    }
-    sizes
 }
 
 /// `GET /api/docs`: every call there is, from the table of routes.
@@ -235,58 +200,5 @@ fn action_words(action: crate::actor::Action) -> &'static str {
         Action::Hold => "hold it",
         Action::ReadAudit => "read the audit trail",
         Action::ReadInfected => "answer incidents",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::component::ZipAdvice;
-
-    fn section(accepts: &[&str], max_bytes: u64, allow_unscannable: bool) -> Section {
-        Section {
-            code: "Work".parse().unwrap(),
-            title: "Work".into(),
-            required: true,
-            min: 1,
-            max: 2,
-            max_bytes,
-            accepts: accepts.iter().map(|&extension| extension.to_owned()).collect(),
-            zip: ZipAdvice::None,
-            naming_assessed: false,
-            allow_unscannable,
-            aliases: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn no_file_is_promised_a_size_that_the_scanner_refuses() {
-        let told = |section: &Section| -> Vec<(String, bool, String)> {
-            let sizes = sizes(section).into_iter();
-            sizes.map(|size| (size.limit, size.note.is_empty(), size.types.join(" "))).collect()
-        };
-        let line = |limit: &str, plain: bool, types: &str| (limit.to_owned(), plain, types.to_owned());
-        let all = ["pdf", "docx", "png", "zip", "mp4", "wav", "tar.gz"];
-        assert_eq!(
-            told(&section(&all, 25 << 30, false)),
-            [
-                line("Below 2 GB each", false, "PDF DOCX MP4 WAV"),
-                line("Up to 15 MB each", true, "PNG"),
-                line("Up to 8 GB each", false, "ZIP TAR.GZ"),
-            ]
-        );
-        assert_eq!(
-            told(&section(&["pdf", "mp4"], 25 << 30, true)),
-            [line("Below 2 GB each", false, "PDF"), line("Up to 25 GB each", false, "MP4")]
-        );
-        assert_eq!(told(&section(&["mp4"], 2 << 30, true)), [line("Up to 2 GB each", true, "MP4")]);
-        assert_eq!(told(&section(&["mp4"], 2 << 30, false)), [line("Below 2 GB each", false, "MP4")]);
-        assert_eq!(
-            told(&section(&all, 600 << 20, false)),
-            [
-                line("Up to 600 MB each", true, "PDF DOCX ZIP MP4 WAV TAR.GZ"),
-                line("Up to 15 MB each", true, "PNG")
-            ]
-        );
     }
 }

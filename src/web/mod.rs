@@ -24,6 +24,7 @@ mod press;
 mod receipt;
 mod send;
 mod sign_in;
+mod sizes;
 mod statics;
 mod submit;
 mod viewer;
@@ -83,6 +84,7 @@ pub fn routes(service: &Arc<Service>) -> Router<Arc<Service>> {
             get(send::show).post(send::send),
         )
         .route("/samples/{sample}/documents/{document}/send", get(send::show).post(send::send))
+        .route("/samples/{sample}/missing", get(workspace::missing::show).post(workspace::missing::set))
         .route("/samples/{sample}/check", get(submit::check))
         .route("/samples/{sample}/declarations/{declaration}", get(submit::declaration).post(submit::tick))
         .route("/samples/{sample}/submit", get(submit::show).post(submit::submit))

@@ -128,7 +128,7 @@ pub async fn submit(
     let to = Where { candidate, section: filled.section.clone() };
     match moves::relocated(&service, &caller, &request, file, &to).await {
         Ok(()) => {
-            let there = place_href(id, to.candidate.as_str(), &to.section, "");
+            let there = place_href(id, to.candidate.as_str(), &to.section, &format!("moved={file}&"));
             Ok(Redirect::to(&there).into_response())
         }
         Err(error) => {

@@ -32,6 +32,8 @@ pub struct CheckPage {
     pub problem: Option<Problem>,
     pub blocking_title: String,
     pub blocking: Vec<Line>,
+    /// Where several sections are marked as Missing, when several lack files.
+    pub mark_missing: Option<String>,
     pub doubtful: Vec<Line>,
     pub summary: String,
     /// What is not there, with a reason.
@@ -133,6 +135,8 @@ fn check_page(
     let lines =
         |findings: &[Finding]| findings.iter().map(|one| told(one, standing, &sample)).collect::<Vec<_>>();
     let may = decide(&visitor.actor, Action::Submit, &line.sample, &line.component).is_ok();
+    let may_flag = decide(&visitor.actor, Action::FlagMissing, &line.sample, &line.component).is_ok();
+    let lacking = found.blocking.iter().filter(|one| one.code == "section_unresolved").count();
     let ready = found.may_submit() && may;
     let candidates = u32::try_from(standing.counted().count()).unwrap_or(u32::MAX);
     let files = standing.files().filter(|file| file.state == FileState::Accepted);
@@ -153,6 +157,7 @@ fn check_page(
                 number => format!("{number} things stop you"),
             },
             blocking: lines(&found.blocking),
+            mark_missing: (may_flag && lacking > 1).then(|| format!("{sample}/missing")),
             doubtful: lines(&found.doubtful),
             summary: format!(
                 "{}, {}{}{}.",
@@ -184,7 +189,7 @@ fn check_page(
 /// Every section that is marked as Missing.
 fn missing(standing: &Standing, sample: &str) -> Vec<Line> {
     let mut lines = Vec::new();
-    for one in standing.counted() {
+    for one in standing.listed().into_iter().filter(|one| one.counts()) {
         for section in &standing.component.sections {
             let code = section.code.as_str();
             if let Some(flag) = standing.notes_of(one, code).missing {

@@ -9,6 +9,7 @@ mod build;
 mod facts;
 pub mod filing;
 mod mentions;
+pub mod missing;
 mod place;
 
 use std::sync::Arc;
@@ -24,8 +25,8 @@ use super::visitor::{Times, Visitor};
 use super::words::Words;
 use crate::actor::{Action, Denied, PersonId, decide};
 use crate::candidate::CandidateNumber;
-use crate::database::submissions;
 use crate::database::workspace::{self, FileRow};
+use crate::database::{moves, submissions};
 use crate::http::body::{Query as UrlQuery, Segments};
 use crate::http::error::ApiError;
 use crate::ids::{FileId, SampleId};
@@ -185,6 +186,8 @@ pub struct PlaceView {
     pub code: String,
     pub title: String,
     pub rules: String,
+    /// Where all types are told, each with its size, when `rules` does not.
+    pub all_types: Option<String>,
     /// What to remember, such as zipping the folder.
     pub advice: String,
     /// Accepted types as the browser's file dialog wants them: `.pdf,.docx`.
@@ -206,6 +209,8 @@ pub struct PlaceView {
     /// Why it cannot be marked as Missing now; empty where that is plain.
     pub not_missing: String,
     pub undo: Option<Undo>,
+    /// What came here a moment ago from another place.
+    pub moved: Option<MovedHere>,
     /// What was deleted before.
     pub deleted: Vec<Undo>,
 }
@@ -256,6 +261,18 @@ pub struct Undo {
     pub href: String,
 }
 
+/// A move that can be taken back.
+#[derive(Clone, Debug)]
+pub struct MovedHere {
+    pub name: String,
+    /// `1005 O'NEILL, Sean · Candidate evidence`, or of the same candidate the section alone.
+    pub from: String,
+    pub href: String,
+    /// Where it goes back to.
+    pub candidate: String,
+    pub section: String,
+}
+
 /// The address of a workspace, as a person or a link asks for it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -270,6 +287,8 @@ pub struct Asked {
     from: usize,
     /// The file that was deleted a moment ago.
     deleted: Option<FileId>,
+    /// The file that was moved a moment ago.
+    moved: Option<FileId>,
     /// The element that a redirect was meant for.
     at: Option<String>,
     /// Numbers of the candidates whose rows are wanted, for a page that has the others.
@@ -309,8 +328,22 @@ async fn bench(
         Some(file) => workspace::file(&service.db, person, file).await?,
         None => None,
     };
-    let given = build::Given { line, standing, returned, times, refused, deleted };
+    let moved = match asked.moved {
+        Some(file) => moved(service, person, file).await?,
+        None => None,
+    };
+    let given = build::Given { line, standing, returned, times, refused, deleted, moved };
     Ok(Ok(build::Bench::new(&visitor.actor, given, asked)))
+}
+
+/// A file that was moved, and where it was: candidate id and section.
+async fn moved(
+    service: &Service,
+    person: &PersonId,
+    file: FileId,
+) -> Result<Option<(FileRow, (String, String))>, ApiError> {
+    let Some(row) = workspace::file(&service.db, person, file).await? else { return Ok(None) };
+    Ok(moves::came_from(&service.db, file).await?.map(|from| (row, from)))
 }
 
 /// The files of a candidate (or the sample's documents), and those that can be brought back.

@@ -87,11 +87,13 @@ export class Browser {
     for (const unsure of new Set(found.unsure)) if (unseen(unsure)) this.complaints.push(`${name} ${width}: to be looked at: ${unsure}`);
     for (const report of found.reports) this.complaints.push(`${name} ${width}: policy ${report}`);
     if (found.sideways > 0) this.complaints.push(`${name} ${width}: scrolls sideways by ${found.sideways} px`);
+    for (const cut of await page.evaluate(cutAside)) this.complaints.push(`${name} ${width}: ${cut}`);
     for (const small of await page.evaluate(tooSmall)) this.complaints.push(`${name} ${width}: ${small}`);
     if (width && width < 600) {
       await page.setViewportSize({ width: NARROWEST, height: 844 });
       const lost = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (lost > 0) this.complaints.push(`${name} ${NARROWEST}: scrolls sideways by ${lost} px`);
+      for (const cut of await page.evaluate(cutAside)) this.complaints.push(`${name} ${NARROWEST}: ${cut}`);
       await page.setViewportSize({ width, height: 844 });
     }
     for (const cut of await page.evaluate(withRoom)) this.complaints.push(`${name} ${width}: ${cut}`);
@@ -175,6 +177,15 @@ function tooSmall() {
     found.push(`${Math.round(box.width)} x ${Math.round(box.height)} px, needs ${needed}: ${one.outerHTML.slice(0, 120)}`);
   }
   return found.slice(0, 5);
+}
+
+/** Nothing of the page is cut off at its side. */
+function cutAside() {
+  return [...document.querySelectorAll("main *")]
+    .filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1)
+    .filter((one) => ["hidden", "clip"].includes(getComputedStyle(one).overflowX) && !one.matches("svg, svg *, input, select, .hidden-words"))
+    .map((one) => `cut off at the side: ${one.outerHTML.slice(0, 120)}`)
+    .slice(0, 5);
 }
 
 /** Nothing is cut off when letters, words and lines stand further apart (WCAG 1.4.12). */

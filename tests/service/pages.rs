@@ -3,6 +3,7 @@
 use reqwest::{Method, RequestBuilder};
 
 use crate::identity::{cookie, with_cookie};
+use crate::roles::Person;
 use crate::support::{Answer, CENTRE, Strongroom, send};
 
 const PROBE: &str = "SELECT CAST(seen_at AS TEXT) FROM sessions";
@@ -75,6 +76,111 @@ async fn a_refusal_is_shown_until_it_is_made_up_for() {
     assert!(problem(&shown("&filter=problem").await));
     upload("bad.txt", b"What was meant.", "accepted").await;
     assert!(!problem(&shown("&filter=problem").await), "the file of that name is here now");
+
+    // What nothing makes up for can be dismissed; the verdict stays.
+    let bytes = b"MZ\x90\0\x03\0\0\0\x04\0 no words";
+    let file = officer.upload(&sample, "1005", "Evidence", "worse.txt", bytes).await;
+    officer.wait_for(&file, "rejected").await;
+    assert!(problem(&shown("&filter=problem").await) && shown("").await.contains(">Dismiss</button>"));
+    let path = format!("/api/v1/files/{file}");
+    for _ in 0..2 {
+        assert_eq!(officer.delete(&path).await.status, 204, "twice is once");
+    }
+    assert!(!problem(&shown("&filter=problem").await) && !shown("").await.contains(">worse.txt<"));
+    assert_eq!(officer.get(&path).await.json()["state"], "rejected");
+    assert_eq!(officer.post(&format!("{path}/restore")).await.code(), (409, "wrong_state".into()));
+    let rows = strongroom.texts("SELECT action FROM audit WHERE action = 'file.dismissed'").await;
+    assert_eq!(rows.len(), 1);
+    strongroom.stop().await;
+}
+
+#[tokio::test]
+async fn several_sections_are_marked_as_missing_at_once() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let person = Person::new(&strongroom, "officer.98765").await;
+    let path = format!("/samples/{sample}/missing");
+    let shown = async || send(person.request(&strongroom, "GET", &path)).await.text;
+    let mark = async |form: &str| {
+        let form = format!("csrf=&note=In+the+flood.{form}");
+        let request = person.request(&strongroom, "POST", &path);
+        send(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await
+    };
+    let state = async |number: &str| {
+        let whole = officer.get(&format!("/api/v1/samples/{sample}/candidates/{number}")).await.json();
+        whole["sections"][0]["state"].as_str().unwrap().to_owned()
+    };
+    let page = shown().await;
+    for place in ["1005/URS", "1003/URS", "1001/URS"] {
+        assert!(page.contains(&format!("value=\"{place}\"")), "{place}: {page}");
+    }
+    let (first, then) = (page.find("1005/URS").unwrap(), page.find("1005/Evidence").unwrap());
+    assert!(first < then && then < page.find("1003/URS").unwrap(), "as the list, section by section");
+
+    for (form, said) in [
+        ("&reason=lost", "Choose at least one section"),
+        ("&place=1005/URS", "Choose why there is nothing"),
+        ("&place=1005/URS&note=+&reason=other", "Say in the note why it is missing"),
+    ] {
+        let answer = mark(form).await;
+        assert!(answer.status == 422 && answer.text.contains(said), "{said}: {}", answer.text);
+        assert_eq!(state("1005").await, "empty");
+    }
+    assert!(mark("&place=1005/URS").await.text.contains(" checked"), "what was chosen is chosen still");
+    assert_eq!(mark("&place=1005/Nothing&reason=lost").await.status, 404);
+    let many = "&place=1005/URS".repeat(101);
+    assert_eq!(mark(&format!("{many}&reason=lost")).await.status, 400);
+
+    // A file came to one of them after the page was shown; the others stand.
+    let file = officer.upload(&sample, "1003", "URS", "urs.txt", b"recording sheet").await;
+    officer.wait_for(&file, "accepted").await;
+    let answer = mark("&place=1005/URS&place=1003/URS&place=1001/URS&reason=damaged").await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text.contains("2 sections are marked as Missing."), "{}", answer.text);
+    assert!(
+        answer.text.contains("<strong>1003, Unit recording sheet</strong>: This section cannot be marked")
+    );
+    assert_eq!((state("1005").await, state("1001").await), ("missing".into(), "missing".into()));
+    assert_eq!(state("1003").await, "provided");
+    assert!(!shown().await.contains("1005/URS"), "it is said of it already");
+    let answer = mark("&place=1005/Evidence&place=1001/Evidence&reason=lost").await;
+    assert_eq!(answer.status, 303);
+    assert_eq!(answer.headers["location"], format!("/samples/{sample}/check"));
+    let rows = strongroom.texts("SELECT action FROM audit WHERE action LIKE 'section.%' ORDER BY id").await;
+    assert_eq!(rows, ["section.missing_set"; 4]);
+    strongroom.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_moved_says_from_where_with_a_way_back() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let person = Person::new(&strongroom, "officer.98765").await;
+    let file = officer.upload(&sample, "1005", "URS", "urs.txt", b"recording sheet").await;
+    officer.wait_for(&file, "accepted").await;
+    let shown = async |open: &str| {
+        let path = format!("/samples/{sample}?moved={file}&open={open}");
+        send(person.request(&strongroom, "GET", &path)).await.text
+    };
+    let post = async |form: &str| {
+        let request = person.request(&strongroom, "POST", &format!("/samples/{sample}/files/{file}/move"));
+        let form = request.header("content-type", "application/x-www-form-urlencoded").body(form.to_owned());
+        send(form).await.headers["location"].to_str().unwrap().to_owned()
+    };
+    assert!(!shown("1005").await.contains("move-back"), "it was never moved");
+    let there = post("candidate=1003&section=Evidence").await;
+    assert!(there.contains(&format!("?moved={file}&open=1003")), "{there}");
+    let told = "Moved <strong>urs.txt</strong> here from 1005 Jordan Adeyemi · Unit recording sheet.";
+    assert!(shown("1003").await.contains(told));
+    assert!(!shown("1005").await.contains("move-back"), "it is not there");
+    post("candidate=1005&section=URS").await;
+    assert!(shown("1005").await.contains("here from 1003 Siân O&#39;Neill · Candidate evidence."));
+    post("candidate=1005&section=Evidence").await;
+    assert!(shown("1005").await.contains("here from Unit recording sheet."));
+    officer.submit(&sample).await;
+    assert!(!shown("1005").await.contains("move-back"), "nothing can be changed");
     strongroom.stop().await;
 }
 

@@ -372,7 +372,7 @@ async fn the_help_page_lists_every_type() {
     let cookie = cookie(&strongroom, "teacher.98765").await;
     let help = with_cookie(&strongroom, Method::GET, &format!("/samples/{sample}/help"), &cookie);
     let text = send(help.header("accept", "text/html")).await.text;
-    let pitch = between(&text, "<h2>Recorded pitch</h2>", "</section>");
+    let pitch = between(&text, "id=\"takes-Pitch\"", "</section>");
     for group in ["audio", "video"] {
         let kinds = strongroom::evidence::catalogue().filter(|kind| kind.group.word() == group);
         for kind in kinds {

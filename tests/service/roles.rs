@@ -99,6 +99,8 @@ POST   /samples/{sample}/candidates/{number}/sections/{section}/fewer/clear     
 GET    /samples/{sample}/candidates/{number}/absent                                 yy....ff. yy..f.ff.
 POST   /samples/{sample}/candidates/{number}/absent                                 yy....ff. yy..f.ff.
 POST   /samples/{sample}/candidates/{number}/absent/clear                           yy....ff. yy..f.ff.
+GET    /samples/{sample}/missing                                                    yy....ff. yy..f.ff.
+POST   /samples/{sample}/missing                                                    yy....ff. yy..f.ff.
 GET    /samples/{sample}/check                                                      yy....yy. yy..f.yy.
 GET    /samples/{sample}/declarations/{declaration}                                 fy....ff. fy..f.ff.
 POST   /samples/{sample}/declarations/{declaration}                                 fy....ff. fy..f.ff.

@@ -103,6 +103,7 @@ pub async fn restore(
 }
 
 /// Cancels an open upload or a file that waits for its check, or deletes an accepted file, which [`bring_back`] undoes.
+/// A refused one stays refused, and no page lists it any more.
 /// Doing it again is no error.
 pub async fn remove(
     service: &Service,
@@ -122,6 +123,13 @@ pub async fn remove(
     let mut held = hold(service, caller, &row).await?;
     let waits = match held.state {
         FileState::Deleted | FileState::Cancelled => return Ok(()),
+        state if state.is_refused() => {
+            if row.deleted_at.is_none() {
+                removal::set(&mut held.tx, file, state, Some(service.clock.now())).await?;
+                record(&mut held.tx, service, caller, request, &row, "file.dismissed").await?;
+            }
+            return Ok(held.tx.commit().await?);
+        }
         FileState::Accepted => false,
         FileState::Received | FileState::Checking => true,
         state => return Err(ApiError::WrongState { state: state.to_string() }),

@@ -8,11 +8,12 @@ use unicode_normalization::char::is_combining_mark;
 use super::facts::{Change, SectionWork, Work, forms, tally, works};
 use super::place::{Ground, facts_of, place};
 use super::{
-    Asked, Cell, Column, Documents, Filter, Panel, PlaceView, Query, Row, SORTS, SampleHead, Workspace,
+    Asked, Cell, Column, Documents, Filter, MovedHere, Panel, PlaceView, Query, Row, SORTS, SampleHead,
+    Workspace,
 };
 use crate::actor::{Action, Actor, PersonId, decide};
 use crate::candidate::{CandidateStatus, by_mark};
-use crate::completeness::{CandidateState, Counter, SectionState};
+use crate::completeness::{CandidateState, Counter, SectionState, section_state};
 use crate::component::Section;
 use crate::database::workspace::{self, FileRow, Narrow, Refused, SampleLine, Withdrawn};
 use crate::evidence::{FileState, SUPPORTING};
@@ -53,6 +54,7 @@ pub(super) struct Given {
     pub times: Times,
     pub refused: Vec<Refused>,
     pub deleted: Option<FileRow>,
+    pub moved: Option<(FileRow, (String, String))>,
 }
 
 /// What the list can be narrowed to.
@@ -105,6 +107,7 @@ pub(super) struct Bench {
     returned: Option<Returned>,
     times: Times,
     deleted: Option<FileRow>,
+    moved: Option<(FileRow, (String, String))>,
     asked: Asked,
     can_change: bool,
     can_submit: bool,
@@ -123,7 +126,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(actor: &Actor, given: Given, asked: Asked) -> Self {
-        let Given { line, standing, returned, times, refused, deleted } = given;
+        let Given { line, standing, returned, times, refused, deleted, moved } = given;
         let may = |action| decide(actor, action, &line.sample, &line.component).is_ok();
         let (can_change, can_submit) = (may(Action::ChangeWork), may(Action::Submit));
         let can_flag = may(Action::FlagMissing);
@@ -131,6 +134,7 @@ impl Bench {
         let works = works(&standing, &refused);
         let drawn = standing.candidates.iter().any(|candidate| candidate.in_sample);
         let deleted = deleted.filter(|file| file.state == FileState::Deleted);
+        let moved = moved.filter(|(file, _)| file.state == FileState::Accepted);
         let mut bench = Self {
             line,
             standing,
@@ -138,6 +142,7 @@ impl Bench {
             returned,
             times,
             deleted,
+            moved,
             asked,
             can_change,
             can_submit,
@@ -276,10 +281,29 @@ impl Bench {
             sample: format!("/samples/{}", self.line.sample.id),
             other_means: self.can_note,
             deleted: self.deleted.as_ref().filter(|file| file.number == number && closed.is_none()),
+            moved: self.moved_here(&number).filter(|_| closed.is_none()),
             candidate: number,
             closed,
             times: &self.times,
         }
+    }
+
+    /// The file that came to this candidate a moment ago: its section, and the way back.
+    fn moved_here(&self, number: &str) -> Option<(&str, MovedHere)> {
+        let (file, (candidate, section)) = self.moved.as_ref()?;
+        let from = self.standing.candidates.iter().find(|one| one.id == *candidate)?;
+        let title = title_of(&self.line, section);
+        let here = MovedHere {
+            name: file.original_name.clone(),
+            from: match from.number.as_str() == number {
+                true => title,
+                false => format!("{} {} · {title}", from.number, from.name),
+            },
+            href: format!("/samples/{}/files/{}/move", self.line.sample.id, file.id),
+            candidate: from.number.to_string(),
+            section: section.clone(),
+        };
+        (file.number == number && file.sample == self.line.sample.id).then_some((&*file.section, here))
     }
 
     fn closed(&self, candidate: Option<&CandidateFacts>) -> Option<&'static str> {
@@ -361,6 +385,27 @@ impl Bench {
             next: link(here.map(|here| here + 1)),
             closed: ground.closed.unwrap_or_default(),
         }
+    }
+
+    /// What is asked for, has nothing, and can be changed now, in the order of the list.
+    pub(super) fn empty(&self) -> Vec<(&CandidateFacts, &Section)> {
+        let mut empty = Vec::new();
+        for &(at, _) in &self.order {
+            let (candidate, work) = (&self.standing.candidates[at], &self.works[at]);
+            if !work.counted || self.closed(Some(candidate)).is_some() {
+                continue;
+            }
+            let sections = self.line.component.sections.iter().zip(&work.sections);
+            let nothing = |section: &Section, of: &SectionWork| {
+                section.required && section_state(section, of.facts) == SectionState::Empty
+            };
+            empty.extend(
+                sections
+                    .filter(|(section, of)| nothing(section, of))
+                    .map(|(section, _)| (candidate, section)),
+            );
+        }
+        empty
     }
 
     /// Number, name and id of every candidate, by number.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::facts::SectionWork;
-use super::{Aside, FileView, FlagView, PlaceView, Undo};
+use super::{Aside, FileView, FlagView, MovedHere, PlaceView, Undo};
 use crate::completeness::{SectionFacts, section_state};
 use crate::component::{Section, ZipAdvice};
 use crate::database::shares::ShareState;
@@ -11,6 +11,7 @@ use crate::database::workspace::FileRow;
 use crate::evidence::PAUSED_AFTER;
 use crate::evidence::{FileState, Reason};
 use crate::submission::Notes;
+use crate::web::sizes::{largest, sizes};
 use crate::web::visitor::Times;
 use crate::web::words::{self, FileFacts, Tone};
 
@@ -30,6 +31,8 @@ pub struct Ground<'a> {
     pub other_means: bool,
     /// The file that was deleted a moment ago, while it can be brought back.
     pub deleted: Option<&'a FileRow>,
+    /// The file that was moved here a moment ago, with its section.
+    pub moved: Option<(&'a str, MovedHere)>,
     pub times: &'a Times,
 }
 
@@ -61,9 +64,7 @@ pub fn needs(section: &Section) -> String {
 
 /// A section's rules in one sentence each: what it takes, and what to remember.
 pub fn rules(section: &Section) -> (String, String) {
-    let size = words::bytes(section.max_bytes);
-    let each = if section.max == 1 { "" } else { " each" };
-    let text = format!("{}. {}, up to {size}{each}.", needs(section), takes(section.accepts.iter()));
+    let text = format!("{}. {}, {}.", needs(section), takes(section.accepts.iter()), largest(section));
     let mut advice = match section.zip {
         ZipAdvice::None => String::new(),
         ZipAdvice::Allowed => "A folder? Zip it, so that its structure is kept.".to_owned(),
@@ -96,7 +97,7 @@ pub fn place<'a>(
             ..SectionFacts::default()
         },
         checking: running.iter().any(|file| !file.state.is_open()),
-        refused: news.iter().any(|file| is_refused(file.state)),
+        refused: news.iter().any(|file| file.state.is_refused() || file.state == FileState::Quarantined),
         ..SectionWork::default()
     };
     let full = held >= section.max as usize;
@@ -120,6 +121,8 @@ pub fn place<'a>(
         code: code.to_owned(),
         title: section.title.clone(),
         rules,
+        all_types: (section.accepts.len() > NAMED || sizes(section).len() > 1)
+            .then(|| format!("{}/help#takes-{}", ground.sample, section.code)),
         advice,
         accept: section.accepts.iter().map(|word| format!(".{word}")).collect::<Vec<_>>().join(","),
         max_bytes: section.max_bytes,
@@ -149,6 +152,7 @@ pub fn place<'a>(
             _ => String::new(),
         },
         undo: ground.deleted.filter(|file| file.section == code).map(|file| undo(ground, file)),
+        moved: ground.moved.as_ref().filter(|(section, _)| *section == code).map(|(_, here)| here.clone()),
         deleted: match ground.deleted {
             _ if !open => Vec::new(),
             just => deleted
@@ -219,27 +223,12 @@ fn asides(ground: &Ground<'_>, section: &Section, code: &str, work: &SectionWork
     asides
 }
 
-fn is_refused(state: FileState) -> bool {
-    matches!(
-        state,
-        FileState::Rejected
-            | FileState::Infected
-            | FileState::Unscannable
-            | FileState::Expired
-            | FileState::Quarantined
-    )
-}
-
 /// A refusal is shown until the place holds what makes up for it.
 fn is_news(section: &Section, file: &FileRow, all: &[&FileRow]) -> bool {
-    let over = matches!(
-        file.state,
-        FileState::Rejected | FileState::Infected | FileState::Unscannable | FileState::Expired
-    );
     let accepted = all.iter().filter(|other| other.state == FileState::Accepted);
     let accepted =
         accepted.filter_map(|other| other.accepted_at.map(|at| (other.original_name.as_str(), at)));
-    !over || !made_up(section, (&file.original_name, file.created_at), accepted)
+    !file.state.is_refused() || !made_up(section, (&file.original_name, file.created_at), accepted)
 }
 
 /// Whether what was refused (name, creation) was made up for by one of the place's accepted files (name,
@@ -289,6 +278,7 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
     facts.extend(shared(file));
     let changeable = ground.closed.is_none();
     let (accepted, running) = (file.state == FileState::Accepted, file.state.is_running());
+    let refused = file.state.is_refused();
     FileView {
         id: file.id.to_string(),
         state: file.state.as_str(),
@@ -303,9 +293,13 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
             .then(|| format!("/api/v1/files/{}/content", file.id)),
         move_to: (changeable && accepted && !ground.candidate.is_empty())
             .then(|| format!("{}/files/{}/move", ground.sample, file.id)),
-        delete: (changeable && (accepted || running))
+        delete: (changeable && (accepted || running || refused))
             .then(|| format!("{}/files/{}/delete", ground.sample, file.id)),
-        delete_word: if running { "Cancel" } else { "Delete" },
+        delete_word: match (running, refused) {
+            (true, _) => "Cancel",
+            (_, true) => "Dismiss",
+            _ => "Delete",
+        },
     }
 }
 

@@ -8,7 +8,7 @@ import { signIn } from "../browser.mjs";
 import { lineTo } from "../proxy.mjs";
 import { large } from "./engine.mjs";
 import { pdf, zip } from "./files.mjs";
-import { openSample, proof } from "./steps.mjs";
+import { clicks, openSample, proof } from "./steps.mjs";
 
 /** Candidates of the class at 20461, as `service.mjs` enters them. */
 const CLASS = Array.from({ length: 30 }, (_, at) => String(3001 + at));
@@ -24,21 +24,6 @@ function folder(files) {
     writeFileSync(file, bytes);
   }
   return root;
-}
-
-/** Counts what a person clicks. @param {import("playwright-core").Page} page */
-function clicks(page) {
-  let count = 0;
-  return {
-    /** @param {string} what */
-    on: async (what) => {
-      count += 1;
-      await page.locator(what).click();
-    },
-    get count() {
-      return count;
-    },
-  };
 }
 
 /** @param {import("playwright-core").Page} page @param {string} button @param {string | string[] | {name: string, mimeType: string, buffer: Buffer}[]} files */

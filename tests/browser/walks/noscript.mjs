@@ -59,9 +59,27 @@ export async function withoutScript({ base, browser }) {
   await page.locator("#undo").click();
   await says(page, "Research", /notes\.pdf[^]*Accepted/);
   await page.locator("#section-Pitch-missing").click();
-  await page.locator("#reason-lost").check();
-  await page.locator("#set-missing").click();
+  await page.locator("#reason-lost").click();
   await says(page, "Pitch", /Missing: lost/);
+
+  // Several at once, with one reason and one note.
+  await page.locator("#to-check").click();
+  await page.locator("#to-missing").click();
+  const rows = page.locator("label.choice");
+  const before = await rows.count();
+  const chosen = [await rows.nth(0).innerText(), await rows.nth(2).innerText()];
+  for (const at of [0, 2]) await rows.nth(at).click();
+  await page.locator("#reason-other").click();
+  await page.locator("#note-wrong").waitFor();
+  await page.locator("#note").fill("Left on the bus.");
+  await page.locator("#reason-other").click();
+  await page.waitForURL(/\/check/);
+  for (const one of chosen) {
+    const [who, section] = one.split(/\s*\n\s*/);
+    await page.locator("[aria-labelledby=missing] li", { hasText: who }).filter({ hasText: `${section}: other reason: “Left on the bus.”` }).waitFor();
+  }
+  await page.locator("#to-missing").click();
+  assert.equal(await rows.count(), before - 2, "and nothing else");
   await page.context().close();
 
   // The same page for the judges, which are script.

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { signIn } from "../browser.mjs";
 import { pdf } from "./files.mjs";
-import { becomes, choose, openSample } from "./steps.mjs";
+import { becomes, choose, clicks, openSample } from "./steps.mjs";
 
 /** @param {string} name */
 const file = (name) => [{ name, mimeType: "application/pdf", buffer: pdf(name) }];
@@ -45,6 +45,12 @@ export async function replaceAndMove(given) {
   await page.locator(".tray-row.bad", { hasText: "bad.pdf" }).waitFor();
   await becomes(page, "URS", "first.pdf", "Accepted");
   await page.locator("#section-URS-choose", { hasText: "Replace the file" }).waitFor();
+  // What was refused is put away; what the tray tells of it stays.
+  await given.browser.look(page, "panel-refused");
+  await page.locator("#section-URS button", { hasText: "Dismiss" }).click();
+  await inPlace(page, "URS", "bad.pdf").waitFor({ state: "detached" });
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "section-URS", "focus stays in the section");
+  await page.locator(".tray-row.bad", { hasText: "bad.pdf" }).waitFor();
   await choose(page, "URS", file("second.pdf"));
   await becomes(page, "URS", "second.pdf", "Accepted");
   await inPlace(page, "URS", "first.pdf").waitFor({ state: "detached" });
@@ -61,6 +67,17 @@ export async function replaceAndMove(given) {
   assert.match(page.url(), /open=3002/);
   assert.equal(await page.evaluate(() => document.activeElement?.id), "section-Report", "focus goes where the file went");
   await page.locator("#c-3001 a.s.quiet").first().waitFor();
+  // It says from where, and goes back the same way; and here again.
+  const back = page.locator("#section-Report .undo", { hasText: "Moved second.pdf here from 3001 Sofía Powell · Recording sheet." });
+  await back.waitFor();
+  await given.browser.look(page, "moved");
+  await page.locator("#move-back").press("Enter");
+  await inPlace(page, "URS", "second.pdf").waitFor();
+  assert.match(page.url(), /open=3001/);
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "section-URS");
+  await page.locator("#section-URS .undo", { hasText: "here from 3002" }).waitFor();
+  await page.locator("#move-back").click();
+  await back.waitFor();
 
   // Delete, and back again, beside where it was.
   await page.locator("#section-Report button", { hasText: "Delete" }).click();
@@ -142,6 +159,27 @@ export async function inPlaceOfFiles(given) {
     await page.locator("#section-Plan", { hasText: "One page is all there was." }).waitFor();
     await page.locator("#section-Plan-unflag").click();
     await page.locator("#section-Plan-fewer").waitFor();
+    // Missing is two actions, and taking it back is one.
+    const hand = clicks(page);
+    await hand.on("#section-URS-missing");
+    await hand.on("#reason-lost");
+    await page.locator("#section-URS", { hasText: "Missing: lost" }).waitFor();
+    assert.equal(hand.count, 2, "two actions");
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "section-URS");
+    await page.locator("#section-URS-unflag").click();
+    await page.locator("#section-URS-missing").waitFor();
+    // Why it is something else has to be said; what was written stays.
+    await page.locator("#section-URS-missing").click();
+    await page.locator("#reason-other").click();
+    await page.locator("#note-wrong").waitFor();
+    await page.locator("#note").fill("First line.");
+    await page.locator("#note").press("Enter");
+    await page.locator("#note").pressSequentially("Eaten by the dog.");
+    await page.locator("#reason-other").focus();
+    await page.keyboard.press("Enter");
+    await page.locator("#section-URS", { hasText: "Eaten by the dog." }).waitFor();
+    await page.locator("#section-URS-unflag").click();
+    await page.locator("#section-URS-missing").waitFor();
     // Nothing at all.
     await page.goto(`${page.url().split("?")[0]}?search=302&open=${next}`);
     await page.locator("#mark-absent").click();

@@ -73,13 +73,11 @@ export async function sampleFromStartToReceipt({ base, browser }) {
     await page.locator("#section-Product-missing").click();
     await page.waitForURL(/\/missing$/);
     if (left === 0) {
-      await page.locator("#reason-other").check();
-      await page.locator("#set-missing").click();
+      await page.locator("#reason-other").click();
       await page.locator("#problem").waitFor();
       await browser.look(page, "missing-problem");
     }
-    await page.locator("#reason-lost").check();
-    await page.locator("#set-missing").click();
+    await page.locator("#reason-lost").click();
     await page.waitForURL(/open=/);
     await page.locator("#section-Product", { hasText: "Missing: lost" }).waitFor();
   }

@@ -39,6 +39,14 @@ export async function bothWidths({ base, browser }) {
     await page.locator("#to-check").click();
     await page.waitForURL(/\/check$/);
     await browser.look(page, "check");
+    await page.locator("#to-missing").click();
+    await page.locator("#sections").waitFor();
+    await browser.look(page, "several-missing");
+    await page.locator("#reason-lost").click();
+    await page.locator("#problem", { hasText: "Choose at least one section" }).waitFor();
+    await browser.look(page, "several-missing-problem");
+    await page.getByRole("link", { name: "Cancel" }).click();
+    await page.waitForURL(/\/check/);
     await page.getByRole("link", { name: "Help", exact: true }).click();
     await page.waitForURL(/\/help$/);
     await browser.look(page, "help");

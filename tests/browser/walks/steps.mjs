@@ -75,3 +75,18 @@ export async function submitSample(page, sample) {
   const answer = await page.request.post(`${address}/submissions`, { headers, data });
   if (answer.status() !== 201) throw new Error(`not submitted: ${answer.status()} ${await answer.text()}`);
 }
+
+/** Counts what a person clicks. @param {import("playwright-core").Page} page */
+export function clicks(page) {
+  let count = 0;
+  return {
+    /** @param {string} what */
+    on: async (what) => {
+      count += 1;
+      await page.locator(what).click();
+    },
+    get count() {
+      return count;
+    },
+  };
+}

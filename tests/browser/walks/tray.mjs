@@ -76,6 +76,18 @@ export async function byCandidate(given) {
   await page.mouse.click(said.x + said.width - 20, said.y + said.height / 2);
   await page.locator('.tray-toggle[aria-expanded="true"]').waitFor();
   await browser.look(page, "tray-open");
+  // What has the focus is above it, however much of the page it covers.
+  await page.locator(".turn a").first().focus();
+  for (let step = 0; step < 20; step += 1) {
+    const hidden = await page.evaluate(() => {
+      const tray = /** @type {Element} */ (document.querySelector("upload-tray"));
+      const one = document.activeElement;
+      const apart = one === null || one === document.body || tray.contains(one);
+      return !apart && one.getBoundingClientRect().bottom > tray.getBoundingClientRect().top ? one.outerHTML : "";
+    });
+    assert.equal(hidden, "", "what has the focus is covered");
+    await page.keyboard.press("Tab");
+  }
   await page.setViewportSize({ width: 1280, height: 900 });
 
   // However many there are, the page has two hundred.

@@ -111,7 +111,7 @@ export function watchCandidates(look) {
       if (value === "") url.searchParams.delete(name);
       else url.searchParams.set(name, String(value).trim());
     }
-    for (const name of ["from", "deleted", "at"]) url.searchParams.delete(name);
+    for (const name of ["from", "deleted", "moved", "at"]) url.searchParams.delete(name);
     history.replaceState(history.state, "", url);
   };
   document.addEventListener("input", (event) => {
