@@ -13,6 +13,7 @@ import {
 import { checkMyCopy, fingerprintsAreRight } from "./copies.mjs";
 import { firefoxByKeys, firefoxOverABadLine } from "./firefox.mjs";
 import { fiveHundredCandidates } from "./large.mjs";
+import { slownessIsSeen } from "./pace.mjs";
 import { byKeysInTheList, inPlaceOfFiles, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
 import {
   downloads, othersSeeNothing, sampleWithEveryKind, sendingBack, viewer, viewerByKeys, viewerOnAPhone,
@@ -32,6 +33,7 @@ export const walks = {
   "every screen of a centre, at both widths": bothWidths,
   "what is not there, and what needs signing in": errorPages,
   "colours of the reader's own, and no movement": coloursOfTheReader,
+  "a slow page is seen": slownessIsSeen,
   "five hundred candidates": fiveHundredCandidates,
   "by keyboard alone: a file into a section": keyboardAlone,
   "pages that do not come, and coming back": pagesThatDoNotCome,
