@@ -95,6 +95,11 @@ export class Pace {
     return { ...task, size: Math.max(0, task.size - this.#waits.between(task.at, until)), what: `of ${task.size}, ${task.what} ${frame?.what ?? ""}` };
   }
 
+  /** What long tasks took of a processor since then, milliseconds. @param {number} from milliseconds since 1970. */
+  tasks(from) {
+    return this.#seen.filter(({ kind, at }) => kind === "task" && at >= from).map((one) => Math.round(this.#task(one, []).size));
+  }
+
   /** Nothing more is watched. */
   close() {
     this.#waits.close();
