@@ -134,16 +134,17 @@ function ours(id) {
 /** How long the pages' main threads were ready to run and did not. */
 class Waits {
   /** @type {{at: number, waited: Map<string, number>}[]} Milliseconds, by process. */ #looks = [];
-  /** Those that are not of a browser of ours. @type {Set<string>} */ #others = new Set();
+  /** Whether it is of a browser of ours. @type {Map<string, boolean>} */ #known = new Map();
   #timer = setInterval(() => this.#look(), LOOK);
 
   #look() {
     const waited = new Map();
-    for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name) && !this.#others.has(name))) {
+    for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
       try {
-        if (!ours(id)) this.#others.add(id);
+        const known = this.#known.get(id) ?? ours(id);
+        this.#known.set(id, known);
         // One that is begun says later what it is for.
-        else if (told(id, "cmdline").includes("--type=renderer")) waited.set(id, Number(told(id, "schedstat").split(" ")[1]) / 1e6);
+        if (known && told(id, "cmdline").includes("--type=renderer")) waited.set(id, Number(told(id, "schedstat").split(" ")[1]) / 1e6);
       } catch (error) {
         // It has ended meanwhile.
         if (!["ENOENT", "ESRCH"].includes(/** @type {NodeJS.ErrnoException} */ (error).code ?? "")) throw error;
