@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { Pace } from "./pace.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const trees = fileURLToPath(new URL("trees", import.meta.url));
@@ -29,6 +30,7 @@ export const shots = mkdtempSync(path.join(tmpdir(), "strongroom-shots-"));
 
 export class Browser {
   /** @type {string[]} What the judges found. */ complaints = [];
+  pace = new Pace();
 
   static async open() {
     const browser = new Browser();
@@ -49,7 +51,7 @@ export class Browser {
       viewport: { width, height: width < 600 ? 844 : 900 },
     });
     context.setDefaultTimeout(20_000);
-    if (script) await context.addInitScript({ content: axe });
+    if (script) await this.pace.watch(context);
     if (!keeps) await context.addInitScript(() => delete globalThis.SharedWorker);
     await context.addInitScript(() => {
       globalThis.policyReports = [];
@@ -77,9 +79,18 @@ export class Browser {
   }
 
   /** Looks at a screen: picture, accessibility, sideways scrolling. @param {import("playwright-core").Page} page @param {string} name */
-  async look(page, name) {
+  look(page, name) {
+    return this.pace.aside(() => this.#looks(page, name));
+  }
+
+  /** @param {import("playwright-core").Page} page @param {string} name */
+  async #looks(page, name) {
     const width = page.viewportSize()?.width;
     await page.screenshot({ path: path.join(shots, `${name}-${width}.png`), fullPage: true });
+    const tools = await page.context().newCDPSession(page);
+    // Not from the start: it is more than all that a page of ours has to read.
+    await tools.send("Runtime.evaluate", { expression: `globalThis.axe ?? ${axe}` });
+    await tools.detach();
     let found = await page.evaluate(judged);
     // A page that changes while it is looked at leaves things unsure that are not.
     if (found.unsure.some(unseen)) found = await page.evaluate(judged);
@@ -105,7 +116,7 @@ export class Browser {
    * @param {import("playwright-core").Page} page @param {string} name @param {string} part
    */
   async tree(page, name, part) {
-    const told = (await page.locator(part).ariaSnapshot())
+    const told = (await this.pace.aside(() => page.locator(part).ariaSnapshot()))
       .replace(/\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{1,2} [A-Z][a-z]{2} \d{4}(, \d\d:\d\d)?/g, "DATE")
       .replace(/\b[A-Z][a-z]+day \d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d:\d\d/g, "DATE")
       .replace(/_\d\d_\d\d_\d{4}_\d\d_\d\d_\d\d(_\d+)?(?=\.)/g, "_STAMP")
@@ -133,6 +144,7 @@ export class Browser {
   }
 
   async close() {
+    this.pace.close();
     await this.chromium.close();
   }
 }

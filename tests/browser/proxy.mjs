@@ -15,6 +15,7 @@ export async function lineTo(base) {
     /** Bytes of files a second, all in all; 0: as they come. */ pace: 0,
     /** Bytes of files that were sent again though the browser had been told that they are there. */ again: 0,
     /** Requests with bytes of files. */ sends: 0,
+    /** When the last byte of each upload came from the browser, milliseconds since 1970. @type {Map<string, number>} */ last: new Map(),
     cut() {
       for (const socket of sockets) socket.destroy();
     },
@@ -27,10 +28,11 @@ export async function lineTo(base) {
   const told = new Map();
   /** Slowed, one after the other. */
   let turn = Promise.resolve();
-  /** @param {AsyncIterable<Buffer>} asked */
-  async function* paced(asked) {
+  /** @param {AsyncIterable<Buffer>} asked @param {string} url */
+  async function* paced(asked, url) {
     for await (const some of asked) {
       line.bytes += some.length;
+      line.last.set(url, Date.now());
       yield some;
       if (line.pace === 0) continue;
       turn = turn.then(() => new Promise((resolve) => setTimeout(resolve, (1_000 * some.length) / line.pace)));
@@ -54,7 +56,7 @@ export async function lineTo(base) {
     if (asked.method !== "PATCH") return void asked.pipe(request);
     line.sends += 1;
     line.again += Math.max(0, (told.get(url) ?? 0) - Number(asked.headers["upload-offset"] ?? 0));
-    const body = Readable.from(paced(asked));
+    const body = Readable.from(paced(asked, url));
     body.on("error", () => request.destroy());
     body.pipe(request);
   });

@@ -24,11 +24,14 @@ try {
     const before = browser.complaints.length;
     try {
       await walk({ base: service.base, browser });
-      const complaints = browser.complaints.slice(before);
+      const pace = browser.pace.ended(name);
+      console.log(`        ${pace.line}`);
+      const complaints = browser.complaints.slice(before).concat(pace.complaints);
       if (complaints.length > 0) throw new Error(complaints.join("\n    "));
       passed += 1;
       console.log(`ok      ${name}`);
     } catch (error) {
+      browser.pace.ended(name);
       failed += 1;
       console.log(`FAILED  ${name}\n    ${error instanceof Error ? error.message : error}`);
       await browser.leave(`failed-${failed}`);
@@ -39,6 +42,7 @@ try {
   await service.stop();
   rmSync(written, { recursive: true, force: true });
 }
+for (const line of browser.pace.summary()) console.log(line);
 console.log(`screenshots in ${shots}`);
 console.log(`${passed} passed, ${failed} failed`);
 // A walk that failed may have left a line open.

@@ -9,24 +9,45 @@ export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex"
 /** A small, sound PDF with a line of text. @param {string} text */
 export function pdf(text) {
   const stream = `BT /F1 24 Tf 72 720 Td (${text}) Tj ET`;
-  const objects = [
+  return document([
     "<< /Type /Catalog /Pages 2 0 R >>",
     "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
     "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
     `<< /Length ${stream.length} >>\nstream\n${stream}\nendstream`,
     "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-  ];
-  let text_ = "%PDF-1.4\n";
-  const offsets = objects.map((object, at) => {
-    const offset = text_.length;
-    text_ += `${at + 1} 0 obj\n${object}\nendobj\n`;
-    return offset;
-  });
-  const start = text_.length;
-  text_ += `xref\n0 ${objects.length + 1}\n0000000000 65535 f \n`;
-  text_ += offsets.map((offset) => `${String(offset).padStart(10, "0")} 00000 n \n`).join("");
-  text_ += `trailer\n<< /Size ${objects.length + 1} /Root 1 0 R >>\nstartxref\n${start}\n%%EOF\n`;
-  return Buffer.from(text_, "latin1");
+  ]);
+}
+
+/** A PDF of nearly so many bytes, as a scanner makes it: a picture on every page. @param {string} title @param {number} size @param {(size: number) => Buffer} dots */
+export function portfolio(title, size, dots) {
+  const [width, height] = [800, 400];
+  const pages = Math.floor(size / (width * height * 3));
+  const numbers = Array.from({ length: pages }, (_, at) => 3 * at + 4);
+  return document([
+    "<< /Type /Catalog /Pages 2 0 R >>",
+    `<< /Type /Pages /Kids [${numbers.map((number) => `${number} 0 R`).join(" ")}] /Count ${pages} >>`,
+    `<< /Title (${title}) >>`,
+    ...numbers.flatMap((number) => {
+      const draw = `q 612 0 0 792 0 0 cm /P Do Q`;
+      const head = `<< /Type /XObject /Subtype /Image /Width ${width} /Height ${height} /ColorSpace /DeviceRGB /BitsPerComponent 8`;
+      return [
+        `<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents ${number + 1} 0 R /Resources << /XObject << /P ${number + 2} 0 R >> >> >>`,
+        `<< /Length ${draw.length} >>\nstream\n${draw}\nendstream`,
+        `${head} /Length ${width * height * 3} >>\nstream\n${dots(width * height * 3).toString("latin1")}\nendstream`,
+      ];
+    }),
+  ]);
+}
+
+/** A PDF of these objects, the first of which is its root. @param {string[]} objects */
+function document(objects) {
+  const parts = ["%PDF-1.4\n", ...objects.map((object, at) => `${at + 1} 0 obj\n${object}\nendobj\n`)];
+  let length = 0;
+  const offsets = parts.map((part) => (length += part.length));
+  parts.push(`xref\n0 ${objects.length + 1}\n0000000000 65535 f \n`);
+  parts.push(...offsets.slice(0, -1).map((offset) => `${String(offset).padStart(10, "0")} 00000 n \n`));
+  parts.push(`trailer\n<< /Size ${objects.length + 1} /Root 1 0 R >>\nstartxref\n${length}\n%%EOF\n`);
+  return Buffer.concat(parts.map((part) => Buffer.from(part, "latin1")));
 }
 
 /** CRC-32 (IEEE). @param {Uint8Array} bytes */

@@ -13,6 +13,7 @@ import {
 import { checkMyCopy, fingerprintsAreRight } from "./copies.mjs";
 import { firefoxByKeys, firefoxOverABadLine } from "./firefox.mjs";
 import { fiveHundredCandidates } from "./large.mjs";
+import { slownessIsSeen } from "./pace.mjs";
 import { byKeysInTheList, inPlaceOfFiles, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
 import {
   downloads, othersSeeNothing, sampleWithEveryKind, sendingBack, viewer, viewerByKeys, viewerOnAPhone,
@@ -25,13 +26,15 @@ import { withoutScript } from "./noscript.mjs";
 import { bothWidths, coloursOfTheReader, errorPages } from "./screens.mjs";
 import { thePageIsLeft } from "./keeper.mjs";
 import { drivingTabClosed, oneTrayInTwoTabs, signedOutAndIn, somebodyElse } from "./tabs.mjs";
-import { byCandidate } from "./tray.mjs";
+import { fromLastByteToWords } from "./verdict.mjs";
+import { byCandidate, fiveThousandInTheTray } from "./tray.mjs";
 import { keyboardAlone, moderatorDownloads, sampleFromStartToReceipt } from "./sample.mjs";
 
 export const walks = {
   "every screen of a centre, at both widths": bothWidths,
   "what is not there, and what needs signing in": errorPages,
   "colours of the reader's own, and no movement": coloursOfTheReader,
+  "a slow page is seen": slownessIsSeen,
   "five hundred candidates": fiveHundredCandidates,
   "by keyboard alone: a file into a section": keyboardAlone,
   "pages that do not come, and coming back": pagesThatDoNotCome,
@@ -49,6 +52,7 @@ export const walks = {
   "tabs: signed out in one, in again in another": signedOutAndIn,
   "tabs: somebody else signs in": somebodyElse,
   "tray: by candidate, problems first, beside the page": byCandidate,
+  "tray: five thousand files": fiveThousandInTheTray,
   "a line that breaks: cuts, a long silence, a reload, signed out": aLineThatBreaks,
   "news that do not come": newsThatDoNotCome,
   "hidden pages neither listen nor look": hiddenPagesAreSilent,
@@ -73,6 +77,7 @@ export const walks = {
   "a plan after a reload, and its files chosen again": reloadInThePlan,
   "five thousand files are planned, and the page answers all the while": fiveThousandFiles,
   "the help page reads names": namesAreTried,
+  "from a file's last byte to its verdict in words": fromLastByteToWords,
   "a sample with a file of every kind": sampleWithEveryKind,
   "what is another moderator's is not there": othersSeeNothing,
   "a moderator looks at every kind of file": viewer,

@@ -42,6 +42,10 @@ export async function bothWidths({ base, browser }) {
     await page.locator("#to-missing").click();
     await page.locator("#sections").waitFor();
     await browser.look(page, "several-missing");
+    // Enter in a box is no reason.
+    await page.locator("#sections").check();
+    await page.locator("#sections").press("Enter");
+    await page.locator("#sections").uncheck();
     await page.locator("#reason-lost").click();
     await page.locator("#problem", { hasText: "Choose at least one section" }).waitFor();
     await browser.look(page, "several-missing-problem");

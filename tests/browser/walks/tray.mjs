@@ -2,17 +2,23 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { folder, inTray, teacherAt, write } from "./engine.mjs";
+import { truncateSync, writeFileSync } from "node:fs";
+import { signIn } from "../browser.mjs";
+import { lineTo } from "../proxy.mjs";
+import { BUSY } from "../pace.mjs";
+import { folder, inTray, large, openUploads, teacherAt, write } from "./engine.mjs";
 import { pdf } from "./files.mjs";
-import { becomes, choose } from "./steps.mjs";
+import { becomes, choose, openSample, proof } from "./steps.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
 /** @param {Page} page @param {string} who */
 const group = (page, who) => page.locator(".tray-group", { has: page.getByRole("heading", { name: new RegExp(`^${who}`) }) });
 
-/** Rows at most; the line of a group is one. */
-const ROWS = 200;
+/** Rows at most; the line of a group is one. Of them so many that change in a second. */
+const [ROWS, CHANGES] = [200, 24];
+/** Until the first row is there, and what the page does at once at most, milliseconds; pictures in a second. */
+const [FIRST, TASK, FRAMES] = [1_000, 50, 50];
 /** Between two messages, milliseconds. */
 const QUIET = 4_900;
 
@@ -90,17 +96,104 @@ export async function byCandidate(given) {
   }
   await page.setViewportSize({ width: 1280, height: 900 });
 
-  // However many there are, the page has two hundred.
-  const many = Array.from({ length: 250 }, (_, at) => ({ name: `Empty ${at}.pdf`, mimeType: "application/pdf", buffer: Buffer.alloc(0) }));
-  await choose(page, "Evidence", many);
-  await page.locator(".tray-total", { hasText: "of 253" }).waitFor();
-  await page.locator(".tray-more", { hasText: "and more" }).waitFor();
-  const shown = await page.locator(".tray-row, .tray-group").count();
-  assert.ok(shown <= ROWS, `${shown} rows`);
-  assert.ok((await page.locator(".tray-more").textContent())?.startsWith(`${252 + 1 - (shown - 1)} `), "and says how many there are beside");
-
   const spoken = await page.evaluate(() => globalThis.spoken);
   const gaps = spoken.slice(1).map((/** @type {number} */ at, /** @type {number} */ one) => at - spoken[one]).filter((/** @type {number} */ gap) => gap > 1);
   assert.ok(gaps.every((/** @type {number} */ gap) => gap >= QUIET), `messages after ${gaps.map(Math.round)} ms`);
   await page.context().close();
+}
+
+/** Watches the tray from when files are chosen; in the page. */
+function watches() {
+  globalThis.tray = { chosen: 0, first: 0, rows: 0 };
+  const seen = globalThis.tray;
+  document.addEventListener("change", () => (seen.chosen = Date.now()), true);
+  const changed = (/** @type {MutationRecord[]} */ records) => {
+    if (seen.first === 0 && document.querySelector(".tray-row") !== null) seen.first = Date.now();
+    const rows = records.map(({ target }) => (target instanceof Element ? target : target.parentElement)?.closest(".tray-row"));
+    const added = records.flatMap(({ addedNodes }) => [...addedNodes]).filter((node) => node instanceof Element && node.matches(".tray-row"));
+    seen.rows += new Set([...rows, ...added].filter(Boolean)).size;
+  };
+  const list = /** @type {Element} */ (document.querySelector(".tray-groups"));
+  new MutationObserver(changed).observe(list, { childList: true, characterData: true, attributes: true, subtree: true });
+}
+
+/** Pictures and rows that change, a second. @param {Page} page */
+const measured = (page) => page.evaluate(async () => {
+  const [began, rows] = [performance.now(), globalThis.tray?.rows ?? 0];
+  let frames = 0;
+  while (performance.now() - began < 3_000) {
+    await new Promise(requestAnimationFrame);
+    frames += 1;
+  }
+  const seconds = (performance.now() - began) / 1_000;
+  return { frames: Math.round(frames / seconds), changes: Math.round(((globalThis.tray?.rows ?? 0) - rows) / seconds) };
+});
+
+/** However many there are, the page has two hundred, and answers. @param {import("./engine.mjs").Given} given */
+export async function fiveThousandInTheTray({ base, browser }) {
+  const line = await lineTo(base);
+  line.pace = 250_000;
+  const page = await teacherAt({ base: line.base, browser }, "1008", "teacher.98765", false);
+  const at = folder();
+  const files = Array.from({ length: 5_000 }, (_, one) => {
+    // By letters: a number might be somebody's.
+    const file = path.join(at, `Page ${String(one).replace(/./g, (digit) => "abcdefghij"[Number(digit)])}.pdf`);
+    // The smaller go first, and are what they say; the others are never begun.
+    const goes = one < 3 || one % 500 === 0;
+    writeFileSync(file, goes ? large(`Page ${one}`, 600_000) : "");
+    if (!goes) truncateSync(file, 2_000_000);
+    return file;
+  });
+  const before = await browser.pace.slower(page, 4, () => measured(page));
+  await page.evaluate(watches);
+  // The browser makes its list of them meanwhile, and no page is asked; what the page does then is looked at here.
+  await browser.pace.aside(async () => {
+    await choose(page, "Evidence", files);
+    await page.locator(".tray-total", { hasText: "of 5000" }).waitFor();
+  });
+  await inTray(page, "Page", "Uploading").first().waitFor();
+  await page.waitForTimeout(1_000);
+  const one = await measured(page);
+  const { chosen, first } = await page.evaluate(() => globalThis.tray);
+  const long = browser.pace.tasks(chosen);
+  // Other programs take pictures away, and give none: the best of three.
+  let four = { frames: 0, changes: 0 };
+  for (let time = 0; time < 3 && four.frames < FRAMES; time += 1) {
+    const now = await browser.pace.slower(page, 4, () => measured(page));
+    four = { frames: Math.max(four.frames, now.frames), changes: Math.max(four.changes, now.changes) };
+  }
+  const rows = await page.locator(".tray-row, .tray-group").count();
+  console.log(`        5,000 in the tray: ${rows} rows, the first after ${Math.round(first - chosen)} ms, long tasks of ${JSON.stringify(long)} ms; `
+    + `${one.changes} changes and ${one.frames} pictures a second; four times slower ${four.changes} and ${four.frames} (${before.frames} without)`);
+  await browser.pace.aside(async () => {
+    await page.locator('[data-all="pause"]').click();
+    await page.locator(".tray-row", { hasText: "Uploading" }).first().waitFor({ state: "detached" });
+  });
+  await browser.look(page, "tray-thousands");
+  const more = (await page.locator(".tray-more").textContent()) ?? "";
+  assert.ok(rows <= ROWS, `${rows} rows`);
+  assert.ok(more.startsWith(`${5_000 - (rows - 1)} `), `it says how many there are beside: ${more}`);
+  assert.ok(first - chosen <= FIRST * BUSY && one.changes <= CHANGES && four.changes <= CHANGES, "soon there, and few changes");
+  assert.ok(long.every((time) => time <= TASK * BUSY || time === Math.max(...long)), `tasks of ${long} ms`);
+  assert.ok(four.frames * BUSY >= Math.min(FRAMES, before.frames), `${four.frames} pictures a second`);
+
+  line.close();
+  await page.context().close();
+  const again = await browser.person(base, 1280);
+  await signIn(again, "teacher.98765");
+  await openSample(again, /R085/);
+  const headers = { ...(await proof(again)), "tus-resumable": "1.0.0" };
+  const sample = await again.locator("main").getAttribute("data-sample");
+  for (const { id } of await openUploads(again)) assert.equal((await again.request.delete(`/files/${id}`, { headers })).status(), 204);
+  for (const until = Date.now() + 60_000; ; await again.waitForTimeout(250)) {
+    const { sections } = await (await again.request.get(`/api/v1/samples/${sample}/candidates/1008`)).json();
+    /** @type {{id: string, state: string}[]} */ const arrived = sections.flatMap((/** @type {any} */ section) => section.files);
+    if (arrived.every(({ state }) => ["accepted", "rejected", "deleted", "cancelled"].includes(state))) {
+      for (const { id, state } of arrived) if (state === "accepted") await again.request.delete(`/files/${id}`, { headers });
+      break;
+    }
+    assert.ok(Date.now() < until, JSON.stringify(arrived));
+  }
+  assert.deepEqual(await openUploads(again), []);
+  await again.context().close();
 }

@@ -8,7 +8,7 @@ const ROWS = 200;
 /** Where the tray stands beside the page, as the style has it. */
 const BESIDE = "(min-width: 79rem)";
 const REDRAW = 250;
-/** A group that came to a good end folds to one line after this, milliseconds. */
+/** Groups that came to a good end fold to a line each when nothing has ended for this long, milliseconds: all at once. */
 const FOLD = 10_000;
 const ORDER = ["refused", "changed", "signed_out", "needs_file", "offline", "sending", "hashing", "cancelling", "held", "waiting", "paused", "checking", "kept", "accepted", "cancelled"];
 /** Why an upload is refused or has to wait, where the page has words of its own for it. */
@@ -40,18 +40,25 @@ function rank(uploads) {
 }
 /** Puts it where it belongs, unless somebody is in it. @param {Element} list @param {number} at @param {Element} item */
 function put(list, at, item) {
-  if (list.children[at] !== item && !item.contains(document.activeElement)) list.insertBefore(item, list.children[at] ?? null);
+  const [there, active] = [list.children[at] ?? null, document.activeElement];
+  if (there === item || item.contains(active)) return;
+  // Who has left its place goes; the others stay in theirs.
+  if (there?.nextElementSibling === item && !there.contains(active)) list.append(there);
+  else list.insertBefore(item, there);
 }
 
 /** @typedef {import("../upload/engine.js").Upload} Upload */
-/** The uploads of one candidate. `ended`: since when all of them have. @typedef {{item: HTMLElement, ended: number, open: boolean}} Group */
+/** The uploads of one candidate. `done`: one line is enough. @typedef {{item: HTMLElement, done: boolean, open: boolean}} Group */
 
 export class UploadTray extends HTMLElement {
   /** @type {import("../upload/engine.js").Engine} */ #engine;
   /** @type {Map<string, HTMLElement>} */ #rows = new Map();
+  /** What each of them shows. @type {WeakMap<HTMLElement, string>} */ #shown = new WeakMap();
   /** @type {Map<string, Group>} */ #groups = new Map();
+  /** When one came to its end last. */ #settled = 0;
   /** The upload whose file is chosen again; null: any that needs its file. @type {Upload | null} */ #wanted = null;
   #drawing = 0;
+  #folding = 0;
   /** One came to its end since it was last told of. */ #ended = false;
   #spoken = "";
   #bad = 0;
@@ -63,8 +70,12 @@ export class UploadTray extends HTMLElement {
     this.#engine = engine;
     engine.addEventListener("change", () => this.#soon());
     engine.addEventListener("settled", (event) => {
-      this.#ended ||= /** @type {CustomEvent} */ (event).detail.ended;
       this.#soon();
+      if (!(/** @type {CustomEvent} */ (event).detail.ended)) return;
+      this.#ended = true;
+      this.#settled = Date.now();
+      clearTimeout(this.#folding);
+      this.#folding = setTimeout(() => this.#soon(), FOLD);
     });
     this.#part(".tray-toggle").addEventListener("click", () => this.#open(this.#part("#tray-body").hidden));
     this.addEventListener("click", (event) => this.#pressed(/** @type {Element} */ (event.target)));
@@ -226,11 +237,23 @@ export class UploadTray extends HTMLElement {
     this.hidden = uploads.length === 0;
     this.#total(uploads);
     document.getElementById("to-uploads")?.toggleAttribute("hidden", uploads.length === 0);
-    const list = this.#part(".tray-groups");
     const groups = [...Map.groupBy(uploads, groupOf)].map(([key, some]) => ({ key, some, at: rank(some) }));
-    groups.sort((a, b) => a.at - b.at);
+    // What has a problem moves up, and what is done with moves down. What is under way does where there is no room for all.
+    const steady = uploads.length <= ROWS;
+    const calm = Date.now() - this.#settled >= FOLD;
+    const place = (/** @type {{key: string, at: number}} */ { key, at }) =>
+      (steady && (at === 2 || (at === 4 && !this.#groups.get(key)?.done)) ? 1 : at);
+    for (const { key, at } of groups) {
+      const group = this.#groups.get(key);
+      if (group === undefined) continue;
+      group.done = at === 4 && (group.done || calm);
+      group.open &&= group.done;
+    }
+    groups.sort((a, b) => place(a) - place(b));
     /** @type {Set<string>} */ const kept = new Set();
-    let [room, more, at] = [ROWS, 0, 0];
+    /** @type {Element[]} */ const items = [];
+    /** @type {Map<Element, Element[]>} */ const lists = new Map([[this.#part(".tray-groups"), items]]);
+    let [room, more] = [ROWS, 0];
     for (const { key, some, at: stands } of groups) {
       // A line for itself, and one for a row at least.
       if (room < 2) {
@@ -239,23 +262,22 @@ export class UploadTray extends HTMLElement {
       }
       const group = this.#group(key);
       kept.add(key);
-      const folded = this.#folds(group, some, stands);
-      const by = Map.groupBy(some, (upload) => (upload.left ? "kept" : upload.state));
-      const rows = folded ? [] : ORDER.flatMap((state) => by.get(/** @type {any} */ (state)) ?? []).slice(0, room - 1);
+      const inside = /** @type {HTMLElement} */ (group.item.querySelector(".tray-rows"));
+      const folded = group.done && !group.open && !inside.contains(document.activeElement);
+      const by = Map.groupBy(some, (upload) => (upload.left ? "kept" : steady && !needsHelp(upload) ? "" : upload.state));
+      const rows = folded ? [] : [...ORDER, ""].flatMap((state) => by.get(/** @type {any} */ (state)) ?? []).slice(0, room - 1);
       room -= rows.length + 1;
       more += folded ? 0 : some.length - rows.length;
-      put(list, at, group.item);
-      at += 1;
+      items.push(group.item);
       this.#head(group, some, stands, folded);
-      const inside = /** @type {HTMLElement} */ (group.item.querySelector(".tray-rows"));
       inside.hidden = folded;
-      rows.forEach((upload, place) => {
-        kept.add(upload.key);
-        put(inside, place, this.#row(upload));
-      });
+      for (const { key } of rows) kept.add(key);
+      lists.set(inside, rows.map((upload) => this.#row(upload)));
     }
     for (const [key, row] of this.#rows) if (!kept.has(key)) row.remove(), this.#rows.delete(key);
     for (const [key, { item }] of this.#groups) if (!kept.has(key)) item.remove(), this.#groups.delete(key);
+    // Those that stay move for nobody who has gone.
+    for (const [list, items] of lists) items.forEach((item, at) => put(list, at, item));
     this.#part(".tray-more").hidden = more === 0;
     this.#part(".tray-more").textContent = `${more} ${this.word("and_more")}`;
   }
@@ -264,7 +286,7 @@ export class UploadTray extends HTMLElement {
   #group(key) {
     let group = this.#groups.get(key);
     if (group === undefined) {
-      group = { item: this.#copy("#tray-group"), ended: 0, open: false };
+      group = { item: this.#copy("#tray-group"), done: false, open: false };
       group.item.dataset.group = key;
       this.#groups.set(key, group);
     }
@@ -275,20 +297,6 @@ export class UploadTray extends HTMLElement {
   #copy(id) {
     const template = /** @type {HTMLTemplateElement} */ (this.querySelector(id));
     return /** @type {HTMLElement} */ (/** @type {DocumentFragment} */ (template.content.cloneNode(true)).firstElementChild);
-  }
-
-  /** Whether one line is enough: all came to a good end a while ago, and nobody wants to see them. @param {Group} group @param {Upload[]} uploads @param {number} stands */
-  #folds(group, uploads, stands) {
-    if (stands < 4) {
-      group.ended = 0;
-      return (group.open = false);
-    }
-    if (group.ended === 0) {
-      group.ended = Date.now();
-      setTimeout(() => this.#soon(), FOLD);
-    }
-    const { item } = group;
-    return !group.open && Date.now() - group.ended >= FOLD && !item.querySelector(".tray-rows")?.contains(document.activeElement);
   }
 
   /** @param {Group} group @param {Upload[]} uploads @param {number} stands @param {boolean} folded */
@@ -362,7 +370,9 @@ export class UploadTray extends HTMLElement {
       row.querySelector("progress")?.setAttribute("aria-label", upload.name);
       this.#rows.set(upload.key, row);
     }
-    this.#fill(row, upload);
+    const now = [upload.left, upload.state, upload.reason, upload.message, upload.final, upload.confirmed].join();
+    if (this.#shown.get(row) !== now) this.#fill(row, upload);
+    this.#shown.set(row, now);
     return row;
   }
 
