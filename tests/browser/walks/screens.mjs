@@ -45,6 +45,7 @@ export async function bothWidths({ base, browser }) {
     // Enter in a box is no reason.
     await page.locator("#sections").check();
     await page.locator("#sections").press("Enter");
+    await page.locator("#problem", { hasText: "Choose why there is nothing" }).waitFor();
     await page.locator("#sections").uncheck();
     await page.locator("#reason-lost").click();
     await page.locator("#problem", { hasText: "Choose at least one section" }).waitFor();
