@@ -70,7 +70,11 @@ export class Browser {
   /** A page whose script errors and policy reports are seen. @param {import("playwright-core").Page} page */
   judged(page) {
     // From the start, so that no dialog opens before it is waited for.
-    page.on("filechooser", () => {});
+    page.on("filechooser", (chooser) => {
+      // Who brings the files into the page by the driver's means keeps it busy; from a dialog they come by themselves.
+      const given = chooser.setFiles.bind(chooser);
+      chooser.setFiles = (...files) => this.pace.aside(() => given(...files));
+    });
     page.on("pageerror", (error) => this.complaints.push(`script: ${error.message}`));
     page.on("console", (message) => {
       if (/Content Security Policy|Trusted/i.test(message.text())) this.complaints.push(`policy: ${message.text()}`);

@@ -207,9 +207,11 @@ function sessions(seen, what) {
 /** In the page. */
 function watches() {
   if (globalThis !== globalThis.top) return;
-  /** What a walk does without a key or a pointer is pressed too: when, of the last. @type {number[]} */
-  const filled = [];
-  for (const type of ["click", "input", "change"]) addEventListener(type, () => (filled.length = Math.min(filled.unshift(performance.now()), 99)), true);
+  /** When something was asked for, or another page came, of the last: walks do it without a key or a pointer too. @type {number[]} */
+  const asked = [];
+  const note = () => (asked.length = Math.min(asked.unshift(performance.now()), 99));
+  for (const type of ["click", "input", "change"]) addEventListener(type, note, true);
+  /** @type {any} */ (globalThis).navigation?.addEventListener("navigatesuccess", note);
   /** When the tray came beside the page, or went. @type {number[]} */
   const trays = [];
   new MutationObserver((records) => {
@@ -220,7 +222,7 @@ function watches() {
   const element = (/** @type {any} */ node) => (node === null || node === undefined ? "" : `${node.nodeName ?? ""}${node.id ? `#${node.id}` : node.className ? `.${String(node.className).split(" ")[0]}` : ""}`.toLowerCase());
   const tells = {
     event: (/** @type {any} */ one) => one.interactionId > 0 && { kind: "answer", size: one.duration, press: one.interactionId, what: `${one.name} ${element(one.target)}` },
-    "layout-shift": (/** @type {any} */ one) => !one.hadRecentInput && !filled.some((at) => one.startTime >= at && one.startTime <= at + 500)
+    "layout-shift": (/** @type {any} */ one) => !one.hadRecentInput && !asked.some((at) => one.startTime >= at && one.startTime <= at + 500)
       && { kind: trays.some((at) => Math.abs(one.startTime - at) < 250) ? "room" : "shift", size: one.value, what: one.sources.slice(0, 3).map((/** @type {any} */ { node }) => element(node)).join(" ") },
     longtask: (/** @type {any} */ one) => ({ kind: "task", size: one.duration, what: `after ${Math.round(one.startTime)}` }),
     "long-animation-frame": (/** @type {any} */ one) => ({ kind: "frame", size: one.duration, what: one.scripts
