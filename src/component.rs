@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bulk::Template;
-use crate::evidence::{FileKind, SectionCode};
+use crate::evidence::{FileKind, Group, LARGEST_SCAN, SectionCode};
 use crate::organisation::code_type;
 
 code_type!(
@@ -60,10 +60,19 @@ impl Section {
     /// The largest file of this extension, bytes; `None` when the section does not take it.
     pub fn limit_for(&self, extension: &str) -> Option<u64> {
         let kind = FileKind::of(extension)?;
-        self.accepts
-            .iter()
-            .any(|accepted| accepted == kind.extension)
-            .then(|| self.max_bytes.min(kind.max_bytes))
+        self.accepts.iter().any(|accepted| accepted == kind.extension).then(|| self.limit_of(&kind))
+    }
+
+    /// The largest file of this kind, bytes. What the virus scanner would refuse to look at is not begun: but archives,
+    /// which it is given file by file, and recordings where the section takes them as they are.
+    pub fn limit_of(&self, kind: &FileKind) -> u64 {
+        let limit = self.max_bytes.min(kind.max_bytes);
+        let seen_whole = match kind.group {
+            Group::Archives => false,
+            Group::Audio | Group::Video => !self.allow_unscannable,
+            _ => true,
+        };
+        if seen_whole { limit.min(LARGEST_SCAN) } else { limit }
     }
 }
 

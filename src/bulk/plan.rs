@@ -10,7 +10,7 @@ use super::naming::Pattern;
 use super::target::Target;
 use crate::candidate::CandidateNumber;
 use crate::component::{Component, Section};
-use crate::evidence::{FileKind, LARGEST, OriginalName, Reason, RelativePath};
+use crate::evidence::{FileKind, LARGEST, OriginalName, Reason, RelativePath, bytes_in_words};
 use crate::ids::FileId;
 
 /// What a name alone says of a file in a section: its kind, or why it would be refused, with a sentence.
@@ -342,13 +342,13 @@ impl Planner<'_> {
         let component = self.ground.component;
         let limit = match target.and_then(|target| target.rules(component)) {
             Some(rules) => match (self.check)(&name, rules) {
-                Ok(kind) => rules.max_bytes.min(kind.max_bytes),
+                Ok(kind) => rules.limit_of(&kind),
                 Err((reason, text)) => return Err(wrong(reason, text)),
             },
             None => self.somewhere(&name)?,
         };
         if item.size > limit {
-            return Err(wrong(Reason::TooLarge, format!("At most {limit} bytes are taken.")));
+            return Err(wrong(Reason::TooLarge, format!("At most {} is taken.", bytes_in_words(limit))));
         }
         Ok(())
     }
@@ -359,7 +359,7 @@ impl Planner<'_> {
         let (mut largest, mut refusal) = (None, None);
         for rules in component.sections.iter().chain(&component.supporting) {
             match (self.check)(name, rules) {
-                Ok(kind) => largest = largest.max(Some(rules.max_bytes.min(kind.max_bytes))),
+                Ok(kind) => largest = largest.max(Some(rules.limit_of(&kind))),
                 Err(refused) => refusal = Some(refused),
             }
         }

@@ -1,4 +1,5 @@
-//! Deleting an accepted file, and undoing that while its bytes are kept; dismissing a refused one; withdrawing one that waits for its check.
+//! Deleting an accepted file, and undoing that while its bytes are kept; dismissing a refused one; withdrawing one that
+//! waits for its check.
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Row};

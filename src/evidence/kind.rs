@@ -5,6 +5,8 @@
 
 /// 25 GB, the largest file: 25 × 2³⁰ bytes.
 pub const LARGEST: u64 = 25 << 30;
+/// The largest file that the virus scanner looks at whole, bytes: with `MaxFileSize 0` clamd's limit is 2³¹ − 3.
+pub const LARGEST_SCAN: u64 = 2_147_483_645;
 /// 15 MB, the largest image: 15 × 2²⁰ bytes.
 const LARGEST_IMAGE: u64 = 15 << 20;
 

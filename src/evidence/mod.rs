@@ -3,6 +3,7 @@
 mod digest;
 mod kind;
 mod name;
+mod size;
 mod state;
 
 use std::{fmt, str::FromStr};
@@ -10,9 +11,10 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 pub use digest::{InvalidDigest, Sha256Digest};
-pub use kind::{FileKind, Group, LARGEST, LINK_EXTENSIONS, catalogue, extension_of};
+pub use kind::{FileKind, Group, LARGEST, LARGEST_SCAN, LINK_EXTENSIONS, catalogue, extension_of};
 pub(crate) use name::hides;
 pub use name::{InvalidName, InvalidUniqueName, OriginalName, RelativePath, UniqueName, UniqueNameParts};
+pub use size::bytes_in_words;
 pub use state::{FileState, InvalidTransition, PAUSED_AFTER, Reason, UnknownWord, WaitsFor};
 
 use crate::candidate::CandidateNumber;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::actor::Denied;
 use crate::candidate::CandidateNumber;
 use crate::database::DatabaseError;
-use crate::evidence::Reason;
+use crate::evidence::{Reason, bytes_in_words};
 use crate::ids::FileId;
 use crate::object_store::StoreError;
 use crate::submission::Finding;
@@ -308,7 +308,7 @@ impl ApiError {
                  application/partial-upload."
                     .into()
             }
-            Self::TooLarge { limit } => format!("At most {limit} bytes are taken."),
+            Self::TooLarge { limit } => format!("At most {} is taken.", bytes_in_words(*limit)),
             Self::BodyTimeout => "Send it again.".into(),
             Self::TooMany { .. } | Self::Busy { .. } | Self::Unavailable { .. } => {
                 "Try again in a moment; nothing that was confirmed is lost.".into()
@@ -333,10 +333,14 @@ impl ApiError {
                 format!("A plan has at most {limit} files: take the folders in parts.")
             }
             Self::PlansFull { limit } => format!("At most {limit}: discard one that is no longer needed."),
-            Self::Quota { what, limit } => format!(
-                "At most {limit} {what}: finish or cancel uploads, delete what is not needed, or ask the awarding \
-                 organisation for more."
-            ),
+            Self::Quota { what, limit } => {
+                let most =
+                    if *what == "bytes" { bytes_in_words(*limit) } else { format!("{limit} {what}") };
+                format!(
+                    "At most {most}: finish or cancel uploads, delete what is not needed, or ask the awarding \
+                     organisation for more."
+                )
+            }
             Self::RunningFiles { .. } => "Wait for them, or cancel them.".into(),
             Self::Checking { .. } => "Wait until their checks are done.".into(),
             Self::MissingNotAllowed { files } if files.is_empty() => {

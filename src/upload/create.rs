@@ -288,7 +288,7 @@ fn only_document(component: &Component) -> Result<SectionCode, CreateError> {
 fn limit(creation: &Creation, rules: &Section) -> Result<u64, CreateError> {
     let kind = check::check_name(&creation.name, rules)
         .map_err(|refusal| CreateError::Refused { reason: refusal.reason, detail: refusal.detail })?;
-    let limit = rules.max_bytes.min(kind.max_bytes);
+    let limit = rules.limit_of(&kind);
     if creation.length.is_some_and(|length| length > limit) {
         return Err(CreateError::TooLarge { limit });
     }

@@ -1,10 +1,9 @@
 //! How large a file may be in a section: by its type, and in short.
 
 use super::words;
-use crate::check::scan::LARGEST_SCAN;
 use crate::check::structure::Limits;
 use crate::component::Section;
-use crate::evidence::{FileKind, Group};
+use crate::evidence::{FileKind, Group, LARGEST_SCAN};
 
 /// Types of which a section takes files of one size.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,26 +23,20 @@ pub fn sizes(section: &Section) -> Vec<Size> {
     let mut sizes: Vec<Size> = Vec::new();
     for kind in section.accepts.iter().filter_map(|extension| FileKind::of(extension)) {
         let Some(most) = section.limit_for(kind.extension) else { continue };
-        let unchecked = section.allow_unscannable && matches!(kind.group, Group::Audio | Group::Video);
-        let (limit, most, note) = match kind.group {
+        let (most, note) = match kind.group {
             Group::Archives if most > LARGEST_SCAN => {
-                let most = most.min(Limits::default().inflated_bytes);
                 let note = "Counted as unpacked, and each file in it below 2 GB.";
-                (format!("Up to {}", words::bytes(most)), most, note)
+                (most.min(Limits::default().inflated_bytes), note)
             }
-            _ if most <= LARGEST_SCAN || unchecked && most <= TWO => {
-                (format!("Up to {}", words::bytes(most)), most, "")
+            _ if most > TWO => {
+                (most, "What is 2 GB or larger cannot be virus checked; it is taken here, and marked so.")
             }
-            _ if unchecked => (
-                format!("Up to {}", words::bytes(most)),
-                most,
-                "What is 2 GB or larger cannot be virus checked; it is taken here, and marked so.",
-            ),
-            _ => (
-                "Below 2 GB".into(),
-                LARGEST_SCAN,
-                "What is larger cannot be virus checked: send it in parts.",
-            ),
+            _ if most == LARGEST_SCAN => (most, "What is larger cannot be virus checked: send it in parts."),
+            _ => (most, ""),
+        };
+        let limit = match most {
+            LARGEST_SCAN => "Below 2 GB".into(),
+            _ => format!("Up to {}", words::bytes(most)),
         };
         let limit = if section.max == 1 { limit } else { format!("{limit} each") };
         let name = kind.extension.to_uppercase();

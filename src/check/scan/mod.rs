@@ -53,8 +53,7 @@ pub use managed::{ManagedClamd, StartError};
 pub use news::ScannerNews;
 pub use reply::ReplyError;
 
-/// The largest file clamd can be asked about, bytes: with `MaxFileSize 0` its limit is 2³¹ − 3.
-pub const LARGEST_SCAN: u64 = 2_147_483_645;
+pub use crate::evidence::LARGEST_SCAN;
 
 /// Something that can tell whether bytes are malware.
 #[async_trait]

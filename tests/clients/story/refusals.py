@@ -30,6 +30,8 @@ def at_creation(book):
          (413, "too_large")),
         ("a picture of 15 MB and a byte more is refused before it is sent", f"{here}/Evidence", "a.png",
          (15 << 20) + 1, (413, "too_large")),
+        ("a document that the virus scanner cannot look at is refused before it is sent", f"{here}/Evidence", "a.pdf",
+         2 * GIB, (413, "too_large")),
         ("an unknown section is not found", f"{here}/Nonsense", "a.pdf", 100, (404, "not_found")),
         ("an unknown candidate is not found", f"{book.sample}/1999/Evidence", "a.pdf", 100, (404, "not_found")),
         ("an unknown sample is not found", f"{unknown(book.sample)}/{CANDIDATE}/Evidence", "a.pdf", 100,
