@@ -296,7 +296,7 @@ export async function nastyNames({ base, browser }) {
     await browser.look(page, "plan-unfiled");
   }
   await page.setViewportSize({ width: 1280, height: 900 });
-  await browser.tree(page, "plan-unfiled", "main");
+  await browser.tree(page, "plan-unfiled", "#plan-shown");
   await page.locator("#show-refused").click();
   await page.locator("h2", { hasText: "Refused" }).waitFor();
   await browser.look(page, "plan-refused");
