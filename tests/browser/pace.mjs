@@ -114,9 +114,11 @@ export class Pace {
   summary() {
     const most = (/** @type {Seen["kind"]} */ kind) => this.#worst.filter(({ worst }) => worst.kind === kind)
       .sort((a, b) => b.worst.size - a.worst.size).slice(0, 3).map(({ worst, walk }) => `${words(worst)} (${walk})`).join("; ");
+    const goal = (/** @type {Seen["kind"]} */ kind) => (GOALS[kind] === Infinity ? "no goal" : `goal ${GOALS[kind]}`);
+    const worst = (/** @type {const} */ (["answer", "shift", "room", "task"])).filter((kind) => most(kind) !== "");
     return [
-      `${this.#answers.length} presses of 16 ms and more: half within ${quantile(this.#answers, 0.5)} ms, 98 % within ${quantile(this.#answers, 0.98)} ms (goal ${GOALS.answer})`,
-      ...(/** @type {const} */ (["answer", "shift", "room", "task"])).map((kind) => `worst: ${most(kind)} (goal ${GOALS[kind] === Infinity ? "none" : GOALS[kind]})`),
+      `${this.#answers.length} presses of 16 ms and more: half within ${quantile(this.#answers, 0.5)} ms, 98 % within ${quantile(this.#answers, 0.98)} ms (${goal("answer")})`,
+      ...worst.map((kind) => `worst: ${most(kind)} (${goal(kind)})`),
     ];
   }
 }
