@@ -72,6 +72,20 @@ fn headers() -> Vec<Case> {
         let told = written_over(&told, 64, &place.to_le_bytes());
         [bodies, lines, told, zip::end_of_wide()].concat()
     };
+    let two_ends = {
+        let lines = [a.central(0), b.central(a.local().len())].concat();
+        let bodies = [a.local(), b.local()].concat();
+        let told = zip::end_64(2, lines.len() as u64, bodies.len() as u64);
+        let short = zip::end(1, lines.len(), bodies.len(), b"");
+        [bodies, lines, told, short].concat()
+    };
+    // The last byte of its directory is not there; readers that do not stop there take one of the end.
+    let short_directory = {
+        let lines = wide(4, 4).central(0);
+        let lines = &lines[..lines.len() - 1];
+        let body = wide(4, 4).local();
+        [&body[..], lines, &zip::end(1, lines.len(), body.len(), b"")].concat()
+    };
     // A name in another field than the one that was checked (Info-ZIP Unicode Path).
     let renamed = {
         let field = [&[1][..], &crc_of(b"a.txt").to_le_bytes(), b"a.exe"].concat();
@@ -109,7 +123,7 @@ fn headers() -> Vec<Case> {
         bad("two files in the same bytes", ArchiveUnsafe, full_overlap),
         bad("a file in the bytes of another, quoted", ArchiveUnsafe, quoted_overlap()),
         bad("fewer files than there are", ArchiveUnsafe, written_over(&honest, end + 8, &[1, 0, 1, 0])),
-        bad("more files than there are", Corrupt, written_over(&honest, end + 8, &[3, 0, 3, 0])),
+        bad("more files than there are", ArchiveUnsafe, written_over(&honest, end + 8, &[3, 0, 3, 0])),
         bad("two counts of its files", Corrupt, written_over(&honest, end + 8, &[1, 0, 2, 0])),
         bad("a directory elsewhere", ArchiveUnsafe, written_over(&honest, end + 16, &[0, 0, 0, 0])),
         bad("one part of several", ArchiveUnsafe, written_over(&honest, end + 4, &[1, 0])),
@@ -124,6 +138,8 @@ fn headers() -> Vec<Case> {
         bad("two wide sizes", ArchiveUnsafe, wide_lies),
         bad("a wide end with another count", ArchiveUnsafe, wide_end(1, 0)),
         bad("a wide end elsewhere", ArchiveUnsafe, wide_end(2, 1)),
+        bad("a wide end and a short one that differ", ArchiveUnsafe, two_ends),
+        bad("a directory shorter than its lines", ArchiveUnsafe, short_directory),
         bad("a name under another name", ArchiveUnsafe, renamed),
     ]
 }

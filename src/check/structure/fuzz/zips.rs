@@ -167,7 +167,7 @@ fn by_directory(input: &[u8]) -> Option<Vec<Entry>> {
     for _ in 0..count {
         let entry = input.get(at as usize..).filter(|entry| entry.starts_with(b"PK\x01\x02"))?;
         let lengths = [28, 30, 32].map(|field| number(entry, field, 2) as usize);
-        let extra = &entry[46 + lengths[0]..46 + lengths[0] + lengths[1]];
+        let extra = entry.get(46 + lengths[0]..46 + lengths[0] + lengths[1])?;
         let mut wide = wide_numbers(extra).into_iter();
         let mut sized = |value: u64| if value == 0xffff_ffff { wide.next().unwrap_or(value) } else { value };
         let size = sized(number(entry, 24, 4));
@@ -209,6 +209,8 @@ fn by_local_headers(input: &[u8], directory: &[Entry]) -> BTreeMap<u64, Vec<u8>>
         let entry = entry.expect("a member that the directory does not have");
         let (name, start) = entry.local(input);
         let (streamed, packed) = (number(input, at + 6, 2) & 8 != 0, number(input, at + 18, 4));
+        let there = start as u64 + entry.packed <= input.len() as u64;
+        assert!(there, "the directory tells a size beyond the end");
         assert_eq!(streamed, entry.streamed, "the headers do not agree whether sizes stand behind");
         assert!(
             streamed || packed == entry.packed || packed == 0xffff_ffff,

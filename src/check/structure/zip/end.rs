@@ -45,7 +45,18 @@ pub(super) fn find(source: &mut dyn Source, size: u64) -> Result<End, Stop> {
         let locator = read_some(source, locator_at, 20)?;
         if locator.starts_with(LOCATOR) && locator.len() == 20 {
             record_start = u64_at(&locator, 8);
-            end = find_64(source, record_start, locator_at)?;
+            let wide = find_64(source, record_start, locator_at)?;
+            // Attack: a short end that tells of another directory. Some readers take the wide one only where the
+            // short one sends them to it.
+            let told = [
+                (end.entries, wide.entries, u64::from(u16::MAX)),
+                (end.directory_start, wide.directory_start, u32::MAX.into()),
+                (end.directory_bytes, wide.directory_bytes, u32::MAX.into()),
+            ];
+            if told.iter().any(|&(short, wide, sent)| short != wide && short != sent) {
+                return Err(Stop::unsafe_archive("its end contradicts itself"));
+            }
+            end = wide;
         }
     }
     let split = !matches!(disk, 0 | 0xffff) || !matches!(directory_disk, 0 | 0xffff);

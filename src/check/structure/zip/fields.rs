@@ -18,20 +18,23 @@ const FIELD_HEAD: usize = 4;
 const TOLD_BY_ZIP64: u32 = u32::MAX;
 
 /// Looks through the fields of every entry, in the directory and in front of the member. The directory is bounded by
-/// its caller; what is wrong with it otherwise is for the parser to say.
+/// its caller.
+///
+/// Attack: an entry that does not fit into the directory, or one more than is told, which some readers see.
 pub(super) fn check(source: &mut dyn Source, end: &End) -> Result<(), Stop> {
     let most = usize::try_from(end.directory_bytes).unwrap_or(usize::MAX);
     let directory = read_some(source, end.directory_start, most)?;
     let mut rest = directory.as_slice();
-    while rest.starts_with(CENTRAL) && rest.len() >= CENTRAL_BYTES {
-        let [name, extra, comment] = [28, 30, 32].map(|at| usize::from(u16_at(rest, at)));
-        let start = CENTRAL_BYTES + name;
-        let Some(fields) = rest.get(start..start + extra) else { return Ok(()) };
-        let zip64 = sound(fields)?;
-        check_local(source, offset(rest, zip64))?;
-        rest = rest.get(start + extra + comment..).unwrap_or_default();
+    for _ in 0..end.entries {
+        let header = rest.get(..CENTRAL_BYTES).filter(|header| header.starts_with(CENTRAL));
+        let header = header.ok_or_else(contradiction)?;
+        let [name, extra, comment] = [28, 30, 32].map(|at| usize::from(u16_at(header, at)));
+        let behind = rest.get(CENTRAL_BYTES + name..).filter(|behind| behind.len() >= extra + comment);
+        let (fields, behind) = behind.ok_or_else(contradiction)?.split_at(extra);
+        check_local(source, offset(header, sound(fields)?))?;
+        rest = &behind[comment..];
     }
-    Ok(())
+    if rest.is_empty() { Ok(()) } else { Err(contradiction()) }
 }
 
 /// Where the member of an entry begins.
@@ -57,7 +60,6 @@ fn check_local(source: &mut dyn Source, at: u64) -> Result<(), Stop> {
 /// Attack: a length that is not true, or two fields of one kind, so that readers take different sizes for the same
 /// member.
 fn sound(mut fields: &[u8]) -> Result<&[u8], Stop> {
-    let contradiction = || Stop::unsafe_archive("its headers contradict themselves");
     let mut zip64: Option<&[u8]> = None;
     while fields.len() >= FIELD_HEAD {
         let end = FIELD_HEAD + usize::from(u16_at(fields, 2));
@@ -68,4 +70,8 @@ fn sound(mut fields: &[u8]) -> Result<&[u8], Stop> {
         fields = &fields[end..];
     }
     Ok(zip64.unwrap_or_default())
+}
+
+fn contradiction() -> Stop {
+    Stop::unsafe_archive("its headers contradict themselves")
 }
