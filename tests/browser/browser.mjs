@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { chromium, firefox } from "playwright-core";
 import { Pace } from "./pace.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -32,9 +32,19 @@ export class Browser {
   /** @type {string[]} What the judges found. */ complaints = [];
   pace = new Pace();
 
-  static async open() {
+  /** Whether a worker may outlive its page. */
+  get keeps() {
+    return this.engine === "chromium";
+  }
+
+  /** Debian's own. @param {"chromium" | "firefox"} [engine] */
+  static async open(engine = "chromium") {
     const browser = new Browser();
-    browser.chromium = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+    browser.engine = engine;
+    browser.driven = await (engine === "chromium"
+      ? chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] })
+      // By WebDriver BiDi: Playwright's own protocol is for builds of its own.
+      : firefox.launch({ executablePath: "/usr/bin/firefox-esr", channel: "moz-firefox", env: { ...process.env, HOME: tmpdir() } }));
     mkdirSync(shots, { recursive: true });
     return browser;
   }
@@ -44,7 +54,7 @@ export class Browser {
    * @param {string} base @param {number} width @param {boolean} [script] @param {boolean} [keeps]
    */
   async person(base, width, script = true, keeps = true) {
-    const context = await this.chromium.newContext({
+    const context = await this.driven.newContext({
       baseURL: base,
       acceptDownloads: true,
       javaScriptEnabled: script,
@@ -53,10 +63,12 @@ export class Browser {
     context.setDefaultTimeout(20_000);
     if (script) await this.pace.watch(context);
     if (!keeps) await context.addInitScript(() => delete globalThis.SharedWorker);
+    if (this.engine === "firefox") await context.addInitScript(dialogs);
     await context.addInitScript(() => {
       globalThis.policyReports = [];
       addEventListener("securitypolicyviolation", (event) => {
-        globalThis.policyReports.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+        // Firefox holds what the driver and axe bring along to the policy too.
+        if (!event.sourceFile.endsWith("eval")) globalThis.policyReports.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
       });
     });
     return this.judged(await context.newPage());
@@ -75,7 +87,11 @@ export class Browser {
       const given = chooser.setFiles.bind(chooser);
       chooser.setFiles = (...files) => this.pace.aside(() => given(...files));
     });
-    page.on("pageerror", (error) => this.complaints.push(`script: ${error.message}`));
+    page.on("pageerror", (error) => {
+      // Firefox says there too what is no error of a script: lines that a walk cuts, and styles, of which pages tell.
+      const said = this.engine === "firefox" && /^(Firefox can’t establish|The connection to .* was interrupted|The page’s settings blocked an inline style)/.test(error.message);
+      if (!said) this.complaints.push(`script: ${error.message}`);
+    });
     page.on("console", (message) => {
       if (/Content Security Policy|Trusted/i.test(message.text())) this.complaints.push(`policy: ${message.text()}`);
     });
@@ -90,11 +106,10 @@ export class Browser {
   /** @param {import("playwright-core").Page} page @param {string} name */
   async #looks(page, name) {
     const width = page.viewportSize()?.width;
-    await page.screenshot({ path: path.join(shots, `${name}-${width}.png`), fullPage: true });
-    const tools = await page.context().newCDPSession(page);
+    // What hides the cursor is a style that our policy does not let in.
+    await page.screenshot({ path: path.join(shots, `${name}-${width}${this.engine === "firefox" ? "-firefox" : ""}.png`), fullPage: true, caret: "initial" });
     // Not from the start: it is more than all that a page of ours has to read.
-    await tools.send("Runtime.evaluate", { expression: `globalThis.axe ?? ${axe}` });
-    await tools.detach();
+    await page.evaluate(`globalThis.axe ?? ${axe}`);
     let found = await page.evaluate(judged);
     // A page that changes while it is looked at leaves things unsure that are not.
     if (found.unsure.some(unseen)) found = await page.evaluate(judged);
@@ -120,6 +135,8 @@ export class Browser {
    * @param {import("playwright-core").Page} page @param {string} name @param {string} part
    */
   async tree(page, name, part) {
+    // It is Playwright's reading of the page, the same in all browsers.
+    if (this.engine !== "chromium") return;
     const told = (await this.pace.aside(() => page.locator(part).ariaSnapshot()))
       .replace(/\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{1,2} [A-Z][a-z]{2} \d{4}(, \d\d:\d\d)?/g, "DATE")
       .replace(/\b[A-Z][a-z]+day \d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d:\d\d/g, "DATE")
@@ -139,7 +156,7 @@ export class Browser {
 
   /** Pictures of what a walk that failed has left open, and an end of it. @param {string} name */
   async leave(name) {
-    for (const context of this.chromium.contexts()) {
+    for (const context of this.driven.contexts()) {
       for (const [at, page] of context.pages().entries()) {
         await page.screenshot({ path: path.join(shots, `${name}-${at}.png`), timeout: 5000 }).catch(() => {});
       }
@@ -149,8 +166,27 @@ export class Browser {
 
   async close() {
     this.pace.close();
-    await this.chromium.close();
+    await this.driven.close();
   }
+}
+
+/** The driver never closes a dialog of Firefox, and an input that has one opens no other: each is of an input of its own. */
+function dialogs() {
+  const click = HTMLInputElement.prototype.click;
+  HTMLInputElement.prototype.click = function () {
+    if (this.type !== "file") return click.call(this);
+    const other = /** @type {HTMLInputElement} */ (this.cloneNode());
+    other.removeAttribute("id");
+    other.hidden = true;
+    other.addEventListener("change", (event) => {
+      event.stopPropagation();
+      this.files = other.files;
+      other.remove();
+      this.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    document.documentElement.append(other);
+    click.call(other);
+  };
 }
 
 /** What axe says of a page, in it. */

@@ -11,7 +11,6 @@ import {
   newsThatDoNotCome, noPlaceForMore, pagesThatDoNotCome,
 } from "./line.mjs";
 import { checkMyCopy, fingerprintsAreRight } from "./copies.mjs";
-import { firefoxByKeys, firefoxOverABadLine } from "./firefox.mjs";
 import { fiveHundredCandidates } from "./large.mjs";
 import { slownessIsSeen } from "./pace.mjs";
 import { byKeysInTheList, inPlaceOfFiles, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
@@ -62,8 +61,6 @@ export const walks = {
   "whose file is it": whoseFileIsIt,
   "what is said in place of files": inPlaceOfFiles,
   "a candidate without script: send, replace, delete, Missing": withoutScript,
-  "Firefox: a file by keyboard alone": firefoxByKeys,
-  "Firefox: a line that breaks": firefoxOverABadLine,
   "a sample from its first file to the receipt": sampleFromStartToReceipt,
   "the moderator's zip holds what was sent": moderatorDownloads,
   "sixty files of thirty candidates by their names: three clicks and a dialog": thirtyCandidatesByName,
@@ -96,3 +93,32 @@ export const walks = {
   "infected originals, for whoever answers incidents": infectedOriginals,
   "the board: without script, and for nobody else": boardWithoutScript,
 };
+
+/** Those of the line, of what outlives a page, and of the keyboard; in the order of the others. Not
+ * those that choose a folder, which the driver of Firefox cannot. */
+const ALSO = [
+  "by keyboard alone: a file into a section",
+  "pages that do not come, and coming back",
+  "bytes that do not arrive, and a file that is gone",
+  "a centre that has as much as it may, and a service without room",
+  "a cancel without a line",
+  "an upload gone on with, though nobody knew of it at first",
+  "engine: a file is known again by what is in it",
+  "engine: what is left is thrown away",
+  "tabs: one tray in two",
+  "tabs: the one that drives is closed",
+  "tabs: signed out in one, in again in another",
+  "tabs: somebody else signs in",
+  "a line that breaks: cuts, a long silence, a reload, signed out",
+  "news that do not come",
+  "the list by its keys",
+  "a sample from its first file to the receipt",
+  "sixty files of thirty candidates by their names: three clicks and a dialog",
+  "the same sixty one by one: ninety actions",
+  "a sample with a file of every kind",
+  "a moderator looks at every kind of file",
+  "a moderator's keys",
+];
+/** @type {Partial<typeof walks>} */
+const chosen = Object.fromEntries(Object.entries(walks).filter(([name]) => ALSO.includes(name)));
+export const walksInFirefox = Object.fromEntries(Object.entries(chosen).map(([name, walk]) => [`Firefox: ${name}`, walk]));
