@@ -174,7 +174,6 @@ reasons! {
     Duplicate "duplicate",
     Infected "infected",
     Unscannable "unscannable",
-    ScannerUnavailable "scanner_unavailable",
     // The stored bytes are not those that were received, or not those the sender said.
     DigestMismatch "digest_mismatch",
 }

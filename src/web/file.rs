@@ -74,6 +74,7 @@ pub async fn show(
         other_means: false,
         deleted: None,
         moved: None,
+        kept: None,
         times: &times,
     };
     let mut frame = visitor.frame_of(row.original_name.clone(), &line, true);
@@ -156,8 +157,13 @@ pub async fn delete(
 ) -> Result<Response, ApiError> {
     let row = workspace::file(&service.db, caller.person(), file).await?;
     let row = row.filter(|row| row.sample == id).ok_or(ApiError::NotFound)?;
-    files::remove(&service, &caller, &request, file).await?;
-    let to = place_href(id, &row.number, &row.section, &format!("deleted={file}&"));
+    let done = match files::remove(&service, &caller, &request, file).await {
+        Ok(()) => "deleted",
+        // Somebody replaced it, or a scan found something in it, while this person looked at it.
+        Err(ApiError::WrongState { .. }) => "kept",
+        Err(error) => return Err(error),
+    };
+    let to = place_href(id, &row.number, &row.section, &format!("{done}={file}&"));
     Ok(Redirect::to(&to).into_response())
 }
 

@@ -17,7 +17,7 @@ use super::page::{Frame, Link, page};
 use super::visitor::{Times, Visitor};
 use super::words::{self, FileFacts, Words};
 use super::workspace::line_of;
-use crate::bulk::{Planned, sameness};
+use crate::bulk::{Planned, Preset, sameness};
 use crate::candidate::CandidateNumber;
 use crate::component::Component;
 use crate::database::plans::PlannedRow;
@@ -203,12 +203,17 @@ async fn render(
         status = StatusCode::UNPROCESSABLE_ENTITY;
     }
     let people = seen.people.iter().take(OFFERED);
+    let read = if seen.row.naming.preset == Preset::Folders { ", read by folder" } else { "" };
     let view = PlanPage {
         component: line.component.title.clone(),
         sample: sample.to_string(),
         plan: plan.to_string(),
         heading: format!("Plan for {}", words::count(counts.files, "file")),
-        facts: format!("{}, {}", words::bytes(counts.bytes), words::count(counts.candidates, "candidate")),
+        facts: format!(
+            "{}, {}{read}",
+            words::bytes(counts.bytes),
+            words::count(counts.candidates, "candidate")
+        ),
         started: seen.row.started_at.is_some(),
         open: seen.open(),
         kept_until: times.minute(seen.row.expires_at),

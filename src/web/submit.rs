@@ -123,6 +123,19 @@ pub async fn check(
     Ok(check_page(&service, &visitor, &line, &found, &standing, None))
 }
 
+/// What came between the check and the submission.
+fn stopped(
+    service: &Service,
+    visitor: &Visitor,
+    line: &SampleLine,
+    found: &crate::submission::Check,
+    standing: &Standing,
+) -> Response {
+    let text = "The sample is not submitted: something is in the way of it, as below. Perhaps somebody has changed \
+                the work since you checked it.";
+    check_page(service, visitor, line, found, standing, Some(Problem { text: text.into(), field: None }))
+}
+
 fn check_page(
     service: &Service,
     visitor: &Visitor,
@@ -249,7 +262,7 @@ async fn declare(
     decide(&visitor.actor, Action::Submit, &line.sample, &line.component)?;
     let (found, standing) = service.submissions.check(&visitor.actor, id).await?;
     if !found.may_submit() {
-        return Ok(check_page(service, visitor, &line, &found, &standing, None));
+        return Ok(stopped(service, visitor, &line, &found, &standing));
     }
     let all = service.submissions.declarations();
     let at = all.iter().position(|one| one.id == name).ok_or(ApiError::NotFound)?;
@@ -297,9 +310,8 @@ pub async fn tick(
         Err(SubmitError::NotDeclared(NotDeclared::Changed { .. })) => {
             Some("The text has changed since you read it. Read it again, then tick the box.")
         }
-        Err(SubmitError::Blocked(_)) => {
-            return Ok(Redirect::to(&format!("/samples/{id}/check")).into_response());
-        }
+        // The page says what is in the way.
+        Err(SubmitError::Blocked(_)) => return declare(&service, &visitor, id, &name, None).await,
         Err(other) => return Err(other.into()),
     };
     if let Some(text) = problem {
@@ -325,7 +337,7 @@ pub async fn show(
     decide(&visitor.actor, Action::Submit, &line.sample, &line.component)?;
     let (found, standing) = service.submissions.check(&visitor.actor, id).await?;
     if !found.may_submit() {
-        return Ok(check_page(&service, &visitor, &line, &found, &standing, None));
+        return Ok(stopped(&service, &visitor, &line, &found, &standing));
     }
     let candidates = u32::try_from(standing.counted().count()).unwrap_or(u32::MAX);
     let accepted: Vec<_> = standing.files().filter(|file| file.is_accepted()).collect();
@@ -370,7 +382,7 @@ pub async fn submit(
 ) -> Result<Response, ApiError> {
     let to = match service.submissions.submit(&visitor.actor, id, &[], &request.to_string()).await {
         Ok(done) => format!("/samples/{id}/submissions/{}", done.receipt.revision),
-        Err(SubmitError::Blocked(_)) => format!("/samples/{id}/check"),
+        Err(SubmitError::Blocked(_)) => format!("/samples/{id}/submit"),
         Err(SubmitError::NotDeclared(
             NotDeclared::Unticked(name) | NotDeclared::Changed { id: name, .. } | NotDeclared::Unknown(name),
         )) => format!("/samples/{id}/declarations/{name}"),

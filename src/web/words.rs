@@ -3,6 +3,8 @@
 //!
 //! The matches have no wildcard: a new state or reason does not compile until somebody has written its words.
 
+use jiff::SignedDuration;
+
 use crate::candidate::CandidateStatus;
 use crate::completeness::{CandidateState, Counter, SectionState};
 use crate::database::shares::Share;
@@ -71,11 +73,16 @@ pub struct FileFacts<'a> {
     pub same_elsewhere: bool,
     /// What its check waits for, if it does.
     pub waits_for: Option<WaitsFor>,
+    /// Being checked for longer than [`LONG_CHECK`].
+    pub long: bool,
     /// Accepted, and not as it was: its bytes do not leave for now.
     pub withheld: bool,
     /// Who was to get a copy of it and did not, in sentences; empty: nobody.
     pub not_shared: &'a str,
 }
+
+/// From when on a check takes longer than usual.
+pub const LONG_CHECK: SignedDuration = SignedDuration::from_mins(1);
 
 /// A file's state in words.
 pub fn file(state: FileState, facts: FileFacts<'_>) -> Words {
@@ -105,6 +112,11 @@ fn of_state(state: FileState, facts: FileFacts<'_>) -> Words {
         }
         FileState::Checking => match facts.waits_for {
             Some(what) => Words::new(Tone::Note, "Waits to be checked", waits(what)),
+            None if facts.long => Words::new(
+                Tone::Busy,
+                "Still checking",
+                "It takes longer than usual. The check goes on by itself; you can close this page.",
+            ),
             None => Words::new(Tone::Busy, "Checking", "Virus and file type checks. Usually under a minute."),
         },
         FileState::Accepted => accepted(facts),
@@ -242,13 +254,6 @@ pub fn refused(reason: Reason, detail: &str) -> Words {
             "Refused: cannot be virus checked",
             "Send it in parts below 2 GB, or save the work in another way and send that.",
         ),
-        Reason::ScannerUnavailable => {
-            return Words::new(
-                Tone::Busy,
-                "Still checking",
-                "The virus check is taking longer than usual. You can close this page; nothing is lost.",
-            );
-        }
         Reason::DigestMismatch => {
             ("Refused: damaged on the way", "What arrived is not what was sent. Choose the file again.")
         }

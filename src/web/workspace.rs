@@ -211,6 +211,8 @@ pub struct PlaceView {
     pub undo: Option<Undo>,
     /// What came here a moment ago from another place.
     pub moved: Option<MovedHere>,
+    /// Why a file was not deleted a moment ago.
+    pub kept: Option<String>,
     /// What was deleted before.
     pub deleted: Vec<Undo>,
 }
@@ -289,6 +291,8 @@ pub struct Asked {
     deleted: Option<FileId>,
     /// The file that was moved a moment ago.
     moved: Option<FileId>,
+    /// The file that was to be deleted a moment ago.
+    kept: Option<FileId>,
     /// The element that a redirect was meant for.
     at: Option<String>,
     /// Numbers of the candidates whose rows are wanted, for a page that has the others.
@@ -328,11 +332,15 @@ async fn bench(
         Some(file) => workspace::file(&service.db, person, file).await?,
         None => None,
     };
+    let kept = match asked.kept {
+        Some(file) => workspace::file(&service.db, person, file).await?,
+        None => None,
+    };
     let moved = match asked.moved {
         Some(file) => moved(service, person, file).await?,
         None => None,
     };
-    let given = build::Given { line, standing, returned, times, refused, deleted, moved };
+    let given = build::Given { line, standing, returned, times, refused, deleted, moved, kept };
     Ok(Ok(build::Bench::new(&visitor.actor, given, asked)))
 }
 

@@ -38,7 +38,10 @@ async fn a_change_is_told_to_who_may_see_it_and_again_after_a_break() {
     };
     let first = listen(None, "section.missing_set").await;
     assert!(first.contains("\"candidate\":\"1005\""), "{first}");
-    let id = first.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().to_owned();
+    let ids: Vec<_> = first.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
+    // Who heard nothing but that the stream lives misses nothing either.
+    assert!(listen(Some(ids[0].to_owned()), "section.missing_set").await.contains(ids[1]));
+    let id = ids[1].to_owned();
     let again = listen(Some(id.clone()), "section.missing_set").await;
     assert!(again.contains(&id));
     strongroom.stop().await;
@@ -51,9 +54,16 @@ async fn a_quiet_stream_says_that_it_lives() {
     let officer = strongroom.as_("officer.98765").await;
     let request = officer.request(Method::GET, &format!("/api/v1/events?samples={sample}"));
     let mut body = request.send().await.unwrap().bytes_stream();
-    let first = tokio::time::timeout(Duration::from_secs(20), body.next()).await.unwrap();
-    let text = String::from_utf8(first.unwrap().unwrap().to_vec()).unwrap();
-    assert_eq!(text, "event: heartbeat\ndata: {}\n\n");
+    let mut next = async |within: u64| {
+        let some = tokio::time::timeout(Duration::from_secs(within), body.next()).await.unwrap();
+        String::from_utf8(some.unwrap().unwrap().to_vec()).unwrap()
+    };
+    // At once, with a place to go on from; and then again and again.
+    let first = next(5).await;
+    assert!(first.contains("event: heartbeat\n") && first.contains("data: {}\n"), "{first}");
+    let id = first.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
+    assert!(uuid::Uuid::parse_str(id).unwrap().get_timestamp().is_some());
+    assert_eq!(next(20).await, "event: heartbeat\ndata: {}\n\n");
     strongroom.stop().await;
 }
 

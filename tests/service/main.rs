@@ -26,6 +26,7 @@ mod kill;
 mod kill_pieces;
 mod labels;
 mod lists;
+mod meanwhile;
 mod memory;
 mod moves;
 mod nodes;

@@ -120,6 +120,40 @@ async fn names_are_filed_or_left_with_their_reason_and_nothing_is_stored_before_
 }
 
 #[tokio::test]
+async fn folders_are_read_where_no_name_says_anything_and_no_way_was_asked_for() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let free = json!([
+        { "name": "notes.txt", "path": "Class 9/1005 Sean/Evidence", "size": 5 },
+        { "name": "more.txt", "path": "Class 9/0042/Evidence", "size": 6 },
+        { "name": "lost.txt", "path": "Class 9/Week 3", "size": 7 },
+    ]);
+    let plan = planned(&officer, &sample, json!({ "files": free })).await.json();
+    assert_eq!(plan["naming"]["preset"], "folders", "{plan}");
+    let filed: Vec<_> = states(&plan).into_iter().map(|(state, _)| state).collect();
+    assert_eq!(filed, ["ready", "ready", "unfiled"]);
+    let cookie = cookie(&strongroom, "officer.98765").await;
+    let path = format!("/samples/{sample}/plans/{}", id(&plan));
+    assert!(
+        send(with_cookie(&strongroom, Method::GET, &path, &cookie)).await.text.contains("read by folder")
+    );
+
+    // Who asks for names gets names; and one name that says all is enough for them.
+    let plan = planned(&officer, &sample, json!({ "files": free, "preset": "component" })).await.json();
+    assert!(states(&plan).iter().all(|(state, _)| state == "unfiled"), "{plan}");
+    let mut mixed = free.clone();
+    mixed[0]["name"] = json!("98765_1005_R085_Evidence.txt");
+    let plan = planned(&officer, &sample, json!({ "files": mixed })).await.json();
+    assert_eq!(plan["naming"]["preset"], "component", "{plan}");
+    assert_eq!(states(&plan)[0].0, "ready");
+    // What neither says stays as it is.
+    let plan = plan_of(&officer, &sample, &[("scan0001.pdf", 5)]).await;
+    assert_eq!(plan["naming"]["preset"], "component");
+    strongroom.stop().await;
+}
+
+#[tokio::test]
 async fn a_person_settles_what_names_do_not_say() {
     let strongroom = Strongroom::start().await;
     let sample = strongroom.sample(CENTRE).await;

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::Stream;
-use futures_util::stream::unfold;
+use futures_util::future::ready;
+use futures_util::stream::{once, unfold};
+use futures_util::{Stream, StreamExt};
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -80,10 +81,12 @@ pub async fn stream(
     let from = last.map_or(now, |last| last.max(earliest));
     let listener =
         Listener { service, caller, samples, from, told: BTreeSet::new(), ready: vec![], _place: place };
-    // An event and no comment: the listener's script shall see it too.
-    let beat = Event::default().event("heartbeat").data("{}");
-    let alive = KeepAlive::new().interval(HEARTBEAT).event(beat);
-    Ok(Sse::new(unfold(listener, Listener::next)).keep_alive(alive))
+    // An event and no comment: the listener's script shall see it too. The first comes at once: who does not get it has
+    // something on the line that keeps events back; and it says from where on to tell to who comes again.
+    let beat = || Event::default().event("heartbeat").data("{}");
+    let first = Ok(beat().id(Uuid::now_v7().to_string()));
+    let alive = KeepAlive::new().interval(HEARTBEAT).event(beat());
+    Ok(Sse::new(once(ready(first)).chain(unfold(listener, Listener::next))).keep_alive(alive))
 }
 
 /// When an event's id was made.

@@ -22,7 +22,8 @@ use super::views::Page;
 use super::{may, page_size};
 use crate::actor::{Action, PersonId, decide};
 use crate::bulk::{
-    self, Choice, Ground, Held, Item, Naming, Obstacle, Pattern, Person, Planned, Roll, Standing, Target,
+    self, Choice, Filing, Ground, Held, Item, Naming, Obstacle, Pattern, Person, Planned, Preset, Roll,
+    Standing, Target,
 };
 use crate::candidate::{CandidateNumber, CandidateStatus};
 use crate::check;
@@ -61,8 +62,9 @@ pub struct NewPlan {
     /// A pattern of names: `{centre}_{candidate}_{component}_{section}[_{rest}].{ext}`.
     #[serde(default)]
     pub template: Option<String>,
-    /// `component` (as its definition says; the default), `folders`, `candidate_prefix`, `unique`, `aqa`, `pearson` or
-    /// `cambridge`.
+    /// `component` (as its definition says), `folders`, `candidate_prefix`, `unique`, `aqa`, `pearson` or
+    /// `cambridge`. Without, and without a template: as the definition says; by folder, where no name says anything so and
+    /// folders do.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub preset: Option<bulk::Preset>,
@@ -225,7 +227,8 @@ pub async fn create(
     new: NewPlan,
 ) -> Result<PlanId, ApiError> {
     let found = may(service, caller, Action::ChangeWork, sample).await?;
-    let naming = naming(&found.component, new.preset, new.template.as_deref(), new.section.as_deref())?;
+    let unsaid = new.preset.is_none() && new.template.is_none() && new.section.is_none();
+    let mut naming = naming(&found.component, new.preset, new.template.as_deref(), new.section.as_deref())?;
     let count = new.files.len();
     if count > MOST_FILES {
         return Err(ApiError::TooManyFiles { limit: MOST_FILES as u64 });
@@ -235,6 +238,17 @@ pub async fn create(
     }
     let files = new.files.into_iter().enumerate();
     let files = files.map(|(at, file)| told(at, file)).collect::<Result<Vec<_>, _>>()?;
+    if unsaid {
+        let ground = ground(service, caller.person(), &found.sample, &found.component).await?;
+        let by_name = naming.pattern(&found.component).map_err(ApiError::internal)?;
+        let says = |pattern: &Pattern| {
+            let mut all = files.iter().map(|file| ground.roll.file(pattern, &file.path, &file.name));
+            all.any(|filing| matches!(filing, Filing::Filed { .. }))
+        };
+        if !says(&by_name) && says(&Pattern::Folders) {
+            naming.preset = Preset::Folders;
+        }
+    }
     let now = service.clock.now();
     let mut tx = service.db.begin().await?;
     let locked = samples::lock_shared(&mut tx, caller.person(), sample).await?;

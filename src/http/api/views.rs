@@ -300,6 +300,7 @@ impl FileView {
             unscanned: row.unscanned,
             same_elsewhere: row.duplicate_of.is_some(),
             waits_for: row.waits.map(|(what, _)| what),
+            long: row.received_at.is_some_and(|at| now.duration_since(at) >= words::LONG_CHECK),
             withheld: row.withheld_at.is_some(),
             not_shared: &words::not_shared(&row.shared_with),
         };

@@ -13,8 +13,8 @@ const BUSY = 2_000;
 const CALM = 10_000;
 /** While somebody sends what this page shows: how much has come is no news. */
 const SENDING = 3_000;
-/** News older than this are no news, milliseconds. */
-const SILENCE = 40_000;
+/** News older than this are no news: two heartbeats, milliseconds. */
+const SILENCE = 21_000;
 /** With news of more candidates than this, all are looked at. */
 const MANY = 50;
 
@@ -61,12 +61,12 @@ function open() {
     // What is of neither a candidate nor a document may have changed anything.
     look(candidate !== "" || section !== "" || String(kind).startsWith("file.") ? candidate : undefined);
   });
-  source.addEventListener("open", () => {
-    // What was told while nobody listened is not told again.
-    if (heard !== 0 && Date.now() - heard > SILENCE) look();
+  // The first comes at once. A line that is open tells nothing by itself: what stands in between may keep all back.
+  source.addEventListener("heartbeat", () => {
+    // What was told long ago is not told again.
+    if (heard !== 0 && !isFresh()) look();
     heard = Date.now();
   });
-  source.addEventListener("heartbeat", () => (heard = Date.now()));
 }
 
 const isFresh = () => Date.now() - heard < SILENCE;

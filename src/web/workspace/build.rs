@@ -55,6 +55,7 @@ pub(super) struct Given {
     pub refused: Vec<Refused>,
     pub deleted: Option<FileRow>,
     pub moved: Option<(FileRow, (String, String))>,
+    pub kept: Option<FileRow>,
 }
 
 /// What the list can be narrowed to.
@@ -108,6 +109,7 @@ pub(super) struct Bench {
     times: Times,
     deleted: Option<FileRow>,
     moved: Option<(FileRow, (String, String))>,
+    kept: Option<FileRow>,
     asked: Asked,
     can_change: bool,
     can_submit: bool,
@@ -126,7 +128,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(actor: &Actor, given: Given, asked: Asked) -> Self {
-        let Given { line, standing, returned, times, refused, deleted, moved } = given;
+        let Given { line, standing, returned, times, refused, deleted, moved, kept } = given;
         let may = |action| decide(actor, action, &line.sample, &line.component).is_ok();
         let (can_change, can_submit) = (may(Action::ChangeWork), may(Action::Submit));
         let can_flag = may(Action::FlagMissing);
@@ -143,6 +145,7 @@ impl Bench {
             times,
             deleted,
             moved,
+            kept,
             asked,
             can_change,
             can_submit,
@@ -282,6 +285,7 @@ impl Bench {
             other_means: self.can_note,
             deleted: self.deleted.as_ref().filter(|file| file.number == number && closed.is_none()),
             moved: self.moved_here(&number).filter(|_| closed.is_none()),
+            kept: self.kept.as_ref().filter(|file| file.number == number),
             candidate: number,
             closed,
             times: &self.times,

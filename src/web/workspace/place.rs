@@ -33,6 +33,8 @@ pub struct Ground<'a> {
     pub deleted: Option<&'a FileRow>,
     /// The file that was moved here a moment ago, with its section.
     pub moved: Option<(&'a str, MovedHere)>,
+    /// The file that was to be deleted a moment ago and was not, as it was no longer what it had been.
+    pub kept: Option<&'a FileRow>,
     pub times: &'a Times,
 }
 
@@ -152,6 +154,7 @@ pub fn place<'a>(
             _ => String::new(),
         },
         undo: ground.deleted.filter(|file| file.section == code).map(|file| undo(ground, file)),
+        kept: ground.kept.filter(|file| file.section == code).map(kept),
         moved: ground.moved.as_ref().filter(|(section, _)| *section == code).map(|(_, here)| here.clone()),
         deleted: match ground.deleted {
             _ if !open => Vec::new(),
@@ -167,6 +170,15 @@ pub fn place<'a>(
 
 fn undo(ground: &Ground<'_>, file: &FileRow) -> Undo {
     Undo { name: file.original_name.clone(), href: format!("{}/files/{}/restore", ground.sample, file.id) }
+}
+
+/// Why a file was not deleted.
+fn kept(file: &FileRow) -> String {
+    let now = words::file(file.state, FileFacts::default());
+    format!(
+        "{} was not deleted, as it has changed meanwhile. {}: {}",
+        file.original_name, now.label, now.sentence
+    )
 }
 
 /// What the words for a section are chosen by.
@@ -258,6 +270,7 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
             unscanned: file.unscanned,
             same_elsewhere: file.duplicate && file.reason != Some(Reason::Duplicate),
             waits_for: file.waits.map(|(what, _)| what),
+            long: file.received_at.is_some_and(|at| now.duration_since(at) >= words::LONG_CHECK),
             withheld: file.withheld_at.is_some(),
             not_shared: &words::not_shared(&file.shared_with),
         },
@@ -271,6 +284,9 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
     }
     if file.late {
         facts.push("Late".into());
+    }
+    if file.cleared && file.state == FileState::Accepted {
+        facts.push("cleared what was said in its place".into());
     }
     if !file.path.is_empty() {
         facts.push(format!("in {}", file.path));

@@ -260,8 +260,8 @@ impl Actor {
         .await
     }
 
-    /// Marks everything that is not there as Missing, and submits.
-    pub async fn submit(&self, sample: &str) {
+    /// Marks everything that is not there as Missing.
+    pub async fn mark_the_rest(&self, sample: &str) {
         let path = format!("/api/v1/samples/{sample}");
         let candidates = self.get(&format!("{path}/candidates?filter=incomplete")).await.json();
         for candidate in candidates["items"].as_array().unwrap() {
@@ -279,6 +279,12 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// Marks everything that is not there as Missing, and submits.
+    pub async fn submit(&self, sample: &str) {
+        self.mark_the_rest(sample).await;
+        let path = format!("/api/v1/samples/{sample}");
         let check = self.get(&format!("{path}/check")).await.json();
         let answers =
             check["declarations"].as_array().unwrap().iter().map(

@@ -16,6 +16,7 @@ const LITTER = [".DS_Store", "Thumbs.db", "desktop.ini"];
 export class Plans {
   /** The files of plans that this document knows. @type {Map<string, Map<string, Found>>} */ #files = new Map();
   #starting = false;
+  /** Dropped on a page that leads to a plan. @type {FileSystemEntry[]} */ #brought = [];
   #engine;
   #tray;
 
@@ -32,6 +33,9 @@ export class Plans {
 
   /** A page is here: one of a plan asks for its files when they are not. */
   arrived() {
+    const brought = this.#brought;
+    this.#brought = [];
+    if (brought.length > 0 && document.querySelector("[data-many]") !== null) this.#take(walked(brought));
     const plan = document.getElementById("plan");
     if (plan === null) return;
     const asks = document.getElementById("plan-files");
@@ -69,12 +73,17 @@ export class Plans {
 
   /** @param {DragEvent} event */
   #dropped(event) {
-    const zone = event.target instanceof Element ? event.target.closest("[data-many-drop]") : null;
-    if (zone === null || event.dataTransfer === null) return;
-    zone.classList.remove("dropping");
+    const on = /** @type {Element} */ (event.target);
+    const zone = on.closest("[data-many-drop]");
+    // Beside all places of a sample's page: it takes a plan to say where they go.
+    const many = on.closest("[data-place], tr.row") === null ? /** @type {HTMLAnchorElement | null} */ (document.getElementById("to-many")) : null;
+    if ((zone ?? many) === null || event.dataTransfer === null) return;
+    zone?.classList.remove("dropping");
     // To be asked for before the event is over.
     const entries = Array.from(event.dataTransfer.items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-    this.#take(walked(entries));
+    if (zone !== null) return void this.#take(walked(entries));
+    this.#brought = entries;
+    if (many !== null) visit(many.href);
   }
 
   /** Files for a new plan, or for the one on the page. @param {AsyncIterable<Found>} some */
@@ -109,7 +118,7 @@ export class Plans {
     busy("planning", found.length);
     const sample = form.dataset.sample ?? "";
     const fields = new FormData(/** @type {HTMLFormElement} */ (form));
-    const preset = String(fields.get("preset") ?? "component");
+    const preset = fields.get("preset") || undefined;
     const section = preset === "candidate_prefix" ? { section: String(fields.get("section") ?? "") } : {};
     const files = [];
     const pause = sliced();
