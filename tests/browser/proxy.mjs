@@ -12,6 +12,7 @@ export async function lineTo(base) {
     base: "",
     /** Bytes of files that came from the browser. */ bytes: 0,
     /** Nothing gets through. */ down: false,
+    /** What stands on the line keeps news back: it opens, and nothing comes. */ held: false,
     /** Bytes of files a second, all in all; 0: as they come. */ pace: 0,
     /** Bytes of files that were sent again though the browser had been told that they are there. */ again: 0,
     /** Requests with bytes of files. */ sends: 0,
@@ -47,6 +48,7 @@ export async function lineTo(base) {
       const offset = Number(response.headers["upload-offset"] ?? 0);
       if (offset > (told.get(url) ?? 0)) told.set(url, offset);
       answer.writeHead(response.statusCode ?? 502, response.headers);
+      if (line.held && url.startsWith("/api/v1/events")) return void answer.flushHeaders();
       response.pipe(answer);
       response.on("error", () => answer.destroy());
     });

@@ -5,9 +5,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { signIn } from "../browser.mjs";
+import { lineTo } from "../proxy.mjs";
 import { teacherAt } from "./engine.mjs";
-import { pdf } from "./files.mjs";
+import { pdf, sha256 } from "./files.mjs";
 import { becomes, choose, openSample, proof, uploadTo } from "./steps.mjs";
+import { arrived } from "./tabs.mjs";
 
 /** @param {number} time */
 const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
@@ -147,6 +149,23 @@ export async function bytesThatDoNotArrive(given) {
   await inTray(page, "lost.pdf", "can no longer be read").getByRole("button", { name: /^Choose again/ }).click();
   await (await chooser).setFiles(lost);
   await becomes(page, "Evidence", "lost.pdf", "Accepted");
+
+  // One that is saved again meanwhile: nothing of both is sent.
+  const edited = onDisk("edited.pdf");
+  await page.route("**/files/*", cut);
+  await choose(page, "Evidence", edited);
+  await page.locator("#section-Evidence .file", { hasText: "edited.pdf" }).waitFor();
+  await inTray(page, "edited.pdf", "No connection").waitFor();
+  const now = pdf("another.pd");
+  writeFileSync(edited, now);
+  await page.unroute("**/files/*", cut);
+  await inTray(page, "edited.pdf", "can no longer be read").waitFor();
+  const third = page.waitForEvent("filechooser");
+  await inTray(page, "edited.pdf", "can no longer be read").getByRole("button", { name: /^Choose again/ }).click();
+  await (await third).setFiles(edited);
+  await inTray(page, "edited.pdf", "File has changed").getByRole("button", { name: /^Start again/ }).click();
+  await becomes(page, "Evidence", "edited.pdf", "Accepted");
+  await arrived(page, "1009", "edited.pdf", sha256(now));
   await page.context().close();
 }
 
@@ -239,6 +258,21 @@ export async function newsThatDoNotCome(given) {
   assert.equal(gone.status(), 204);
   await row.waitFor({ state: "detached", timeout: 13_000 });
   await page.context().close();
+
+  // The line opens, and nothing comes: of no candidate.
+  const line = await lineTo(given.base);
+  line.held = true;
+  const other = await teacherAt({ ...given, base: line.base }, "1003");
+  const said = () => other.locator("#c-1002").innerText();
+  const before = await said();
+  await uploadTo(other, sample, "1002", "Evidence", "Held back.pdf", pdf("held back"));
+  const until = Date.now() + 13_000;
+  while ((await said()) === before) {
+    assert.ok(Date.now() < until, "the page looks by itself at all of its list");
+    await pause(200);
+  }
+  await other.context().close();
+  line.close();
 }
 
 /** @param {{base: string, browser: import("../browser.mjs").Browser}} given */

@@ -364,6 +364,9 @@ export class Engine extends EventTarget {
     let look = upload.url !== null;
     let failures = 0;
     while (!signal.aborted) {
+      const still = look || upload.url === null || (await isStill(upload));
+      if (signal.aborted) return;
+      if (!still) return this.#become(upload, "needs_file");
       const answer = await this.#step(upload, look, signal);
       if (signal.aborted || answer.kind === "stopped") return;
       if (answer.kind === "ok") {
@@ -384,9 +387,6 @@ export class Engine extends EventTarget {
         if (failures === 0) this.#become(upload, "sending");
         else this.#tell(upload);
       } else if (answer.kind === "later") {
-        const there = await readable(/** @type {File} */ (upload.file), upload.confirmed);
-        if (signal.aborted) return;
-        if (!there) return this.#become(upload, "needs_file");
         failures += 1;
         upload.reason = answer.code ?? "";
         this.#become(upload, answer.busy ? "held" : failures > 1 ? "offline" : "sending");
@@ -684,14 +684,19 @@ function lock(id) {
   });
 }
 
-/** Whether the next byte can still be read: files are moved, changed, or were on a stick. @param {File} file @param {number} from */
-async function readable(file, from) {
+/**
+ * Whether the next byte can be read: files are moved, or were on a stick. Before the last bytes, whether it is what it
+ * was: Chromium reads no file that was changed since it was chosen, Firefox reads what there is now.
+ * @param {Upload} upload
+ */
+async function isStill({ file, confirmed, held }) {
+  if (file === null) return false;
   try {
-    await file.slice(from, from + 1).arrayBuffer();
-    return true;
+    await file.slice(confirmed, confirmed + 1).arrayBuffer();
   } catch {
     return false;
   }
+  return confirmed + SLICE < file.size || !held?.guard || (await guardOf(file, true)) === held.guard;
 }
 
 /** Doubling with jitter, milliseconds. @param {number} failures @param {boolean} [unheard] */

@@ -13,12 +13,12 @@ const known = new WeakMap();
 
 /**
  * A file's guard, 64 hexadecimal digits; `""` where the browser makes no digests (a page that came without TLS), null
- * when the file cannot be read.
- * @param {File} file
+ * when the file cannot be read. `anew`: as it is now.
+ * @param {File} file @param {boolean} [anew]
  */
-export function guardOf(file) {
+export function guardOf(file, anew = false) {
   let made = known.get(file);
-  if (made === undefined) known.set(file, (made = read(file)));
+  if (made === undefined || anew) known.set(file, (made = read(file)));
   return made;
 }
 
