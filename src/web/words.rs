@@ -229,10 +229,7 @@ pub fn refused(reason: Reason, detail: &str) -> Words {
         Reason::Corrupt => {
             ("Refused: cannot be opened", "Open it on your computer, save it again and choose it.")
         }
-        Reason::ArchiveUnsafe => (
-            "Refused: unsafe archive",
-            "The archive cannot be unpacked safely. Zip the folder afresh and choose it again.",
-        ),
+        Reason::ArchiveUnsafe => ("Refused: unsafe archive", "Zip the folder afresh and choose it again."),
         Reason::ImageTooBig => {
             ("Refused: image too large", "The picture has more dots than we take. Save it at a smaller size.")
         }
@@ -261,6 +258,7 @@ pub fn refused(reason: Reason, detail: &str) -> Words {
     // What a check found says more than what is true of all such files.
     let found = match (detail, reason) {
         ("", Reason::TypeMismatch) => "What is inside is not what the name says.",
+        ("", Reason::ArchiveUnsafe) => "The archive cannot be unpacked safely.",
         ("", Reason::Corrupt) => "The file is damaged or incomplete.",
         _ => detail,
     };

@@ -24,14 +24,11 @@ impl Stop {
     }
 
     pub(crate) fn corrupt(what: &str) -> Self {
-        Self::refuse(
-            Reason::Corrupt,
-            format!("The file is damaged. {what} Open it, save it again and upload it."),
-        )
+        Self::refuse(Reason::Corrupt, format!("The file is damaged. {what}"))
     }
 
     pub(super) fn unsafe_archive(what: impl std::fmt::Display) -> Self {
-        Self::refuse(Reason::ArchiveUnsafe, format!("The archive cannot be accepted: {what}. Make it again."))
+        Self::refuse(Reason::ArchiveUnsafe, format!("The archive cannot be accepted: {what}."))
     }
 
     pub(super) fn empty_archive() -> Self {

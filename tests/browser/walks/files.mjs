@@ -130,8 +130,8 @@ export function png(width, height) {
   return Buffer.concat([mark, chunk("IHDR", head), chunk("IDAT", dots), chunk("IEND", Buffer.alloc(0))]);
 }
 
-/** A small Word document. @param {string} text */
-export function docx(text) {
+/** A small Word document, and what else is in it. @param {string} text @param {Record<string, Buffer>} [more] */
+export function docx(text, more = {}) {
   const xml = (/** @type {string} */ body) => Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>${body}`);
   const office = "http://schemas.openxmlformats.org";
   const word = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml";
@@ -145,5 +145,6 @@ export function docx(text) {
     "word/document.xml": xml(
       `<w:document xmlns:w="${office}/wordprocessingml/2006/main"><w:body><w:p><w:r><w:t>${text}</w:t></w:r></w:p></w:body></w:document>`,
     ),
+    ...more,
   });
 }

@@ -7,7 +7,7 @@ import { WIDTHS } from "./screens.mjs";
 import { uploadTo } from "./steps.mjs";
 
 /** The test virus, put together here so that no scanner mistakes this file for it. */
-const VIRUS = ["X5O!P%@AP[4\\PZX54(P^)7CC)7}$", "EICAR-STANDARD-", "ANTIVIRUS-TEST-FILE!$H+H*"].join("");
+export const VIRUS = ["X5O!P%@AP[4\\PZX54(P^)7CC)7}$", "EICAR-STANDARD-", "ANTIVIRUS-TEST-FILE!$H+H*"].join("");
 
 /** @param {{base: string, browser: import("../browser.mjs").Browser}} given */
 export async function infectedOriginals({ base, browser }) {

@@ -13,7 +13,7 @@ import {
 import { checkMyCopy, fingerprintsAreRight } from "./copies.mjs";
 import { fiveHundredCandidates } from "./large.mjs";
 import { slownessIsSeen } from "./pace.mjs";
-import { byKeysInTheList, inPlaceOfFiles, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
+import { byKeysInTheList, inPlaceOfFiles, refusedEach, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
 import {
   downloads, othersSeeNothing, sampleWithEveryKind, sendingBack, viewer, viewerByKeys, viewerOnAPhone,
 } from "./moderator.mjs";
@@ -58,6 +58,7 @@ export const walks = {
   "the list by its keys": byKeysInTheList,
   "one row changes, the others stay": withoutRedrawing,
   "replace, move, delete and undo": replaceAndMove,
+  "refused, each in its words, and the others go on": refusedEach,
   "whose file is it": whoseFileIsIt,
   "what is said in place of files": inPlaceOfFiles,
   "a candidate without script: send, replace, delete, Missing": withoutScript,

@@ -266,9 +266,9 @@ export async function viewerByKeys({ base, browser }) {
   }
   await page.keyboard.press("k");
   await title("site.zip");
+  const download = page.waitForEvent("download");
   await page.keyboard.press("d");
-  const download = await page.waitForEvent("download");
-  assert.equal(download.suggestedFilename(), "site.zip");
+  assert.equal((await download).suggestedFilename(), "site.zip");
   await page.keyboard.press("Shift+J");
   await page.locator("#files-title", { hasNotText: "1005" }).waitFor();
   assert.match(await page.locator("#people [aria-current]").innerText(), /^(?!1005)\d{4}/);

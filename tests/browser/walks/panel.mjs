@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { signIn } from "../browser.mjs";
-import { pdf } from "./files.mjs";
+import { docx, pdf, zip } from "./files.mjs";
+import { VIRUS } from "./incidents.mjs";
 import { becomes, choose, clicks, openSample } from "./steps.mjs";
 
 /** @param {string} name */
@@ -97,6 +98,50 @@ export async function replaceAndMove(given) {
   await page.getByRole("button", { name: "Bring back second.pdf" }).click();
   await becomes(page, "Report", "second.pdf", "Accepted");
   await page.locator("#section-Report-deleted").waitFor({ state: "detached" });
+  await page.context().close();
+}
+
+/** Each refusal in its words, in the tray and in the section; and the others go on. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function refusedEach(given) {
+  const page = await at(given, "1008", /R085/);
+  let begun = 0;
+  page.on("request", (request) => (begun += request.method() === "POST" && new URL(request.url()).pathname === "/files" ? 1 : 0));
+  const tray = (/** @type {string} */ name, /** @type {string} */ text) => page.locator(".tray-row.bad", { hasText: name }).filter({ hasText: text }).waitFor();
+  const bytes = (/** @type {string} */ name, /** @type {Buffer} */ buffer) => ({ name, mimeType: "", buffer });
+
+  // What its name and size say already is said at once, and nothing is sent of it.
+  const most = await page.locator("#section-Evidence").getAttribute("data-max-bytes");
+  await page.locator("#section-Evidence").evaluate((one) => one.setAttribute("data-max-bytes", "3"));
+  await choose(page, "Evidence", [bytes("too large.txt", Buffer.from("four")), bytes("empty.txt", Buffer.alloc(0)), bytes("wrong.exe", Buffer.from("MZ"))]);
+  await tray("too large.txt", "larger than this section takes");
+  await tray("empty.txt", "holds nothing");
+  await tray("wrong.exe", "does not take files of this type");
+  assert.equal(begun, 0, "nothing was begun");
+  await page.locator("#section-Evidence").evaluate((one, bytes) => one.setAttribute("data-max-bytes", bytes ?? ""), most);
+
+  // What is inside is said once it was looked at.
+  const refused = [
+    [bytes("program.pdf", Buffer.from("MZ no document")), "Refused: wrong type"],
+    [bytes("macros.docx", docx("macros", { "word/vbaProject.bin": Buffer.from("Sub AutoOpen()") })), "Refused: contains macros"],
+    [bytes("slips.zip", zip({ "../../evil.txt": Buffer.from("evil") })), "Refused: unsafe archive"],
+    [bytes("broken.docx", docx("broken").subarray(0, -40)), "Refused: cannot be opened"],
+    [bytes("infected.txt", Buffer.from(VIRUS)), "Refused: virus found"],
+  ];
+  for (const [at, [file, words]] of refused.entries()) {
+    const { name } = /** @type {{name: string}} */ (file);
+    await choose(page, "Evidence", [bytes(`good ${at}.txt`, Buffer.from(`good ${at}`)), /** @type {any} */ (file)]);
+    await becomes(page, "Evidence", name, /** @type {string} */ (words));
+    await becomes(page, "Evidence", `good ${at}.txt`, "Accepted");
+    const said = await page.locator("#section-Evidence .file", { hasText: name }).locator(".file-sentence").innerText();
+    await tray(name, said);
+  }
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await given.browser.look(page, "refused-each");
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+  // An amber word, not the green one, while something asks for somebody.
+  await page.locator("#c-1008 a.s.note", { hasText: "5 files, one refused" }).waitFor();
   await page.context().close();
 }
 

@@ -102,6 +102,7 @@ export async function oneTrayInTwoTabs(given) {
   await other.goto("/");
   await choose(page, "Evidence", one.file);
   await under_way(page, "Two tabs.pdf");
+  line.pace = MIB;
   await open(other);
   await inTray(other, "Two tabs.pdf", "Uploading").waitFor();
   await given.browser.look(other, "tabs-other");
@@ -118,6 +119,7 @@ export async function oneTrayInTwoTabs(given) {
   await inTray(third, "Two tabs.pdf", "Paused").waitFor();
   assert.ok(await third.locator(".tray-kept").isHidden(), "its file is at hand");
   await third.close();
+  line.pace = PACE;
   await press(other, "Two tabs.pdf", /^Carry on/);
   await inTray(page, "Two tabs.pdf", "Accepted").waitFor({ timeout: 60_000 });
   await inTray(other, "Two tabs.pdf", "Accepted").waitFor();
