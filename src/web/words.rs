@@ -290,8 +290,8 @@ pub struct SectionFacts<'a> {
     pub running: bool,
     /// Some of them have arrived.
     pub checking: bool,
-    /// A file was refused, and nothing has made up for it.
-    pub refused: bool,
+    /// Files that were refused, and nothing has made up for them.
+    pub refused: u32,
     /// Why it is Missing: the stable word.
     pub missing: Option<&'a str>,
 }
@@ -302,12 +302,12 @@ pub fn section(facts: SectionFacts<'_>) -> Words {
     match facts.state {
         _ if facts.running && facts.checking => Words::new(Tone::Busy, "Checking", ""),
         _ if facts.running => Words::new(Tone::Busy, "Uploading", ""),
-        SectionState::Provided if facts.refused => Words::new(
+        SectionState::Provided if facts.refused > 0 => Words::new(
             Tone::Note,
-            format!("{}, one refused", count(accepted, "file")),
-            "A file was refused; what was accepted before it stays.",
+            format!("{}, {} refused", count(accepted, "file"), facts.refused),
+            "What was accepted before stays.",
         ),
-        _ if facts.refused => {
+        _ if facts.refused > 0 => {
             Words::new(Tone::Bad, "Refused", "A file was refused and none has taken its place.")
         }
         SectionState::Empty => Words::new(Tone::Quiet, "No files", ""),

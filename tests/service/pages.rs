@@ -406,3 +406,61 @@ async fn a_note_that_is_required_says_so_beside_itself() {
     assert!(answer.text.contains("aria-invalid=\"true\" aria-describedby=\"note-wrong\""), "{}", answer.text);
     strongroom.stop().await;
 }
+
+#[tokio::test]
+async fn every_filter_and_order_of_the_list_keeps_its_word() {
+    let strongroom = Strongroom::start().await;
+    let sample = strongroom.sample(CENTRE).await;
+    let officer = strongroom.as_("officer.98765").await;
+    let cookie = cookie(&strongroom, "officer.98765").await;
+    let send_in = async |number: &str, name: &str, bytes: &[u8], state: &str| {
+        let file = officer.upload(&sample, number, "Evidence", name, bytes).await;
+        officer.wait_for(&file, state).await;
+    };
+    send_in("1005", "essay.txt", b"Some words.", "accepted").await;
+    send_in("0042", "bad.txt", b"MZ\x90\0\x03\0\0\0\x04\0 no words", "rejected").await;
+    let missing = format!("/api/v1/samples/{sample}/candidates/0042/sections/URS/missing");
+    assert_eq!(officer.put(&missing, serde_json::json!({ "reason": "lost" })).await.status, 204);
+
+    let shown = async |query: &str| -> (String, Vec<String>) {
+        let text =
+            send(page(&strongroom, &cookie, &format!("/samples/{sample}?closed=true{query}"))).await.text;
+        let rows = text.split("id=\"row-").skip(1).map(|part| part.split('"').next().unwrap().to_owned());
+        let rows = rows.collect();
+        (text, rows)
+    };
+    let (everyone, all) = shown("").await;
+    let listed = officer.get(&format!("/api/v1/samples/{sample}/candidates?limit=200")).await.json();
+    let entered: Vec<_> = listed["items"].as_array().unwrap().iter().collect();
+    assert_eq!(all.len(), entered.len());
+    let drawn = entered.iter().filter(|one| one["in_sample"] == true && one["status"] == "entered").count();
+    for (filter, expected) in
+        [("sample", drawn), ("incomplete", drawn), ("problem", 1), ("missing", 1), ("with_files", 1)]
+    {
+        let (text, rows) = shown(&format!("&filter={filter}")).await;
+        assert_eq!(rows.len(), expected, "{filter}: {rows:?}");
+        let told = format!("id=\"filter-{filter}\"");
+        let number =
+            text.split(&told).nth(1).unwrap().split("<b>").nth(1).unwrap().split('<').next().unwrap();
+        assert_eq!(number, expected.to_string(), "{filter}: the number on it");
+        assert!(rows.iter().all(|row| all.contains(row)));
+    }
+    assert_eq!(shown("&filter=with_files").await.1, ["1005"]);
+    assert_eq!(shown("&filter=problem").await.1, ["0042"]);
+    assert!(!everyone.contains("id=\"filter-changed\""), "nothing changed");
+
+    let (_, by_number) = shown("&sort=number").await;
+    let mut sorted = by_number.clone();
+    sorted.sort();
+    assert_eq!(by_number, sorted);
+    assert_ne!(all, sorted, "by mark it is another order");
+    let (text, by_name) = shown("&sort=name").await;
+    let name = |number: &String| {
+        let one = entered.iter().find(|one| one["number"] == number.as_str()).unwrap();
+        one["name"].as_str().unwrap().to_lowercase()
+    };
+    // Those whose letters sort alike in every order there is.
+    let plain: Vec<_> = by_name.iter().map(name).filter(|name| name.is_ascii()).collect();
+    assert!(plain.len() > 5 && plain.is_sorted(), "{plain:?}: {text}");
+    strongroom.stop().await;
+}

@@ -590,7 +590,7 @@ fn column(section: &Section) -> Column {
 fn cell(section: &Section, work: &SectionWork, counted: bool) -> Cell {
     let facts = facts_of(section, work);
     let words = words::section(facts);
-    let nothing = facts.state == SectionState::Empty && !facts.running && !facts.refused;
+    let nothing = facts.state == SectionState::Empty && !facts.running && facts.refused == 0;
     Cell { tone: words.tone.as_str(), label: words.label, bare: nothing && !(section.required && counted) }
 }
 

@@ -17,8 +17,8 @@ pub struct SectionWork {
     pub facts: SectionFacts,
     /// Some of what is on its way has arrived and is being checked.
     pub checking: bool,
-    /// A file was refused or withdrawn, and nothing has made up for it.
-    pub refused: bool,
+    /// Files that were refused or withdrawn, and nothing has made up for them.
+    pub refused: u32,
     pub notes: Notes,
 }
 
@@ -92,7 +92,7 @@ pub fn works(standing: &Standing, refused: &[Refused]) -> Vec<Work> {
     for file in open_refusals(standing, refused) {
         problems.insert(file.candidate_id.as_str());
         if let Some((row, column)) = cell(&file.candidate_id, &file.section) {
-            all[row][column].refused = true;
+            all[row][column].refused += 1;
         }
     }
     let began = standing.files.iter().map(|file| file.created_at).min();

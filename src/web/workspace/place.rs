@@ -91,6 +91,8 @@ pub fn place<'a>(
     let news: Vec<&FileRow> = all.iter().copied().filter(|file| is_news(section, file, &all)).collect();
     let running: Vec<&FileRow> = all.iter().copied().filter(|file| file.state.is_running()).collect();
     let accepted = all.iter().filter(|file| file.state == FileState::Accepted).count();
+    let refused =
+        news.iter().filter(|file| file.state.is_refused() || file.state == FileState::Quarantined).count();
     let held = accepted + running.len();
     let own = SectionWork {
         facts: SectionFacts {
@@ -99,7 +101,7 @@ pub fn place<'a>(
             ..SectionFacts::default()
         },
         checking: running.iter().any(|file| !file.state.is_open()),
-        refused: news.iter().any(|file| file.state.is_refused() || file.state == FileState::Quarantined),
+        refused: u32::try_from(refused).unwrap_or(u32::MAX),
         ..SectionWork::default()
     };
     let full = held >= section.max as usize;

@@ -141,7 +141,7 @@ export async function refusedEach(given) {
   }
   await page.setViewportSize({ width: 1280, height: 900 });
   // An amber word, not the green one, while something asks for somebody.
-  await page.locator("#c-1008 a.s.note", { hasText: "5 files, one refused" }).waitFor();
+  await page.locator("#c-1008 a.s.note", { hasText: "5 files, 5 refused" }).waitFor();
   await page.context().close();
 }
 
