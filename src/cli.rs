@@ -114,7 +114,8 @@ struct Sending {
     /// The centre, when you have several
     #[arg(long, requires = "component")]
     centre: Option<String>,
-    /// How files are named: component, folders, candidate_prefix, unique, aqa, pearson, cambridge
+    /// How files are named: component, folders, candidate_prefix, unique, aqa, pearson, cambridge. Without, as the component
+    /// says; by folder, where no name says anything
     #[arg(long, value_name = "PRESET")]
     naming: Option<String>,
     /// How files are named, in a pattern of your own: {centre}_{candidate}_{section}
