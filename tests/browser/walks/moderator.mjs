@@ -9,7 +9,7 @@ import path from "node:path";
 import { signIn } from "../browser.mjs";
 import { docx, pdf, png, sha256, stored, zip } from "./files.mjs";
 import { WIDTHS } from "./screens.mjs";
-import { submitSample, uploadTo } from "./steps.mjs";
+import { becomes, choose, submitSample, uploadTo } from "./steps.mjs";
 
 const HOSTILE = "<img src=x onerror=globalThis.hacked=1> “q”.txt";
 const WORDS = "<script>globalThis.hacked = 1</script>\n<h1>A page is only words here</h1>\ncafé";
@@ -386,9 +386,41 @@ export async function sendingBack({ base, browser }) {
   await page.locator("#send-back").click();
   await page.getByText(/^Returned to the centre on/).waitFor();
   await browser.look(page, "viewing-returned");
+
+  // What was sent back is open, and nothing else.
   const officer = await browser.person(base, 1280);
   await signIn(officer, "officer.98765");
+  const receipt = async (/** @type {number} */ revision) => {
+    await officer.goto(`/samples/${work.id}/submissions/${revision}`);
+    return officer.locator("#main").innerText();
+  };
+  const first = await receipt(1);
   await officer.goto(`/samples/${work.id}`);
   await officer.getByText("The film has no sound.").first().waitFor();
+  const list = (await (await officer.request.get(`/api/v1/samples/${work.id}/candidates?limit=200`)).json()).items;
+  const other = list.find((/** @type {any} */ one) => one.in_sample && one.number !== "1005").number;
+  await officer.goto(`/samples/${work.id}?open=${other}`);
+  await officer.locator(`#candidate[data-number="${other}"]`).waitFor();
+  assert.equal(await officer.locator("#candidate .choose").count(), 0, "who was not sent back is locked");
+  await officer.goto(`/samples/${work.id}?open=1005`);
+  await choose(officer, "Evidence", [{ name: "sound.pdf", mimeType: "application/pdf", buffer: pdf("the sound in words") }]);
+  await becomes(officer, "Evidence", "sound.pdf", "Accepted");
+  await browser.look(officer, "workspace-returned");
+
+  // Submitted again, it has a receipt of its own, and the first is as it was.
+  await officer.goto(`/samples/${work.id}/check`);
+  await officer.locator("#to-declarations").click();
+  while ((await officer.locator("#submit-sample").count()) === 0) {
+    const step = await officer.locator("h1").innerText();
+    await officer.locator("#accepted").check();
+    await officer.locator("#continue").click();
+    await officer.locator("h1").filter({ hasNotText: step }).waitFor();
+  }
+  await officer.locator("#submit-sample").click();
+  await officer.getByRole("heading", { name: "Sample submitted" }).waitFor();
+  assert.match(officer.url(), /submissions\/2$/);
+  const second = await receipt(2);
+  assert.ok(second.includes("sound.pdf") && !first.includes("sound.pdf"));
+  assert.equal(await receipt(1), first, "a receipt never changes");
   for (const one of [page, officer]) await one.context().close();
 }
