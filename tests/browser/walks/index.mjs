@@ -11,6 +11,7 @@ import {
   newsThatDoNotCome, noPlaceForMore, pagesThatDoNotCome,
 } from "./line.mjs";
 import { checkMyCopy, fingerprintsAreRight } from "./copies.mjs";
+import { busyForAWhile, pagesAreTurned, serviceBegunAnew } from "./going.mjs";
 import { fiveHundredCandidates } from "./large.mjs";
 import { slownessIsSeen } from "./pace.mjs";
 import { byKeysInTheList, inPlaceOfFiles, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
@@ -46,6 +47,9 @@ export const walks = {
   "engine: forty uploads of another machine: two clicks and a dialog": fortyOnAnotherMachine,
   "engine: what is left is thrown away": discarded,
   "keeper: a page is left, its uploads go on": thePageIsLeft,
+  "pages are turned while a file goes up: what sends is begun once": pagesAreTurned,
+  "the service asks for a little time": busyForAWhile,
+  "the service is begun anew in the middle of a file": serviceBegunAnew,
   "tabs: one tray in two": oneTrayInTwoTabs,
   "tabs: the one that drives is closed": drivingTabClosed,
   "tabs: signed out in one, in again in another": signedOutAndIn,
@@ -105,6 +109,9 @@ const ALSO = [
   "an upload gone on with, though nobody knew of it at first",
   "engine: a file is known again by what is in it",
   "engine: what is left is thrown away",
+  "pages are turned while a file goes up: what sends is begun once",
+  "the service asks for a little time",
+  "the service is begun anew in the middle of a file",
   "tabs: one tray in two",
   "tabs: the one that drives is closed",
   "tabs: signed out in one, in again in another",
