@@ -12,6 +12,7 @@ import {
 } from "./line.mjs";
 import { checkMyCopy, fingerprintsAreRight } from "./copies.mjs";
 import { busyForAWhile, pagesAreTurned, serviceBegunAnew } from "./going.mjs";
+import { plannedByKeys, submittedByKeys, submittedWithoutScript } from "./keys.mjs";
 import { fiveHundredCandidates } from "./large.mjs";
 import { slownessIsSeen } from "./pace.mjs";
 import { byKeysInTheList, inPlaceOfFiles, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
@@ -96,6 +97,9 @@ export const walks = {
   "the board: how names are read": namesForTheBoard,
   "infected originals, for whoever answers incidents": infectedOriginals,
   "the board: without script, and for nobody else": boardWithoutScript,
+  "by keyboard alone: many files are planned": plannedByKeys,
+  "by keyboard alone: from the check to the receipt": submittedByKeys,
+  "without script: from a file to the receipt": submittedWithoutScript,
 };
 
 /** Those of the line, of what outlives a page, and of the keyboard; in the order of the others. Not
@@ -125,6 +129,8 @@ const ALSO = [
   "a sample with a file of every kind",
   "a moderator looks at every kind of file",
   "a moderator's keys",
+  "by keyboard alone: many files are planned",
+  "by keyboard alone: from the check to the receipt",
 ];
 /** @type {Partial<typeof walks>} */
 const chosen = Object.fromEntries(Object.entries(walks).filter(([name]) => ALSO.includes(name)));
