@@ -24,6 +24,7 @@ import {
 } from "./board.mjs";
 import { infectedOriginals } from "./incidents.mjs";
 import { withoutScript } from "./noscript.mjs";
+import { usableSoon } from "./soon.mjs";
 import { bothWidths, coloursOfTheReader, errorPages } from "./screens.mjs";
 import { thePageIsLeft } from "./keeper.mjs";
 import { drivingTabClosed, oneTrayInTwoTabs, signedOutAndIn, somebodyElse } from "./tabs.mjs";
@@ -37,6 +38,7 @@ export const walks = {
   "colours of the reader's own, and no movement": coloursOfTheReader,
   "a slow page is seen": slownessIsSeen,
   "five hundred candidates": fiveHundredCandidates,
+  "five hundred candidates, of whom nothing is kept from before: soon usable": usableSoon,
   "by keyboard alone: a file into a section": keyboardAlone,
   "pages that do not come, and coming back": pagesThatDoNotCome,
   "a file chosen while the page changes": choosingWhileThePageChanges,
