@@ -1,4 +1,5 @@
-// A line between browser and service that can be cut and slowed, and that counts what goes over it.
+// A line between browser and service that can be cut and slowed, that counts what goes over it, and that can have
+// something in front of the service which asks for a little time.
 
 import http from "node:http";
 import { Readable } from "node:stream";
@@ -16,6 +17,8 @@ export async function lineTo(base) {
     /** Bytes of files a second, all in all; 0: as they come. */ pace: 0,
     /** Bytes of files that were sent again though the browser had been told that they are there. */ again: 0,
     /** Requests with bytes of files. */ sends: 0,
+    /** What was asked of uploads, in its order. @type {{what: string, path: string, offset: number, at: number}[]} */ asked: [],
+    /** By what is asked, the seconds after which it may be asked again: said once, in the service's place. @type {Map<string, number>} */ busy: new Map(),
     /** When the last byte of each upload came from the browser, milliseconds since 1970. @type {Map<string, number>} */ last: new Map(),
     cut() {
       for (const socket of sockets) socket.destroy();
@@ -41,9 +44,18 @@ export async function lineTo(base) {
     }
   }
   const server = http.createServer((asked, answer) => {
+    const url = asked.url ?? "";
+    const what = asked.method ?? "";
+    if (url.startsWith("/files")) line.asked.push({ what, path: url, offset: Number(asked.headers["upload-offset"] ?? -1), at: Date.now() });
+    const later = url.startsWith("/files") ? line.busy.get(what) : undefined;
+    if (later !== undefined) {
+      line.busy.delete(what);
+      answer.writeHead(503, { "Retry-After": String(later), "Content-Type": "text/plain" });
+      asked.resume();
+      return void answer.end("Busy.");
+    }
     // The name it was asked by stays: the service compares it with the page's.
     const request = http.request({ hostname, port, method: asked.method, path: asked.url, headers: asked.headers, agent: false });
-    const url = asked.url ?? "";
     request.on("response", (response) => {
       const offset = Number(response.headers["upload-offset"] ?? 0);
       if (offset > (told.get(url) ?? 0)) told.set(url, offset);

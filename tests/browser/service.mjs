@@ -33,7 +33,13 @@ function demo(data) {
   return path.join(data, "config/demo");
 }
 
-/** Starts it. @returns {Promise<{base: string, stop: () => Promise<void>}>} */
+/**
+ * `stop`: it ends in its own time. `kill`: at once, in the middle of whatever it does; then `begin` begins it anew, with
+ * what it had and where it was.
+ * @typedef {{base: string, stop: () => Promise<void>, kill: () => Promise<void>, begin: () => Promise<void>}} Service
+ */
+
+/** Starts it. @returns {Promise<Service>} */
 export async function start() {
   const binary = process.env.STRONGROOM_TEST_BINARY ?? path.join(root, "target/debug/strongroom");
   const data = mkdtempSync(path.join(tmpdir(), "strongroom-walk-"));
@@ -41,19 +47,30 @@ export async function start() {
   const base = `http://127.0.0.1:${await freePort()}`;
   const bind = new URL(base).host;
   const log = openSync(path.join(data, "service.log"), "w");
-  const child = spawn(binary, ["serve", "--data", data, "--bind", bind], { cwd: root, stdio: ["ignore", log, log] });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
+  /** @type {import("node:child_process").ChildProcess} */ let child;
+  /** @type {Promise<unknown>} */ let ended;
+  const running = () => child.exitCode === null && child.signalCode === null;
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
   const stop = async () => {
     child.kill("SIGTERM");
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 30_000))]);
-    if (child.exitCode === null) child.kill("SIGKILL");
+    if (running()) await kill();
   };
-  const until = Date.now() + READY;
-  while (Date.now() < until && child.exitCode === null) {
-    const answer = await fetch(`${base}/health/ready`).catch(() => null);
-    if (answer?.ok) return { base, stop };
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-  await stop();
-  throw new Error("the service did not become ready");
+  const begin = async () => {
+    child = spawn(binary, ["serve", "--data", data, "--bind", bind], { cwd: root, stdio: ["ignore", log, log] });
+    ended = new Promise((resolve) => child.once("exit", resolve));
+    const until = Date.now() + READY;
+    while (Date.now() < until && running()) {
+      const answer = await fetch(`${base}/health/ready`).catch(() => null);
+      if (answer?.ok) return;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    await stop();
+    throw new Error("the service did not become ready");
+  };
+  await begin();
+  return { base, stop, kill, begin };
 }

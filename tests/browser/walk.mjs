@@ -18,7 +18,9 @@ const [chosen, told] = [process.argv[2] ?? "", /** @type {string[]} */ ([])];
 let passed = 0;
 let failed = 0;
 
-/** Those that were chosen, on a service of their own. @param {"chromium" | "firefox"} engine @param {Record<string, (given: import("./walks/engine.mjs").Given) => Promise<void>>} all */
+/** @typedef {import("./walks/engine.mjs").Given & {service: import("./service.mjs").Service}} Given what a walk is given. */
+
+/** Those that were chosen, on a service of their own. @param {"chromium" | "firefox"} engine @param {Record<string, (given: Given) => Promise<void>>} all */
 async function walked(engine, all) {
   const those = Object.entries(all).filter(([name]) => name.includes(chosen));
   if (those.length === 0) return;
@@ -28,7 +30,7 @@ async function walked(engine, all) {
     for (const [name, walk] of those) {
       const before = browser.complaints.length;
       try {
-        await walk({ base: service.base, browser });
+        await walk({ base: service.base, browser, service });
         const pace = browser.pace.ended(name);
         console.log(`        ${pace.line}`);
         const complaints = browser.complaints.slice(before).concat(pace.complaints);

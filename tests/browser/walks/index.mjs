@@ -11,6 +11,8 @@ import {
   newsThatDoNotCome, noPlaceForMore, pagesThatDoNotCome,
 } from "./line.mjs";
 import { checkMyCopy, fingerprintsAreRight } from "./copies.mjs";
+import { busyForAWhile, pagesAreTurned, serviceBegunAnew } from "./going.mjs";
+import { plannedByKeys, submittedByKeys, submittedWithoutScript } from "./keys.mjs";
 import { fiveHundredCandidates } from "./large.mjs";
 import { slownessIsSeen } from "./pace.mjs";
 import { byKeysInTheList, inPlaceOfFiles, refusedEach, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
@@ -22,6 +24,7 @@ import {
 } from "./board.mjs";
 import { infectedOriginals } from "./incidents.mjs";
 import { withoutScript } from "./noscript.mjs";
+import { usableSoon } from "./soon.mjs";
 import { bothWidths, coloursOfTheReader, errorPages } from "./screens.mjs";
 import { thePageIsLeft } from "./keeper.mjs";
 import { drivingTabClosed, oneTrayInTwoTabs, signedOutAndIn, somebodyElse } from "./tabs.mjs";
@@ -35,6 +38,7 @@ export const walks = {
   "colours of the reader's own, and no movement": coloursOfTheReader,
   "a slow page is seen": slownessIsSeen,
   "five hundred candidates": fiveHundredCandidates,
+  "five hundred candidates, of whom nothing is kept from before: soon usable": usableSoon,
   "by keyboard alone: a file into a section": keyboardAlone,
   "pages that do not come, and coming back": pagesThatDoNotCome,
   "a file chosen while the page changes": choosingWhileThePageChanges,
@@ -46,6 +50,9 @@ export const walks = {
   "engine: forty uploads of another machine: two clicks and a dialog": fortyOnAnotherMachine,
   "engine: what is left is thrown away": discarded,
   "keeper: a page is left, its uploads go on": thePageIsLeft,
+  "pages are turned while a file goes up: what sends is begun once": pagesAreTurned,
+  "the service asks for a little time": busyForAWhile,
+  "the service is begun anew in the middle of a file": serviceBegunAnew,
   "tabs: one tray in two": oneTrayInTwoTabs,
   "tabs: the one that drives is closed": drivingTabClosed,
   "tabs: signed out in one, in again in another": signedOutAndIn,
@@ -93,6 +100,9 @@ export const walks = {
   "the board: how names are read": namesForTheBoard,
   "infected originals, for whoever answers incidents": infectedOriginals,
   "the board: without script, and for nobody else": boardWithoutScript,
+  "by keyboard alone: many files are planned": plannedByKeys,
+  "by keyboard alone: from the check to the receipt": submittedByKeys,
+  "without script: from a file to the receipt": submittedWithoutScript,
 };
 
 /** Those of the line, of what outlives a page, and of the keyboard; in the order of the others. Not
@@ -106,6 +116,9 @@ const ALSO = [
   "an upload gone on with, though nobody knew of it at first",
   "engine: a file is known again by what is in it",
   "engine: what is left is thrown away",
+  "pages are turned while a file goes up: what sends is begun once",
+  "the service asks for a little time",
+  "the service is begun anew in the middle of a file",
   "tabs: one tray in two",
   "tabs: the one that drives is closed",
   "tabs: signed out in one, in again in another",
@@ -119,6 +132,8 @@ const ALSO = [
   "a sample with a file of every kind",
   "a moderator looks at every kind of file",
   "a moderator's keys",
+  "by keyboard alone: many files are planned",
+  "by keyboard alone: from the check to the receipt",
 ];
 /** @type {Partial<typeof walks>} */
 const chosen = Object.fromEntries(Object.entries(walks).filter(([name]) => ALSO.includes(name)));

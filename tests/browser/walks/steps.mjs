@@ -55,8 +55,8 @@ export async function uploadTo(page, sample, candidate, section, name, bytes) {
   }
 }
 
-/** Marks all that is not there as Missing, declares, and submits. @param {import("playwright-core").Page} page @param {string} sample */
-export async function submitSample(page, sample) {
+/** Marks all that is not there as Missing. @param {import("playwright-core").Page} page @param {string} sample */
+export async function nothingElse(page, sample) {
   const address = `/api/v1/samples/${sample}`;
   const headers = await proof(page);
   const list = await (await page.request.get(`${address}/candidates?filter=incomplete&limit=200`)).json();
@@ -70,6 +70,13 @@ export async function submitSample(page, sample) {
       if (!answer.ok()) throw new Error(`${number} ${code}: ${await answer.text()}`);
     }
   }
+}
+
+/** Marks all that is not there as Missing, declares, and submits. @param {import("playwright-core").Page} page @param {string} sample */
+export async function submitSample(page, sample) {
+  await nothingElse(page, sample);
+  const address = `/api/v1/samples/${sample}`;
+  const headers = await proof(page);
   const { declarations } = await (await page.request.get(`${address}/check`)).json();
   const data = { declarations: declarations.map((/** @type {any} */ one) => ({ id: one.id, version: one.version, accepted: true })) };
   const answer = await page.request.post(`${address}/submissions`, { headers, data });

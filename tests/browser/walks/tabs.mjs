@@ -37,7 +37,7 @@ export async function slowly(given, number, name, size) {
   return { line, page, file, digest: sha256(bytes), size };
 }
 
-/** The one file of this name that was accepted is what was chosen. @param {Page} page @param {string} number @param {string} name @param {string} digest */
+/** The one file of this name that was accepted is what was chosen. Its id. @param {Page} page @param {string} number @param {string} name @param {string} digest */
 export async function arrived(page, number, name, digest) {
   const main = await page.locator("main").getAttribute("data-sample");
   const { sections } = await (await page.request.get(`/api/v1/samples/${main}/candidates/${number}`)).json();
@@ -45,6 +45,7 @@ export async function arrived(page, number, name, digest) {
   assert.equal(files.length, 1, `one ${name}`);
   const known = await (await page.request.get(`/api/v1/files/${files[0].id}`)).json();
   assert.equal(known.sha256, digest, `${name} is what was chosen`);
+  return known.id;
 }
 
 /** Bytes that went over the line more than once. @param {{line: any, size: number}} one @param {string} what */
