@@ -225,7 +225,7 @@ function watches() {
   const tells = {
     event: (/** @type {any} */ one) => one.interactionId > 0 && { kind: "answer", size: one.duration, press: one.interactionId, what: `${one.name} ${element(one.target)}` },
     "layout-shift": (/** @type {any} */ one) => !one.hadRecentInput && !asked.some((at) => one.startTime >= at && one.startTime <= at + 500)
-      && { kind: trays.some((at) => Math.abs(one.startTime - at) < 250) ? "room" : "shift", size: one.value, what: one.sources.slice(0, 3).map((/** @type {any} */ { node }) => element(node)).join(" ") },
+      && { kind: trays.some((at) => Math.abs(one.startTime - at) < 500) ? "room" : "shift", size: one.value, what: one.sources.slice(0, 3).map((/** @type {any} */ { node }) => element(node)).join(" ") },
     longtask: (/** @type {any} */ one) => ({ kind: "task", size: one.duration, what: `after ${Math.round(one.startTime)}` }),
     "long-animation-frame": (/** @type {any} */ one) => ({ kind: "frame", size: one.duration, what: one.scripts
       .map((/** @type {any} */ { invoker, duration, forcedStyleAndLayoutDuration: layout }) => `${invoker.replace(/.*[/]/, "")} ${Math.round(duration)}, of it layout ${Math.round(layout)}`)

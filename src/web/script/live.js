@@ -42,9 +42,9 @@ export function look(candidate) {
 export function listen() {
   const now = document.getElementById("main")?.dataset.sample ?? "";
   const hidden = document.visibilityState === "hidden";
-  wanted = new Set();
-  whole = false;
   if (now !== sample || hidden) {
+    wanted = new Set();
+    whole = false;
     source?.close();
     source = null;
     sample = now;
@@ -95,7 +95,7 @@ async function refresh() {
   if (looking) return void (again = true);
   if (document.visibilityState === "hidden") return;
   looking = true;
-  const [here, url] = [location.href, address()];
+  const [here, url, all] = [location.href, address(), whole];
   wanted = new Set();
   whole = false;
   const came = await fetchPage(url, { background: true });
@@ -103,7 +103,10 @@ async function refresh() {
   if (came !== null && came.ok && came.page !== null && here === location.href) {
     refreshLive(came.page);
     sift();
-  } else if (here !== location.href) again = true;
+  } else if (here !== location.href) {
+    again = true;
+    whole ||= all;
+  }
   if (again) {
     again = false;
     return look("");

@@ -36,7 +36,7 @@ export function softNavigation(arrived) {
       focusReset: "manual",
       scroll: "manual",
       handler: async () => {
-        const part = form === null ? turn(url) : null;
+        const part = form === null ? turn(url, from) : null;
         const came = await fetchPage(part?.fetch ?? url, { signal: event.signal, form });
         if (move !== moves) return;
         const { aborted } = event.signal;

@@ -202,7 +202,9 @@ fn flag(ground: &Ground<'_>, code: &str, notes: &Notes) -> Option<FlagView> {
         text.as_deref().filter(|text| !text.is_empty()).map(|text| format!("“{text}” ")).unwrap_or_default()
     };
     let (what, note, clear, word) = if let Some(missing) = &notes.missing {
-        let note = format!("{}It clears by itself when a file is accepted.", quoted(&missing.note));
+        let open = ground.closed.is_none();
+        let clears = if open { "It clears by itself when a file is accepted." } else { "" };
+        let note = format!("{}{clears}", quoted(&missing.note));
         let what = format!("Missing: {}.", words::missing_reason(&missing.reason));
         (what, note, "missing", "Not missing after all")
     } else if let Some(other) = &notes.other_means {

@@ -25,7 +25,7 @@ export async function infectedOriginals({ base, browser }) {
     await signIn(page, "incident");
     await page.waitForURL(/\/incidents$/);
     if (script) await browser.look(page, "incidents");
-    const row = page.locator("#incidents tbody tr").first();
+    const row = page.locator("#incidents tbody tr", { hasText: "notes.txt" }).first();
     await row.locator("td", { hasText: "Kept until" }).waitFor();
     await row.getByRole("link", { name: "notes.txt" }).click();
     await page.locator("#take").waitFor();

@@ -15,7 +15,7 @@ import { busyForAWhile, pagesAreTurned, serviceBegunAnew } from "./going.mjs";
 import { plannedByKeys, submittedByKeys, submittedWithoutScript } from "./keys.mjs";
 import { fiveHundredCandidates } from "./large.mjs";
 import { slownessIsSeen } from "./pace.mjs";
-import { byKeysInTheList, inPlaceOfFiles, refusedEach, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
+import { byKeysInTheList, inPlaceOfFiles, quickerThanAnswers, refusedEach, replaceAndMove, whoseFileIsIt, withoutRedrawing } from "./panel.mjs";
 import {
   downloads, othersSeeNothing, sampleWithEveryKind, sendingBack, viewer, viewerByKeys, viewerOnAPhone,
 } from "./moderator.mjs";
@@ -63,6 +63,7 @@ export const walks = {
   "news that do not come": newsThatDoNotCome,
   "hidden pages neither listen nor look": hiddenPagesAreSilent,
   "the list by its keys": byKeysInTheList,
+  "the list, quicker than its answers": quickerThanAnswers,
   "one row changes, the others stay": withoutRedrawing,
   "replace, move, delete and undo": replaceAndMove,
   "refused, each in its words, and the others go on": refusedEach,
@@ -126,6 +127,7 @@ const ALSO = [
   "a line that breaks: cuts, a long silence, a reload, signed out",
   "news that do not come",
   "the list by its keys",
+  "the list, quicker than its answers",
   "a sample from its first file to the receipt",
   "sixty files of thirty candidates by their names: three clicks and a dialog",
   "the same sixty one by one: ninety actions",

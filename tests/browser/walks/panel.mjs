@@ -142,6 +142,13 @@ export async function refusedEach(given) {
   await page.setViewportSize({ width: 1280, height: 900 });
   // An amber word, not the green one, while something asks for somebody.
   await page.locator("#c-1008 a.s.note", { hasText: "5 files, 5 refused" }).waitFor();
+
+  // Seen, they are put away; what the tray tells of them stays.
+  for (let left = refused.length; left > 0; left -= 1) {
+    await page.locator("#section-Evidence button", { hasText: "Dismiss" }).first().click();
+    await page.locator("#section-Evidence button", { hasText: "Dismiss" }).nth(left - 1).waitFor({ state: "detached" });
+  }
+  await page.locator("#c-1008 a.s.good", { hasText: "5 files" }).waitFor();
   await page.context().close();
 }
 
@@ -286,6 +293,41 @@ export async function byKeysInTheList(given) {
   await page.waitForTimeout(500);
   assert.equal(await focus(), "row-3131");
   await page.locator("#keys").click();
+  await page.context().close();
+}
+
+/** What is asked for at once, while answers take their time, is what comes. @param {{base: string, browser: import("../browser.mjs").Browser}} given */
+export async function quickerThanAnswers(given) {
+  const page = await at(given, "3050");
+  const late = async (/** @type {import("playwright-core").Route} */ route) => {
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await route.continue();
+  };
+  await page.route("**/samples/*?*", late);
+  // Enter before the search has an address of its own.
+  await page.locator("#search").fill("3131");
+  await page.locator("#search").press("Enter");
+  await page.locator('#candidate[data-number="3131"]').waitFor();
+  await page.waitForTimeout(1_000);
+  const address = new URL(page.url());
+  assert.equal(address.searchParams.get("search"), "3131", address.search);
+
+  // Another order, and a row of the old one.
+  await page.locator("#search").fill("313");
+  await page.waitForURL((url) => url.searchParams.get("search") === "313");
+  const names = () => page.locator("tr.row:not([hidden]) a.who").allInnerTexts();
+  const before = await names();
+  await page.locator("#sort").selectOption("name");
+  await page.locator("#row-3132").click();
+  await page.locator('#candidate[data-number="3132"]').waitFor();
+  assert.equal(new URL(page.url()).searchParams.get("sort"), "name", page.url());
+  const until = Date.now() + 10_000;
+  while (before.join() === (await names()).join()) {
+    assert.ok(Date.now() < until, `they never come in the order that was asked for: ${before}`);
+    await page.waitForTimeout(100);
+  }
+  assert.equal(new URL(page.url()).searchParams.get("open"), "3132");
+  assert.equal(await page.locator("#sort").inputValue(), "name");
   await page.context().close();
 }
 

@@ -3,6 +3,8 @@
 /** @param {import("playwright-core").Page} page @param {RegExp} [component] */
 export async function openSample(page, component = /R087/) {
   await page.getByRole("link", { name: /Creative iMedia/ }).click();
+  // What is pressed while another page takes its place is not pressed at all; the cards of both look alike.
+  await page.locator("h1", { hasText: "Creative iMedia" }).waitFor();
   // Its card; at home a link may stand beside it that says what it needs.
   await page.locator("a.cover", { hasText: component }).click();
   await page.locator("#candidate").waitFor();

@@ -31,18 +31,20 @@ function folded(text) {
 /**
  * Whether the address is of this very list with another candidate open, or none. Then only those rows are fetched that
  * change: their address, and where it leads.
- * @param {string} to @returns {{fetch: string, url: string} | null}
+ * @param {string} to @param {string} from the address of the list as it is. @returns {{fetch: string, url: string} | null}
  */
-export function turn(to) {
-  const [url, here] = [new URL(to), new URL(location.href)];
+export function turn(to, from) {
+  const [url, here] = [new URL(to), new URL(from)];
   const open = url.searchParams.get("open");
   if (part("candidates") === null || url.pathname !== here.pathname || (open === null && !url.searchParams.has("closed"))) return null;
   const row = open === null ? null : part(`c-${open}`);
   if (open !== null && row === null) return null;
-  // What was typed since the page came is not in its links.
-  const typed = input()?.value.trim() ?? "";
-  if (typed === "") url.searchParams.delete("search");
-  else url.searchParams.set("search", typed);
+  // What was typed or chosen since the page came is not in its links.
+  for (const name of ["search", "sort"]) {
+    const said = /** @type {HTMLInputElement | HTMLSelectElement | null} */ (part(name))?.value.trim() ?? "";
+    if (said === "") url.searchParams.delete(name);
+    else url.searchParams.set(name, said);
+  }
   here.searchParams.set("search", url.searchParams.get("search") ?? "");
   for (const name of ["search", "filter", "sort", "from"]) {
     if ((url.searchParams.get(name) ?? "") !== (here.searchParams.get(name) ?? "")) return null;
@@ -125,6 +127,8 @@ export function watchCandidates(look) {
       else look();
     }, PAUSE);
   });
+  // Who moves on has asked for all of it; an address that is put right now would end the move.
+  /** @type {any} */ (window).navigation?.addEventListener("navigate", () => clearTimeout(timer));
   document.addEventListener("change", (event) => {
     if (!(event.target instanceof HTMLSelectElement) || event.target.id !== "sort") return;
     note();

@@ -390,7 +390,7 @@ export class Engine extends EventTarget {
         failures += 1;
         upload.reason = answer.code ?? "";
         this.#become(upload, answer.busy ? "held" : failures > 1 ? "offline" : "sending");
-        await this.#sleep(answer.after ?? wait(failures, answer.unheard), signal);
+        await this.#sleep(answer.after ?? wait(failures, answer.unheard), signal, answer.after !== null);
         look = true;
       } else {
         return this.#give_up(upload, answer);
@@ -633,8 +633,8 @@ export class Engine extends EventTarget {
     }
   }
 
-  /** @param {number} time @param {AbortSignal} [signal] @returns {Promise<void>} */
-  #sleep(time, signal) {
+  /** @param {number} time @param {AbortSignal} [signal] @param {boolean} [whole] whatever happens meanwhile: the server asked for it. @returns {Promise<void>} */
+  #sleep(time, signal, whole = false) {
     return new Promise((resolve) => {
       const end = () => {
         clearTimeout(timer);
@@ -643,7 +643,7 @@ export class Engine extends EventTarget {
         resolve();
       };
       const timer = setTimeout(end, time);
-      this.#sleepers.add(end);
+      if (!whole) this.#sleepers.add(end);
       signal?.addEventListener("abort", end);
     });
   }
