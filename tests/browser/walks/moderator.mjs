@@ -422,5 +422,15 @@ export async function sendingBack({ base, browser }) {
   const second = await receipt(2);
   assert.ok(second.includes("sound.pdf") && !first.includes("sound.pdf"));
   assert.equal(await receipt(1), first, "a receipt never changes");
+
+  // And sent back once more.
+  await page.goto(`/moderation/${work.id}/return`);
+  await page.getByRole("checkbox", { name: /1005/ }).check();
+  await page.locator("#reason").fill("The words have no sound either.");
+  await page.locator("#preview-return").click();
+  await page.locator("#send-back").click();
+  await page.getByText(/^Returned to the centre on/).waitFor();
+  await officer.goto(`/samples/${work.id}`);
+  await officer.getByText("The words have no sound either.").first().waitFor();
   for (const one of [page, officer]) await one.context().close();
 }
