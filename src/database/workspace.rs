@@ -214,8 +214,8 @@ pub(crate) struct FileRow {
     /// Of an upload: bytes that are safe, and when the last one came.
     pub offset: u64,
     pub last_byte_at: Option<Timestamp>,
-    /// Its arrival took away what was said in place of files.
-    pub cleared: bool,
+    /// Its place was Missing until it came.
+    pub ends_missing: bool,
     /// Who else gets a copy of it, and whose upload it is a copy of (candidate numbers).
     pub shared_with: Vec<Share>,
     pub shared_by: Option<String>,
@@ -227,7 +227,7 @@ f.original_name, f.path, f.unique_name, f.size, f.sha256, f.media_type, f.late, 
 f.created_at, f.received_at, f.accepted_at, f.waits_for, f.waits_since, f.quarantined_at, f.withheld_at, ",
     bytes_here!(),
     ", u.length, u.last_byte_at, n.number, n.name, (SELECT COUNT(*) FROM audit a WHERE a.file_id = f.id \
-     AND a.action IN ('section.missing_cleared', 'section.incomplete_cleared')) AS cleared"
+     AND a.action = 'section.missing_cleared') AS ends_missing"
 );
 
 const FILE_TABLES: &str = "files f JOIN samples s ON s.id = f.sample_id LEFT JOIN uploads u ON u.file_id = f.id \
@@ -542,7 +542,7 @@ fn file_row(row: &AnyRow) -> Result<FileRow, DatabaseError> {
         withheld_at: time("withheld_at")?,
         offset: bytes("offset_bytes")?.unwrap_or_default(),
         last_byte_at: time("last_byte_at")?,
-        cleared: flag("cleared")?,
+        ends_missing: flag("ends_missing")?,
         shared_with: Vec::new(),
         shared_by: None,
     })

@@ -58,7 +58,7 @@ async fn a_file_that_ends_missing_says_so() {
         let path = format!("/samples/{sample}?open=1005");
         send(person.request(&strongroom, "GET", &path)).await.text
     };
-    let told = "cleared what was said in its place";
+    let told = "took the place of Missing";
     assert!(shown().await.contains("Missing: lost.") && !shown().await.contains(told));
     let other = teacher.upload(&sample, "1005", "Evidence", "essay.txt", b"the essay").await;
     teacher.wait_for(&other, "accepted").await;

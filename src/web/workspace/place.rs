@@ -289,8 +289,8 @@ pub fn file_view(ground: &Ground<'_>, file: &FileRow) -> FileView {
     if file.late {
         facts.push("Late".into());
     }
-    if file.cleared && file.state == FileState::Accepted {
-        facts.push("cleared what was said in its place".into());
+    if file.ends_missing && file.state == FileState::Accepted {
+        facts.push("took the place of Missing".into());
     }
     if !file.path.is_empty() {
         facts.push(format!("in {}", file.path));
