@@ -439,8 +439,23 @@ impl Roll {
         };
         let folder = parts[at + 2..].join("/");
         let reading = Reading { target: Some(target), folder, ..reading };
-        let reading = self.mentions(reading, rest, true)?;
+        let mut reading = self.mentions(reading, rest, true)?;
+        if counts_on(rest) || self.may_be_years(&reading.candidates, &folded[at], rest) {
+            return Err(reading.but(Doubt::Ambiguous));
+        }
+        for (_, part) in parts.iter().enumerate().filter(|(other, _)| ![at, at + 1].contains(other)) {
+            reading = self.mentions(reading, part, true)?;
+        }
         self.mentions(reading, stem(name), false)
+    }
+
+    /// `2005 results`, `2004-2005`: numbers that are years as well, with no name beside them.
+    fn may_be_years(&self, candidates: &[CandidateNumber], part: &str, rest: &str) -> bool {
+        let said = words(rest);
+        let people = candidates.iter().map(|number| value(number).and_then(|value| self.people.get(&value)));
+        let named = people.flatten().any(|person| person.words.iter().any(|word| said.contains(word)));
+        let years = candidates.iter().all(|number| value(number).is_some_and(|value| YEARS.contains(&value)));
+        years && !named && (part.contains('-') || rest.contains(char::is_alphanumeric))
     }
 
     fn by_unique_name(&self, folder: &str, name: &str) -> Result<Reading, Unfiled> {
@@ -510,6 +525,14 @@ fn is_centre(token: &str) -> bool {
 /// Letters and digits at the start, and what follows.
 fn token(text: &str) -> (&str, &str) {
     text.split_at(text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len()))
+}
+
+/// Whether what stands behind a number goes on with numbers: a date, or a list or range written in another way.
+fn counts_on(rest: &str) -> bool {
+    let mut tokens = rest.split(|c: char| !c.is_alphanumeric()).filter(|token| !token.is_empty());
+    tokens
+        .find(|token| !["and", "to", "or"].contains(token))
+        .is_some_and(|token| token.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Four to six digits at the start that no letter or digit follows, and what does.

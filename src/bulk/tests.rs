@@ -170,6 +170,8 @@ fn folders_name_the_candidate_and_in_them_the_section() {
         ("1005 O'Neill/Evidence", "page.html", "1005", "Evidence", ""),
         ("Class 9/1005_Seán/Candidate Evidence/img/2", "a.png", "1005", "Evidence", "img/2"),
         ("Class 9/1005/Evidence/film", "DSC_1007.jpg", "1005", "Evidence", "film"),
+        ("2024 Max/Evidence", "x.txt", "2024", "Evidence", ""),
+        ("2024/Evidence", "x.txt", "2024", "Evidence", ""),
         ("0001 Ward/supporting", "x.txt", "0001", "Supporting", ""),
         ("2023 June/0001-0004/Film", "take 1.mp4", "0001+0002+0004", "Film", ""),
     ] {
@@ -186,10 +188,21 @@ fn folders_name_the_candidate_and_in_them_the_section() {
     assert_eq!(doubt(read("Evidence", "1005.pdf")), Doubt::Pattern);
     assert_eq!(doubt(read("", "1005.pdf")), Doubt::Pattern);
     let mentions = Doubt::Mentions { number: number_of("1005"), other: number_of("1007") };
-    for (folder, name) in
-        [("1005 Patel/Evidence", "x.pdf"), ("1005 and 1007/Evidence", "x.pdf"), ("1005/URS", "1007_urs.pdf")]
-    {
+    for (folder, name) in [
+        ("1005 Patel/Evidence", "x.pdf"),
+        ("1005 and 1007/Evidence", "x.pdf"),
+        ("1005/URS", "1007_urs.pdf"),
+        ("Patel/1005/Evidence", "x.pdf"),
+        ("1005/Evidence/from Patel", "x.pdf"),
+        ("1005/Evidence/candidate 1007", "x.pdf"),
+    ] {
         assert_eq!(doubt(read(folder, name)), mentions, "{folder}/{name}");
+    }
+    // A list or a range in another way, or a date.
+    for folder in
+        ["1005-07", "1005,6,7", "1005 & 7", "1005-1099", "1005 and 9998", "1005 06 12", "1005-06-12 trip"]
+    {
+        assert_eq!(doubt(read(&format!("{folder}/Evidence"), "x.pdf")), Doubt::Ambiguous, "{folder}");
     }
 }
 

@@ -147,6 +147,14 @@ async fn folders_are_read_where_no_name_says_anything_and_no_way_was_asked_for()
     let plan = planned(&officer, &sample, json!({ "files": mixed })).await.json();
     assert_eq!(plan["naming"]["preset"], "component", "{plan}");
     assert_eq!(states(&plan)[0].0, "ready");
+    // A doubt is something that is said.
+    for name in ["98765_1006_R085.pdf", "20461_1006_R085_Evidence.pdf", "scan 1007.pdf"] {
+        let mut doubtful = free.clone();
+        doubtful[2] = json!({ "name": name, "path": "Class 9/1005 Sean/Evidence", "size": 8 });
+        let plan = planned(&officer, &sample, json!({ "files": doubtful })).await.json();
+        assert_eq!(plan["naming"]["preset"], "component", "{name}: {plan}");
+        assert!(states(&plan).iter().all(|(state, _)| state == "unfiled"), "{name}: {plan}");
+    }
     // What neither says stays as it is.
     let plan = plan_of(&officer, &sample, &[("scan0001.pdf", 5)]).await;
     assert_eq!(plan["naming"]["preset"], "component");

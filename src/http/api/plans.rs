@@ -22,8 +22,8 @@ use super::views::Page;
 use super::{may, page_size};
 use crate::actor::{Action, PersonId, decide};
 use crate::bulk::{
-    self, Choice, Filing, Ground, Held, Item, Naming, Obstacle, Pattern, Person, Planned, Preset, Roll,
-    Standing, Target,
+    self, Choice, Doubt, Filing, Ground, Held, Item, Naming, Obstacle, Pattern, Person, Planned, Preset,
+    Roll, Standing, Target, Unfiled,
 };
 use crate::candidate::{CandidateNumber, CandidateStatus};
 use crate::check;
@@ -241,11 +241,15 @@ pub async fn create(
     if unsaid {
         let ground = ground(service, caller.person(), &found.sample, &found.component).await?;
         let by_name = naming.pattern(&found.component).map_err(ApiError::internal)?;
-        let says = |pattern: &Pattern| {
-            let mut all = files.iter().map(|file| ground.roll.file(pattern, &file.path, &file.name));
-            all.any(|filing| matches!(filing, Filing::Filed { .. }))
+        let read = |pattern| {
+            let ground = &ground;
+            files.iter().map(move |file| ground.roll.file(pattern, &file.path, &file.name))
         };
-        if !says(&by_name) && says(&Pattern::Folders) {
+        // A doubt is something that is said, too.
+        let silent = read(&by_name).all(|filing| {
+            matches!(filing, Filing::Unfiled(Unfiled { doubt: Doubt::Pattern, candidates, .. }) if candidates.is_empty())
+        });
+        if silent && read(&Pattern::Folders).any(|filing| matches!(filing, Filing::Filed { .. })) {
             naming.preset = Preset::Folders;
         }
     }

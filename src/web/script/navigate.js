@@ -93,9 +93,12 @@ function trouble(on) {
 function ours(event) {
   const url = new URL(event.destination.url);
   const native = event.sourceElement?.closest?.("[data-native]") ?? null;
-  return event.canIntercept && !event.hashChange && event.downloadRequest === null && native === null
+  // What is within a page is the browser's. Pressed twice, a link seems to be, while its page is only on its way.
+  const here = location.href.split("#")[0];
+  const twice = event.userInitiated && (left !== null || url.href.split("#")[0] !== here);
+  return event.canIntercept && (!event.hashChange || twice) && event.downloadRequest === null && native === null
     // Back and Forward between pages that were swapped in are moves within one document, and still ours.
-    && (!event.destination.sameDocument || event.navigationType === "traverse") && event.navigationType !== "reload" && url.origin === location.origin
+    && (!event.destination.sameDocument || twice || event.navigationType === "traverse") && event.navigationType !== "reload" && url.origin === location.origin
     && !LEAVES.some((start) => url.pathname.startsWith(start) && url.pathname !== "/api/docs");
 }
 

@@ -328,6 +328,30 @@ export async function quickerThanAnswers(given) {
   }
   assert.equal(new URL(page.url()).searchParams.get("open"), "3132");
   assert.equal(await page.locator("#sort").inputValue(), "name");
+
+  // A cell pressed twice: one move, and what is chosen then is of whom the address names.
+  await page.locator("#c-3133 td a").nth(1).dblclick();
+  await page.locator('#candidate[data-number="3133"]').waitFor();
+  await page.waitForTimeout(1_000);
+  assert.equal(new URL(page.url()).searchParams.get("open"), "3133");
+  assert.equal(await page.locator("#candidate").getAttribute("data-number"), "3133");
+
+  // A search and an order while a row is on its way: both come.
+  await page.locator("#row-3134").click();
+  await page.locator("#search").fill("3134");
+  await page.locator('#candidate[data-number="3134"]').waitFor();
+  await page.waitForURL((url) => url.searchParams.get("search") === "3134" && url.searchParams.get("open") === "3134");
+  await page.locator("#search").fill("313");
+  await page.waitForURL((url) => url.searchParams.get("search") === "313");
+  await page.locator("#row-3135").click();
+  await page.locator("#sort").selectOption("number");
+  await page.locator('#candidate[data-number="3135"]').waitFor();
+  await page.waitForURL((url) => url.searchParams.get("sort") === "number" && url.searchParams.get("open") === "3135");
+  const ordered = async () => (await names()).map((text) => Number(text.slice(0, 4)));
+  for (let list = await ordered(); list.some((number, at) => at > 0 && number < list[at - 1]); list = await ordered()) {
+    assert.ok(Date.now() < until + 20_000, `by number: ${list}`);
+    await page.waitForTimeout(100);
+  }
   await page.context().close();
 }
 

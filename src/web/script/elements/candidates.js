@@ -105,34 +105,35 @@ export function sift() {
 /** @param {() => void} look fetches the list of this address afresh. */
 export function watchCandidates(look) {
   let timer = 0;
-  /** The address of what the form asks for. */
-  const note = () => {
+  /** The address becomes that of what the form asks for; during a move it would end that. @param {() => void} then */
+  const note = (then) => {
+    const { transition = null } = /** @type {any} */ (window).navigation ?? {};
+    const again = () => note(then);
+    if (transition !== null) return void transition.finished.then(again, again);
+    if (part("find") === null) return;
     const url = new URL(location.href);
     const form = /** @type {HTMLFormElement} */ (part("find"));
     for (const [name, value] of new FormData(form)) {
       if (value === "") url.searchParams.delete(name);
       else url.searchParams.set(name, String(value).trim());
     }
-    for (const name of ["from", "deleted", "moved", "at"]) url.searchParams.delete(name);
+    for (const name of ["from", "deleted", "moved", "kept", "at"]) url.searchParams.delete(name);
     history.replaceState(history.state, "", url);
+    then();
   };
   document.addEventListener("input", (event) => {
     if (event.target !== input()) return;
     const here = input()?.dataset.here !== undefined;
     if (here) sift();
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      note();
+    timer = setTimeout(() => note(() => {
       if (here) announce(part("shown")?.hidden === false ? part("shown")?.textContent ?? "" : "", "polite", "shown");
       else look();
-    }, PAUSE);
+    }), PAUSE);
   });
-  // Who moves on has asked for all of it; an address that is put right now would end the move.
-  /** @type {any} */ (window).navigation?.addEventListener("navigate", () => clearTimeout(timer));
   document.addEventListener("change", (event) => {
     if (!(event.target instanceof HTMLSelectElement) || event.target.id !== "sort") return;
-    note();
-    look();
+    note(look);
   });
   document.addEventListener("click", (event) => {
     if (!(event.target instanceof Element) || event.target.closest("#keys") === null) return;

@@ -73,7 +73,8 @@ export class Plans {
 
   /** @param {DragEvent} event */
   #dropped(event) {
-    const on = /** @type {Element} */ (event.target);
+    const on = event.target;
+    if (!(on instanceof Element) || document.querySelector("dialog[open]") !== null) return;
     const zone = on.closest("[data-many-drop]");
     // Beside all places of a sample's page: it takes a plan to say where they go.
     const many = on.closest("[data-place], tr.row") === null ? /** @type {HTMLAnchorElement | null} */ (document.getElementById("to-many")) : null;
@@ -82,8 +83,12 @@ export class Plans {
     // To be asked for before the event is over.
     const entries = Array.from(event.dataTransfer.items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
     if (zone !== null) return void this.#take(walked(entries));
-    this.#brought = entries;
-    if (many !== null) visit(many.href);
+    if (entries.length === 0 || many === null) return;
+    const brought = (this.#brought = [...this.#brought, ...entries]);
+    // Who does not get there has brought nothing.
+    visit(many.href).catch(() => {}).then(() => {
+      if (this.#brought === brought) this.#brought = [];
+    });
   }
 
   /** Files for a new plan, or for the one on the page. @param {AsyncIterable<Found>} some */
@@ -132,7 +137,7 @@ export class Plans {
     if (answer.kind !== "ok") return this.#problem("failed");
     const plan = String(answer.body.id);
     this.#files.set(plan, await known(found));
-    visit(`/samples/${sample}/plans/${plan}`);
+    visit(`/samples/${sample}/plans/${plan}`).catch(() => {});
   }
 
   /** The files of the plan on the page, chosen again. @param {Found[]} found */
@@ -350,8 +355,8 @@ function told(asks, text) {
 }
 
 /** Another page of ours, without leaving the document where that can be. @param {string} url */
-function visit(url) {
+async function visit(url) {
   const { navigation } = /** @type {any} */ (window);
   if (navigation === undefined) location.assign(url);
-  else navigation.navigate(url);
+  else await navigation.navigate(url).finished;
 }

@@ -696,7 +696,9 @@ async function isStill({ file, confirmed, held }) {
   } catch {
     return false;
   }
-  return confirmed + SLICE < file.size || !held?.guard || (await guardOf(file, true)) === held.guard;
+  if (confirmed + SLICE < file.size || !held?.guard) return true;
+  const now = await guardOf(file, true);
+  return now === "" || now === held.guard;
 }
 
 /** Doubling with jitter, milliseconds. @param {number} failures @param {boolean} [unheard] */
