@@ -45,8 +45,7 @@ export function turn(to, from) {
     if (said === "") url.searchParams.delete(name);
     else url.searchParams.set(name, said);
   }
-  here.searchParams.set("search", url.searchParams.get("search") ?? "");
-  for (const name of ["search", "filter", "sort", "from"]) {
+  for (const name of ["filter", "sort", "from"]) {
     if ((url.searchParams.get(name) ?? "") !== (here.searchParams.get(name) ?? "")) return null;
   }
   const rows = [opened(), row].flatMap((one) => (one === null ? [] : [number(one)]));
@@ -107,9 +106,8 @@ export function watchCandidates(look) {
   let timer = 0;
   /** The address becomes that of what the form asks for; during a move it would end that. @param {() => void} then */
   const note = (then) => {
-    const { transition = null } = /** @type {any} */ (window).navigation ?? {};
-    const again = () => note(then);
-    if (transition !== null) return void transition.finished.then(again, again);
+    const moves = /** @type {any} */ (window).navigation?.transition?.finished;
+    if (moves !== undefined) return void moves.catch(() => {}).then(() => note(then));
     if (part("find") === null) return;
     const url = new URL(location.href);
     const form = /** @type {HTMLFormElement} */ (part("find"));

@@ -12,18 +12,14 @@ export function watchPlaces(take) {
   // One for all places, and outside of what is fetched afresh.
   const input = /** @type {HTMLInputElement | null} */ (document.getElementById("chosen"));
   if (input === null) return;
-  const place = (/** @type {EventTarget | null} */ target) =>
-    target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest("[data-place]")) : null;
-
-  const row = (/** @type {EventTarget | null} */ target) =>
-    target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest("tr.row")) : null;
+  const within = (/** @type {EventTarget | null} */ target, /** @type {string} */ what) =>
+    target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest(what)) : null;
 
   /** @type {Spot | null} */ let asked = null;
 
   document.addEventListener("click", (event) => {
-    if (!(event.target instanceof Element) || event.target.closest(".choose") === null) return;
-    const where = place(event.target);
-    if (where === null) return;
+    const where = within(event.target, "[data-place]");
+    if (where === null || within(event.target, ".choose") === null) return;
     asked = spot(where);
     input.accept = asked.accept;
     input.multiple = asked.multiple;
@@ -40,7 +36,7 @@ export function watchPlaces(take) {
   for (const kind of ["dragenter", "dragover"]) {
     document.addEventListener(kind, (event) => {
       event.preventDefault();
-      mark(place(event.target) ?? row(event.target));
+      mark(within(event.target, "[data-place], tr.row, [data-many-drop]"));
     });
   }
   document.addEventListener("dragleave", (event) => {
@@ -49,7 +45,7 @@ export function watchPlaces(take) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     mark(null);
-    const where = place(event.target) ?? row(event.target);
+    const where = within(event.target, "[data-place], tr.row");
     if (where !== null && event.dataTransfer !== null) send(Array.from(event.dataTransfer.files), spot(where), true);
   });
 

@@ -27,7 +27,6 @@ export class Plans {
     document.addEventListener("click", (event) => this.#pressed(/** @type {Element} */ (event.target)));
     document.addEventListener("change", (event) => this.#chosen(/** @type {Element} */ (event.target)));
     document.addEventListener("submit", (event) => this.#submitted(event));
-    document.addEventListener("dragover", (event) => this.#over(event));
     document.addEventListener("drop", (event) => this.#dropped(event));
   }
 
@@ -65,12 +64,6 @@ export class Plans {
     this.#take(listed(files));
   }
 
-  /** @param {Event} event */
-  #over(event) {
-    const zone = event.target instanceof Element ? event.target.closest("[data-many-drop]") : null;
-    document.querySelector("[data-many-drop]")?.classList.toggle("dropping", zone !== null);
-  }
-
   /** @param {DragEvent} event */
   #dropped(event) {
     const on = event.target;
@@ -78,15 +71,14 @@ export class Plans {
     const zone = on.closest("[data-many-drop]");
     // Beside all places of a sample's page: it takes a plan to say where they go.
     const many = on.closest("[data-place], tr.row") === null ? /** @type {HTMLAnchorElement | null} */ (document.getElementById("to-many")) : null;
-    if ((zone ?? many) === null || event.dataTransfer === null) return;
-    zone?.classList.remove("dropping");
+    if (event.dataTransfer === null) return;
     // To be asked for before the event is over.
     const entries = Array.from(event.dataTransfer.items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
     if (zone !== null) return void this.#take(walked(entries));
     if (entries.length === 0 || many === null) return;
     const brought = (this.#brought = [...this.#brought, ...entries]);
     // Who does not get there has brought nothing.
-    visit(many.href).catch(() => {}).then(() => {
+    visit(many.href).then(() => {
       if (this.#brought === brought) this.#brought = [];
     });
   }
@@ -137,7 +129,7 @@ export class Plans {
     if (answer.kind !== "ok") return this.#problem("failed");
     const plan = String(answer.body.id);
     this.#files.set(plan, await known(found));
-    visit(`/samples/${sample}/plans/${plan}`).catch(() => {});
+    visit(`/samples/${sample}/plans/${plan}`);
   }
 
   /** The files of the plan on the page, chosen again. @param {Found[]} found */
@@ -358,5 +350,5 @@ function told(asks, text) {
 async function visit(url) {
   const { navigation } = /** @type {any} */ (window);
   if (navigation === undefined) location.assign(url);
-  else await navigation.navigate(url).finished;
+  else await navigation.navigate(url).finished.catch(() => {});
 }

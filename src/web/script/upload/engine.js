@@ -696,9 +696,7 @@ async function isStill({ file, confirmed, held }) {
   } catch {
     return false;
   }
-  if (confirmed + SLICE < file.size || !held?.guard) return true;
-  const now = await guardOf(file, true);
-  return now === "" || now === held.guard;
+  return confirmed + SLICE < file.size || !held?.guard || ["", held.guard].includes((await guardOf(file, true)) ?? "gone");
 }
 
 /** Doubling with jitter, milliseconds. @param {number} failures @param {boolean} [unheard] */
