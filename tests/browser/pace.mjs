@@ -38,9 +38,9 @@ export class Pace {
   /** Every page of these is watched, from its first moment. @param {import("playwright-core").BrowserContext} context */
   async watch(context) {
     await context.exposeBinding("tellPace", ({ context }, /** @type {Seen[]} */ some) => {
-      // Of several tabs one is in front; for the others there is no next picture.
+      // Of several tabs one is in front; for the others there is no next picture, and nobody sees what moves in them.
       const alone = context.pages().length === 1;
-      this.#seen.push(...some.filter(({ kind }) => alone || kind !== "answer"));
+      this.#seen.push(...some.filter(({ kind }) => alone || !["answer", "shift"].includes(kind)));
     });
     await context.addInitScript(watches);
   }
