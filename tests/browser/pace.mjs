@@ -18,7 +18,7 @@ const [GAP, SESSION] = [1_000, 5_000];
 /**
  * What a page tells: `at`, milliseconds since 1970; `size`, milliseconds or a share of the window; `press`, by which its
  * events are one; `what` of the page it was. `room` is a shift by which the tray comes beside the page, as it does by
- * itself where something is to be seen in it: it is told, and not judged.
+ * itself where something is to be seen in it, or what moves in the tray alone: it is told, and not judged.
  * @typedef {{kind: 'answer' | 'shift' | 'room' | 'task' | 'frame', at: number, size: number, press: number, page: string, document: number, what: string}} Seen
  */
 
@@ -222,10 +222,12 @@ function watches() {
   }).observe(document, { subtree: true, attributes: true, attributeFilter: ["aria-expanded", "hidden"] });
   const page = () => location.pathname.replace(/[0-9a-f-]{20,}|[0-9A-Z]{20,}/g, "…");
   const element = (/** @type {any} */ node) => (node === null || node === undefined ? "" : `${node.nodeName ?? ""}${node.id ? `#${node.id}` : node.className ? `.${String(node.className).split(" ")[0]}` : ""}`.toLowerCase());
+  /** Of the tray alone: rows come and fold there by themselves. */
+  const within = (/** @type {any} */ { node }) => (node instanceof Element ? node : node?.parentElement)?.closest("upload-tray") != null;
   const tells = {
     event: (/** @type {any} */ one) => one.interactionId > 0 && { kind: "answer", size: one.duration, press: one.interactionId, what: `${one.name} ${element(one.target)}` },
     "layout-shift": (/** @type {any} */ one) => !one.hadRecentInput && !asked.some((at) => one.startTime >= at && one.startTime <= at + 500)
-      && { kind: trays.some((at) => Math.abs(one.startTime - at) < 500) ? "room" : "shift", size: one.value, what: one.sources.slice(0, 3).map((/** @type {any} */ { node }) => element(node)).join(" ") },
+      && { kind: trays.some((at) => Math.abs(one.startTime - at) < 500) || one.sources.every(within) ? "room" : "shift", size: one.value, what: one.sources.slice(0, 3).map((/** @type {any} */ { node }) => element(node)).join(" ") },
     longtask: (/** @type {any} */ one) => ({ kind: "task", size: one.duration, what: `after ${Math.round(one.startTime)}` }),
     "long-animation-frame": (/** @type {any} */ one) => ({ kind: "frame", size: one.duration, what: one.scripts
       .map((/** @type {any} */ { invoker, duration, forcedStyleAndLayoutDuration: layout }) => `${invoker.replace(/.*[/]/, "")} ${Math.round(duration)}, of it layout ${Math.round(layout)}`)
